@@ -1,0 +1,55 @@
+# One command per habit, the same by hand and in CI. `make` alone lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+# What `make demo` hands to `btard swarm`, and `make sim` to `btard simulate`; override on the command line.
+DEMO_ARGS ?=
+SIM_ARGS ?= --seeds 1000
+BENCH_ARGS ?=
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help demo test check fix sim bench clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(STAMP) ## Train with a swarm of real processes on this machine, cheats among them
+	@$(BIN)/btard swarm $(DEMO_ARGS)
+
+test: $(STAMP) ## Run the tests
+	@$(BIN)/python -m pytest
+
+check: $(STAMP) ## Check format, lint, types and layers
+	@$(BIN)/ruff format --check --quiet . || { echo 'Not formatted as above: run `make fix`.' >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo --config pyproject.toml
+	@echo 'check: all good'
+
+fix: $(STAMP) ## Format, and repair what ruff can repair
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+sim: $(STAMP) ## Simulate many seeds of a swarm under faults; a failure prints the command that replays it
+	@$(BIN)/btard simulate $(SIM_ARGS)
+
+bench: $(STAMP) ## Measure; writes benchmarks/results
+	@set -e; for script in benchmarks/[a-z]*.py; do $(BIN)/python "$$script" $(BENCH_ARGS); done
+
+clean: ## Remove everything that these commands made, the environment too
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Without the venv module's pip (Debian packages it apart) the pip of $(PYTHON) itself installs into
+# the environment.
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.10 or newer, or say PYTHON=/path/to/python." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "btard needs Python 3.10 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1): say PYTHON=/path/to/python3.10." >&2; exit 1; }
+	@echo 'Setting up $(VENV), once: this takes a few minutes.'
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(PYTHON) -m venv --without-pip --clear $(VENV) \
+	  && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@touch $@
