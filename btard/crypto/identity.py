@@ -1,0 +1,179 @@
+"""A peer's Ed25519 key pair, its key file, and signature verification."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from btard.crypto.digest import digest
+from btard.errors import IdentityError
+from btard.types import PeerId, short
+
+SEED_BYTES = 32
+PEER_ID_BYTES = 32
+SIGNATURE_BYTES = 64
+
+_HEADER = "btard identity"
+_VERSION = "1"
+_KEY_FILE_BYTES_MAX = 4096
+# The encodings, canonical or not, of the 8 points of small order. Whoever "owns" such a key can make one
+# signature that fits many messages, so a signature under it proves nothing.
+_SMALL_ORDER_Y = (
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+)
+SMALL_ORDER_KEYS = frozenset(
+    y[:31] + bytes([y[31] | sign]) for y in map(bytes.fromhex, _SMALL_ORDER_Y) for sign in (0x00, 0x80)
+)
+
+
+class Identity:
+    """An Ed25519 key pair: `peer` is its name, `sign` its word. Its text form never shows the secret."""
+
+    __slots__ = ("_key", "_seed", "peer")
+
+    peer: PeerId
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self._seed = key.private_bytes_raw()
+        self.peer = PeerId(key.public_key().public_bytes_raw())
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> Identity:
+        """The key pair of a secret 32-byte seed (RFC 8032). Raises IdentityError for another size."""
+        if len(seed) != SEED_BYTES:
+            raise IdentityError(
+                f"an identity's seed has {SEED_BYTES} bytes, not {len(seed)}: give another one"
+            )
+        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Identity:
+        """Read a key file. Raises IdentityError where it is missing, unreadable, corrupt or not private."""
+        return cls.from_seed(_parse(_read(Path(path)), Path(path)))
+
+    @classmethod
+    def load_or_create(cls, path: str | Path, entropy: Callable[[int], bytes]) -> Identity:
+        """Read a key file, or create it (mode 0600, never overwriting) from `entropy(32)`.
+
+        `entropy(n)` returns n secret random bytes: `os.urandom` outside of tests. Missing parent
+        directories are created for their owner alone. Raises IdentityError as `load` does, and where
+        the file can't be written.
+        """
+        path = Path(path)
+        # lexists: a dangling symbolic link is not a free name, and `load` says what is wrong with it.
+        if os.path.lexists(path):
+            return cls.load(path)
+        identity = cls.from_seed(entropy(SEED_BYTES))
+        try:
+            _create(path, _render(identity._seed))
+        except FileExistsError:
+            return cls.load(path)
+        except OSError as error:
+            raise IdentityError(
+                f"the key file {path} can't be written ({error.strerror}): choose another place for it"
+            ) from error
+        return identity
+
+    @property
+    def seed(self) -> bytes:
+        """The secret 32-byte seed, for other forms of the same key (libp2p's identity file)."""
+        return self._seed
+
+    def sign(self, message: bytes) -> bytes:
+        """The 64-byte Ed25519 signature of a message; signing is deterministic. Callers separate domains."""
+        return self._key.sign(message)
+
+    def __repr__(self) -> str:
+        return f"Identity({short(self.peer)})"
+
+    def __reduce__(self) -> str:
+        raise IdentityError("an identity can't be copied into another process: give it the key file's path")
+
+
+def verify(peer: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether `signature` is `peer`'s over `message`. Any bytes may be given; never an exception.
+
+    Keys of small order are refused: they would let one signature fit many messages.
+    """
+    if len(peer) != PEER_ID_BYTES or len(signature) != SIGNATURE_BYTES or bytes(peer) in SMALL_ORDER_KEYS:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(peer).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _render(seed: bytes) -> bytes:
+    lines = f"{_HEADER}\nversion {_VERSION}\nseed {seed.hex()}\n"
+    return f"{lines}check {digest('identity file', lines.encode()).hex()}\n".encode()
+
+
+def _parse(content: bytes, path: Path) -> bytes:
+    """The seed in a key file. The file must be what `_render` writes, byte by byte."""
+    lines = content.decode("ascii", errors="replace").split("\n")
+    if lines[0] != _HEADER:
+        raise IdentityError(f"{path} isn't a btard key file: give the path of one, or of a file to create")
+    version = lines[1] if len(lines) > 1 else ""
+    if version.startswith("version ") and version != f"version {_VERSION}":
+        raise IdentityError(f"the key file {path} has an unknown version: restore it or update btard")
+    try:
+        seed = bytes.fromhex(lines[2].removeprefix("seed "))
+    except (IndexError, ValueError):
+        seed = b""
+    if len(seed) != SEED_BYTES or _render(seed) != content:
+        raise IdentityError(f"the key file {path} is corrupt: restore it from a backup or move it away")
+    return seed
+
+
+def _read(path: Path) -> bytes:
+    try:
+        # Non-blocking: a named pipe in the file's place must not hang the peer.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+    except FileNotFoundError as error:
+        raise IdentityError(
+            f"there is no key file {path}: create one with `btard keygen --out {path}`"
+        ) from error
+    except OSError as error:
+        raise IdentityError(
+            f"the key file {path} can't be read ({error.strerror}): check its path"
+        ) from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise IdentityError(f"{path} isn't a regular file: give the path of a key file")
+        # Windows has no such bits: its files inherit the directory's access list.
+        if os.name == "posix" and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            raise IdentityError(f"the key file {path} is open to other users: run `chmod 600 {path}`")
+        return os.read(descriptor, _KEY_FILE_BYTES_MAX)
+    except OSError as error:
+        raise IdentityError(f"the key file {path} can't be read ({error.strerror}): restore it") from error
+    finally:
+        os.close(descriptor)
+
+
+def _create(path: Path, content: bytes) -> None:
+    """Write a new file and bring it to disk; leave nothing behind on failure."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
