@@ -1,0 +1,186 @@
+"""Checkers of message fields, compiled once from a field's type.
+
+A checker turns the msgpack form of a field (`take`) into its value and back (`give`); both check types
+exactly (a bool is no int, an int no float) and bounds, and raise `Refused`, which never leaves `btard.wire`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from btard.wire.limits import Range
+from btard.wire.rejection import Reason
+
+Convert = Callable[[Any], Any]
+
+_HEADER_BYTES = 5
+
+
+class Refused(Exception):
+    """A value that its field doesn't admit. `where` grows outwards as it passes through containers."""
+
+    def __init__(self, reason: Reason, detail: str, where: str = "") -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+        self.where = where
+
+    def inside(self, outer: str) -> Refused:
+        """The same refusal, seen from the container."""
+        return Refused(self.reason, self.detail, outer + self.where)
+
+    def __str__(self) -> str:
+        return f"{self.where.lstrip('.')}: {self.detail}" if self.where else self.detail
+
+
+@dataclass(frozen=True, slots=True)
+class Checker:
+    """`bytes_max` is the longest encoding; `items_max` the longest array within."""
+
+    take: Convert
+    give: Convert
+    bytes_max: int
+    items_max: int = 0
+
+
+def wrong_type(expected: str, value: object) -> Refused:
+    """The refusal of a value of another type, by the type's name alone."""
+    return Refused(Reason.WRONG_TYPE, f"expected {expected}, got {type(value).__name__}")
+
+
+def boolean() -> Checker:
+    """`bool`, and nothing that merely is true."""
+
+    def check(value: Any) -> bool:
+        if type(value) is not bool:
+            raise wrong_type("bool", value)
+        return value
+
+    return Checker(check, check, 1)
+
+
+def binary(least: int, most: int) -> Checker:
+    """`bytes` of a size from `least` to `most`."""
+
+    def check(value: Any) -> bytes:
+        if type(value) is not bytes:
+            raise wrong_type("bytes", value)
+        if not least <= len(value) <= most:
+            bound = str(most) if least == most else f"at most {most}"
+            raise Refused(Reason.OUT_OF_BOUNDS, f"{len(value)} bytes instead of {bound}")
+        return value
+
+    return Checker(check, check, most + _HEADER_BYTES)
+
+
+def text(most: int) -> Checker:
+    """`str` of at most `most` bytes in UTF-8."""
+
+    def check(value: Any) -> str:
+        if type(value) is not str:
+            raise wrong_type("str", value)
+        try:
+            size = len(value) if value.isascii() else len(value.encode())
+        except UnicodeEncodeError:
+            raise Refused(Reason.OUT_OF_BOUNDS, "text that UTF-8 cannot hold") from None
+        if size > most:
+            raise Refused(Reason.OUT_OF_BOUNDS, f"text of {size} bytes instead of at most {most}")
+        return value
+
+    return Checker(check, check, most + _HEADER_BYTES)
+
+
+def integer(bounds: Range) -> Checker:
+    """`int` within bounds."""
+    least, most = bounds.least, bounds.most
+
+    def check(value: Any) -> int:
+        if type(value) is not int:
+            raise wrong_type("int", value)
+        if not least <= value <= most:
+            raise Refused(Reason.OUT_OF_BOUNDS, f"an integer outside of [{least}, {most}]")
+        return value
+
+    return Checker(check, check, 9)
+
+
+def real(bounds: Range | None, finite: bool) -> Checker:
+    """`float`, finite unless said, within bounds where there are any."""
+    least, most = (bounds.least, bounds.most) if bounds else (-math.inf, math.inf)
+
+    def check(value: Any) -> float:
+        if type(value) is not float:
+            raise wrong_type("float", value)
+        if finite and not math.isfinite(value):
+            raise Refused(Reason.OUT_OF_BOUNDS, "a float that isn't finite")
+        # NaN is outside of every range but isn't refused by comparison when it was allowed explicitly.
+        if bounds and not least <= value <= most:
+            raise Refused(Reason.OUT_OF_BOUNDS, f"a float outside of [{least}, {most}]")
+        return value
+
+    return Checker(check, check, 9)
+
+
+def optional(inner: Checker) -> Checker:
+    """`T | None`."""
+
+    def take(value: Any) -> Any:
+        return None if value is None else inner.take(value)
+
+    def give(value: Any) -> Any:
+        return None if value is None else inner.give(value)
+
+    return Checker(take, give, max(1, inner.bytes_max), inner.items_max)
+
+
+def sequence(inner: Checker, most: int) -> Checker:
+    """`tuple[T, ...]` of at most `most` items."""
+
+    def over(container: type[Any], convert: Convert, build: Convert) -> Convert:
+        def check(value: Any) -> Any:
+            if type(value) is not container:
+                raise wrong_type("an array", value)
+            if len(value) > most:
+                raise Refused(Reason.OUT_OF_BOUNDS, f"{len(value)} items instead of at most {most}")
+            return _each(value, [convert] * len(value), build)
+
+        return check
+
+    bytes_max = _HEADER_BYTES + most * inner.bytes_max
+    return Checker(
+        over(list, inner.take, tuple), over(tuple, inner.give, list), bytes_max, max(most, inner.items_max)
+    )
+
+
+def row(inner: tuple[Checker, ...]) -> Checker:
+    """`tuple[A, B, C]`: exactly these."""
+
+    def over(container: type[Any], converts: list[Convert], build: Convert) -> Convert:
+        def check(value: Any) -> Any:
+            if type(value) is not container:
+                raise wrong_type("an array", value)
+            if len(value) != len(converts):
+                raise Refused(Reason.OUT_OF_BOUNDS, f"{len(value)} items instead of {len(converts)}")
+            return _each(value, converts, build)
+
+        return check
+
+    return Checker(
+        over(list, [checker.take for checker in inner], tuple),
+        over(tuple, [checker.give for checker in inner], list),
+        _HEADER_BYTES + sum(checker.bytes_max for checker in inner),
+        max([len(inner), *(checker.items_max for checker in inner)]),
+    )
+
+
+def _each(values: Any, converts: list[Convert], build: Convert) -> Any:
+    items: list[Any] = []
+    try:
+        for convert, value in zip(converts, values, strict=True):
+            items.append(convert(value))
+    except Refused as refused:
+        raise refused.inside(f"[{len(items)}]") from None
+    return build(items)
