@@ -1,0 +1,90 @@
+"""The minimiser of a sum of Huber losses over a few points in a small space."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix = NDArray[np.float64]
+
+ITERATIONS_MAX = 500
+"""A guard only: the safeguarded Newton step needs 3 to 30."""
+
+RESIDUAL = 1e-13
+"""Where to stop: |mean of clipped differences| in units of tau; a step that gains nothing stops too."""
+
+
+def huber_weights(points: Matrix, tau: float) -> tuple[Matrix, Matrix]:
+    """Weights of the points (n, k) in u* = argmin_u sum_i rho_tau(|z_i - u|), and |z_i - u*|.
+
+    rho_tau(a) = a^2 / 2 up to tau and tau a - tau^2 / 2 beyond. Both results have shape (n,), the
+    weights are positive and sum to one. Where the minimiser is not unique (all points clipped and
+    on a line) one of them is returned, the mean if it is one.
+
+    Iteratively reweighted least squares never increases the convex objective and converges from any start,
+    if slowly where all points are clipped. Each iteration therefore tries a Newton step and takes it only
+    where it does at least as well as reweighting, or halves the least residual seen (which can
+    happen a bounded number of times; near the solution the objective itself is flat to the last digit).
+    The loss is quadratic at zero, so a point that coincides with u needs no special case.
+    """
+    scaled = points / tau
+    u = _start(scaled)
+    distances, clips, pull = _pull(scaled, u)
+    residual = best = float(np.linalg.norm(pull))
+    for _ in range(ITERATIONS_MAX):
+        if residual <= RESIDUAL * len(points):
+            break
+        reweighted = u + pull / clips.sum()
+        candidate = u + _newton(scaled - u, distances, clips, pull)
+        at_candidate = _pull(scaled, candidate)
+        candidate_residual = float(np.linalg.norm(at_candidate[2]))
+        better = _loss(at_candidate[0]) <= _loss(_distances(scaled, reweighted))
+        if candidate_residual <= best / 2 or (better and candidate_residual < residual):
+            u, (distances, clips, pull), residual = candidate, at_candidate, candidate_residual
+        else:
+            if np.array_equal(reweighted, u):
+                break
+            u = reweighted
+            distances, clips, pull = _pull(scaled, u)
+            residual = float(np.linalg.norm(pull))
+        best = min(best, residual)
+    return clips / clips.sum(), distances * tau
+
+
+def _start(points: Matrix) -> Matrix:
+    """The mean or a point, whichever has the least loss: outliers cannot carry the start away."""
+    mean: Matrix = points.mean(axis=0)
+    candidates = [mean, *points]
+    losses = [_loss(_distances(points, candidate)) for candidate in candidates]
+    return candidates[int(np.argmin(losses))]
+
+
+def _distances(points: Matrix, u: Matrix) -> Matrix:
+    difference = points - u
+    distances: Matrix = np.sqrt(np.einsum("ik,ik->i", difference, difference))
+    return distances
+
+
+def _loss(distances: Matrix) -> float:
+    return float(np.where(distances <= 1.0, distances * distances / 2, distances - 0.5).sum())
+
+
+def _pull(points: Matrix, u: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+    """Distances, clip factors min(1, 1 / distance), and the sum of clipped differences."""
+    distances = _distances(points, u)
+    clips = 1.0 / np.maximum(distances, 1.0)
+    return distances, clips, clips @ (points - u)
+
+
+def _newton(differences: Matrix, distances: Matrix, clips: Matrix, pull: Matrix) -> Matrix:
+    """The Newton step on the sum of losses, a hair damped: the Hessian may be singular."""
+    clipped = distances > 1.0
+    units = differences[clipped] * clips[clipped, None]
+    total = clips.sum()
+    hessian = (units.T * -clips[clipped]) @ units
+    hessian.flat[:: len(hessian) + 1] += total * (1.0 + 1e-12)
+    try:
+        step: Matrix = np.linalg.solve(hessian, pull)
+    except np.linalg.LinAlgError:
+        step = pull / total
+    return step
