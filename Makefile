@@ -48,8 +48,8 @@ clean: ## Remove everything that these commands made, the environment too
 $(STAMP): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON) here: install Python 3.10 or newer, or say PYTHON=/path/to/python." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "btard needs Python 3.10 or newer, and $(PYTHON) is $$($(PYTHON) -V 2>&1): say PYTHON=/path/to/python3.10." >&2; exit 1; }
-	@echo 'Setting up $(VENV), once: this takes a few minutes.'
+	@echo 'Setting up $(VENV), once: torch is large, this takes some minutes.'
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || { $(PYTHON) -m venv --without-pip --clear $(VENV) \
-	  && $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	  && $(PYTHON) -m pip --python $(BIN)/python install -qq pip; }
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
 	@touch $@
