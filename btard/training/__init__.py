@@ -1,0 +1,28 @@
+"""Training: what a user's task is, and the engine that computes, checks and applies its gradients.
+
+Vectors live as blobs in a `BlobStore`; the protocol above names them by digest and never sees one.
+"""
+
+from btard.training.checkpoints import Checkpoint, load, save
+from btard.training.engine import Engine
+from btard.training.recipe import Recipe
+from btard.training.registry import TASKS, known_tasks, load_recipe, register
+from btard.training.store import BlobStore
+from btard.training.task import Evaluation, Task
+from btard.training.vector import is_finite
+
+__all__ = [
+    "TASKS",
+    "BlobStore",
+    "Checkpoint",
+    "Engine",
+    "Evaluation",
+    "Recipe",
+    "Task",
+    "is_finite",
+    "known_tasks",
+    "load",
+    "load_recipe",
+    "register",
+    "save",
+]

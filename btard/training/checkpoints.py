@@ -1,0 +1,69 @@
+"""Checkpoints on disk: safetensors, so that reading one runs no code.
+
+A file at step t has x_t, the optimizer's tensors, and the aggregate that led from x_(t-1) to x_t. An
+auditor restores the checkpoint of t - 1, applies that aggregate and must arrive at the digest of t.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from btard.errors import ConfigurationError
+from btard.training.state import Snapshot
+from btard.types import Digest
+
+FORMAT = "btard-checkpoint-1"
+STEP_MAX = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The training state at `step`, and the aggregate (d,) that was applied last, where there was one."""
+
+    step: int
+    state: Snapshot
+    aggregate: Tensor | None = None
+
+    @property
+    def model_digest(self) -> Digest:
+        """What `Engine.model_digest` is at this checkpoint."""
+        return self.state.digest()
+
+
+def save(checkpoint: Checkpoint, path: Path) -> None:
+    """Write a checkpoint; the file appears whole or not at all. Raises OSError as the disk does."""
+    tensors = dict(checkpoint.state.tensors)
+    if checkpoint.aggregate is not None:
+        tensors["aggregate"] = checkpoint.aggregate
+    metadata = {"format": FORMAT, "step": str(checkpoint.step), "settings": checkpoint.state.settings}
+    temporary = path.with_name(path.name + ".part")
+    save_file(tensors, temporary, metadata)
+    os.replace(temporary, path)
+
+
+def load(path: Path) -> Checkpoint:
+    """Read a checkpoint. Raises ConfigurationError where the file is missing, corrupt or something else.
+
+    A checkpoint from a stranger is trusted by its `model_digest`, compared with a certified one.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: Mapping[str, str] = file.metadata() or {}
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise ConfigurationError(f"cannot read the checkpoint {path}: {error}") from error
+    step = metadata.get("step", "")
+    if metadata.get("format") != FORMAT or not (step.isascii() and step.isdigit() and int(step) < STEP_MAX):
+        raise ConfigurationError(f"{path} is no checkpoint of btard: give a file that a run has written")
+    aggregate = tensors.pop("aggregate", None)
+    if aggregate is not None and (aggregate.dtype != torch.float32 or aggregate.dim() != 1):
+        raise ConfigurationError(f"the aggregate in {path} is not a float32 vector: the file is corrupt")
+    return Checkpoint(int(step), Snapshot(metadata.get("settings", ""), tensors), aggregate)

@@ -1,0 +1,55 @@
+"""Make a computation a function of its seed alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from btard.crypto import digest
+
+_process = threading.RLock()
+"""torch's generators and switches belong to the process: one seeded computation at a time."""
+
+
+@contextmanager
+def seeded(seed: bytes, device: torch.device) -> Iterator[None]:
+    """Run a block with torch's generators set from `seed`, deterministic kernels and full float32.
+
+    All settings and generators are put back afterwards, so that the caller's own randomness and a
+    neighbouring engine are undisturbed. TensorFloat-32 and reduced matmul precision are off: the
+    recomputation tolerance (protocols/fingerprint.md) is derived for float32. On CUDA, set
+    CUBLAS_WORKSPACE_CONFIG=:4096:8 in the process's environment. Thread counts are the process's
+    own choice.
+    """
+    number = int.from_bytes(digest("torch seed", seed)[:8], "big")
+    on_cuda = device.type == "cuda"
+    with _process, torch.random.fork_rng(devices=[device] if on_cuda else []):
+        torch.default_generator.manual_seed(number)
+        if on_cuda:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(number)
+        with _deterministic(on_cuda):
+            yield
+
+
+@contextmanager
+def _deterministic(on_cuda: bool) -> Iterator[None]:
+    strict = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    precision = torch.get_float32_matmul_precision()
+    torch.use_deterministic_algorithms(True)
+    torch.set_float32_matmul_precision("highest")
+    try:
+        if on_cuda:
+            with torch.backends.cudnn.flags(
+                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+            ):
+                yield
+        else:
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.use_deterministic_algorithms(strict, warn_only=warn_only)

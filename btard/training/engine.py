@@ -1,0 +1,289 @@
+"""The engine: gradients, aggregates, projections and updates, as plain methods on digests.
+
+Each method performs one effect of the protocol machines. Vectors come and go as blobs in a store;
+what the protocol sees are digests and scalars. Everything is a function of the arguments and of the
+model that they name: a gradient may be asked for again, in any order, for the current step or the
+one before, and the model is not disturbed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, OrderedDict
+
+import torch
+from torch import Tensor, nn
+
+from btard.aggregators import CenteredClip
+from btard.errors import ConfigurationError
+from btard.training.checkpoints import Checkpoint
+from btard.training.determinism import seeded
+from btard.training.projection import project
+from btard.training.recipe import Recipe
+from btard.training.state import State
+from btard.training.store import BlobStore
+from btard.training.task import Evaluation
+from btard.training.vector import (
+    FLOAT_BYTES,
+    flatten,
+    from_blob,
+    is_finite,
+    split_sizes,
+    to_blob,
+    unflatten_into,
+    window,
+    windows,
+)
+from btard.types import Digest, Scalars
+
+GRADIENTS_HELD_MAX = 4
+"""Whole gradients kept for a second question: one's own and a target's, of two steps."""
+
+PROJECTION_DOMAIN = "projection"
+FINGERPRINT_DOMAIN = "fingerprint"
+
+
+class Engine:
+    """Trains the task of a recipe from x_0 = `task.build(seed)`.
+
+    Three copies of the model live here: the current x_t with its optimizer, the candidate for
+    x_(t+1), and a bench on which gradients are taken, so that a backward pass touches neither; of
+    x_(t-1) only the parameters are kept. One call at a time.
+    """
+
+    def __init__(self, recipe: Recipe, store: BlobStore, seed: bytes, device: str = "cpu") -> None:
+        self._recipe = recipe
+        self._store = store
+        self._device = torch.device(device)
+        current, spare, self._bench = (self._build(seed) for _ in range(3))
+        self._current, self._spare = State(current, recipe), State(spare, recipe)
+        self._bench_parameters = [p for p in self._bench.parameters() if p.requires_grad]
+        self._buffers = [buffer.clone() for buffer in self._bench.buffers()]
+        self._vector = self._current.vector()
+        self._previous: Tensor | None = None
+        self._aggregate: Tensor | None = None
+        self._candidate: tuple[int, Tensor] | None = None
+        self._gradients: OrderedDict[tuple[int, bytes], Tensor] = OrderedDict()
+        self._step = 0
+
+    # ------------------------------------------------------------ what is
+
+    @property
+    def step(self) -> int:
+        """The step t of the current model x_t."""
+        return self._step
+
+    @property
+    def dimension(self) -> int:
+        """The number d of trainable parameters."""
+        return self._vector.numel()
+
+    @property
+    def parameters(self) -> Tensor:
+        """The parameters x_t as a float32 vector (d,), copied."""
+        return self._vector.clone()
+
+    @property
+    def model_digest(self) -> Digest:
+        """The digest of x_t with its optimizer and schedule: what a newcomer must arrive at."""
+        return self._current.export().digest()
+
+    def part_bytes(self, part: int, parts: int) -> int:
+        """The size of a blob of this part, for whoever decides what to accept."""
+        return window(self.dimension, parts, part)[1] * FLOAT_BYTES
+
+    def evaluate(self) -> Evaluation:
+        """The task's evaluation of x_t."""
+        self._place(self._vector)
+        self._bench.eval()
+        with torch.no_grad():
+            return self._recipe.task.evaluate(self._bench)
+
+    # ------------------------------------------------------------ effects
+
+    def gradient(self, step: int, seed: bytes, parts: int) -> tuple[Digest, ...]:
+        """Store the gradient of (step, seed) in `parts` blobs; their digests in order."""
+        gradient = self._gradient(step, seed)
+        return tuple(
+            self._store.put(to_blob(gradient[start : start + size]))
+            for start, size in windows(self.dimension, parts)
+        )
+
+    def aggregate(self, rows: tuple[Digest, ...], tau: float) -> tuple[Digest | None, tuple[int, ...]]:
+        """CenteredClip over the blobs `rows` of one part, in order, stored as a blob.
+
+        Returns (its digest, ()), or (None, indices of the rows that are not held, not finite, or of
+        another size than most rows are): their senders committed to them.
+        """
+        vectors = [self._held(row) for row in rows]
+        sizes = Counter(vector.numel() for vector in vectors if vector is not None)
+        size = sizes.most_common(1)[0][0] if sizes else 0
+        valid = [vector for vector in vectors if vector is not None and vector.numel() == size]
+        if len(valid) < len(rows) or not rows:
+            wrong = (i for i, vector in enumerate(vectors) if vector is None or vector.numel() != size)
+            return None, tuple(wrong)
+        return self._store.put(to_blob(CenteredClip(tau=tau)(torch.stack(valid)))), ()
+
+    def project(
+        self, step: int, seed: bytes, aggregates: tuple[Digest, ...], coin: bytes, tau: float
+    ) -> tuple[Scalars, ...]:
+        """The scalars of the gradient of (step, seed) against the aggregate of each part.
+
+        Raises ConfigurationError where an aggregate is not valid: see `invalid`.
+        """
+        gradient = self._gradient(step, seed)
+        centres = self._parts(aggregates)
+        result: list[Scalars] = []
+        for (start, size), centre in zip(windows(self.dimension, len(aggregates)), centres, strict=True):
+            row = gradient[start : start + size]
+            result += project([row], centre, tau, coin, PROJECTION_DOMAIN, self._recipe.projections, start)
+        return tuple(result)
+
+    def project_rows(
+        self, part: int, parts: int, rows: tuple[Digest, ...], aggregate: Digest, coin: bytes, tau: float
+    ) -> tuple[Scalars | None, ...]:
+        """The scalars of each row blob of a part against its aggregate.
+
+        None at a row that is not held, of a wrong size or not finite; at every row where the aggregate
+        itself is.
+        """
+        start, size = window(self.dimension, parts, part)
+        centre = self._held(aggregate, size)
+        if centre is None:
+            return (None,) * len(rows)
+        vectors = [self._held(row, size) for row in rows]
+        valid = [vector for vector in vectors if vector is not None]
+        scalars = iter(project(valid, centre, tau, coin, PROJECTION_DOMAIN, self._recipe.projections, start))
+        return tuple(None if vector is None else next(scalars) for vector in vectors)
+
+    def recompute(
+        self, step: int, seed: bytes, aggregates: tuple[Digest, ...], coin: bytes, tau: float
+    ) -> tuple[tuple[Scalars, ...], float]:
+        """What the peer with `seed` should have published in `step`, and the norm of its whole gradient."""
+        scalars = self.project(step, seed, aggregates, coin, tau)
+        return scalars, float(self._gradient(step, seed).double().norm())
+
+    def fingerprint(self, step: int, seed: bytes, coin: bytes) -> Scalars:
+        """Projections of the whole gradient of (step, seed) on fresh directions, and its norm."""
+        gradient = self._gradient(step, seed)
+        count = self._recipe.projections
+        return project([gradient], None, math.inf, coin, FINGERPRINT_DOMAIN, count, 0)[0]
+
+    def invalid(self, aggregates: tuple[Digest, ...]) -> tuple[int, ...]:
+        """The parts whose aggregate is not held, of a wrong size or not finite."""
+        sizes = split_sizes(self.dimension, len(aggregates))
+        named = enumerate(zip(aggregates, sizes, strict=True))
+        return tuple(part for part, (name, size) in named if self._held(name, size) is None)
+
+    def update(self, step: int, aggregates: tuple[Digest, ...]) -> Digest:
+        """Apply the aggregates to a copy of x_t; the digest of this candidate for x_(t+1).
+
+        Asked again, starts again from x_t. Raises ConfigurationError where `step` is not the current
+        one or an aggregate is not valid: see `invalid`.
+        """
+        if step != self._step:
+            raise ConfigurationError(f"cannot update step {step}: the model is at step {self._step}")
+        vector = torch.cat(self._parts(aggregates))
+        self._spare.copy_from(self._current)
+        self._spare.apply(vector)
+        self._candidate = step, vector
+        return self._spare.export().digest()
+
+    def adopt(self, step: int, keep: tuple[Digest, ...] = ()) -> None:
+        """Make the candidate the model. x_step stays for recomputation, nothing older does; blobs that
+        `keep` does not name are forgotten."""
+        if self._candidate is None or self._candidate[0] != step:
+            raise ConfigurationError(f"cannot adopt step {step}: there is no candidate for it")
+        self._aggregate = self._candidate[1]
+        self._candidate = None
+        self._current, self._spare = self._spare, self._current
+        self._previous, self._vector = self._vector, self._current.vector()
+        self._step = step + 1
+        for key in [key for key in self._gradients if key[0] < step]:
+            del self._gradients[key]
+        self._store.retain(keep)
+
+    # ------------------------------------------------------------ checkpoints
+
+    def checkpoint(self) -> Checkpoint:
+        """x_t with optimizer and schedule, and the aggregate that led there (None at x_0 or after
+        `restore`)."""
+        return Checkpoint(self._step, self._current.export(), self._aggregate)
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go to a checkpoint's model. Gradients of the step before it cannot be recomputed afterwards."""
+        self._current.restore(checkpoint.state)
+        self._vector = self._current.vector()
+        self._step = checkpoint.step
+        self._previous = self._aggregate = self._candidate = None
+        self._gradients.clear()
+
+    # ------------------------------------------------------------ inside
+
+    def _build(self, seed: bytes) -> nn.Module:
+        with seeded(seed, self._device):
+            return self._recipe.task.build(seed).to(self._device)
+
+    def _parts(self, aggregates: tuple[Digest, ...]) -> list[Tensor]:
+        """The vectors of all aggregates. Raises ConfigurationError where one is not valid."""
+        sizes = split_sizes(self.dimension, len(aggregates))
+        vectors = [self._held(name, size) for name, size in zip(aggregates, sizes, strict=True)]
+        valid = [vector for vector in vectors if vector is not None]
+        if len(valid) < len(vectors):
+            parts = [part for part, vector in enumerate(vectors) if vector is None]
+            raise ConfigurationError(
+                f"the aggregates of parts {parts} are not held or not valid: fetch them first"
+            )
+        return valid
+
+    def _held(self, name: Digest, size: int | None = None) -> Tensor | None:
+        """The vector of a blob, None where it is not held, not finite or not of `size` coordinates."""
+        data = self._store.get(name)
+        if data is None or not is_finite(data) or size not in (None, len(data) // FLOAT_BYTES):
+            return None
+        return from_blob(data)
+
+    def _place(self, vector: Tensor) -> None:
+        """Put parameters on the bench, and its buffers back to what `build` made them."""
+        unflatten_into(vector, self._bench_parameters)
+        with torch.no_grad():
+            for buffer, original in zip(self._bench.buffers(), self._buffers, strict=True):
+                buffer.copy_(original)
+
+    def _gradient(self, step: int, seed: bytes) -> Tensor:
+        key = (step, seed)
+        if key not in self._gradients:
+            self._gradients[key] = self._compute(self._model_of(step), seed)
+            if len(self._gradients) > GRADIENTS_HELD_MAX:
+                self._gradients.popitem(last=False)
+        self._gradients.move_to_end(key)
+        return self._gradients[key]
+
+    def _model_of(self, step: int) -> Tensor:
+        if step == self._step:
+            return self._vector
+        if step == self._step - 1 and self._previous is not None:
+            return self._previous
+        raise ConfigurationError(
+            f"the model of step {step} is not kept: at step {self._step} only it and the one before are"
+        )
+
+    def _compute(self, vector: Tensor, seed: bytes) -> Tensor:
+        """The gradient (d,) float32 on the CPU, clipped if the recipe says so.
+
+        A gradient that is not finite counts as zero, by rule: everyone who recomputes it finds the same,
+        and a diverging model costs nobody its seat.
+        """
+        self._place(vector)
+        self._bench.train()
+        with seeded(seed, self._device):
+            loss = self._recipe.task.loss(self._bench, seed, self._recipe.batch_size)
+            pieces = torch.autograd.grad(loss, self._bench_parameters, materialize_grads=True)
+        gradient = flatten(pieces)
+        if not bool(torch.isfinite(gradient).all()):
+            return torch.zeros_like(gradient)
+        if self._recipe.clip is not None:
+            norm = float(gradient.double().norm())
+            if norm > self._recipe.clip:
+                gradient *= self._recipe.clip / norm
+        return gradient

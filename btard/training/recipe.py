@@ -1,0 +1,70 @@
+"""A recipe: a task with all that peers must share to train it alike."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from btard.errors import ConfigurationError
+from btard.training.task import Task
+
+OptimizerFactory = Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer]
+"""Takes `named_parameters()`, as every torch.optim optimizer does: `partial(torch.optim.SGD, lr=0.1)`."""
+SchedulerFactory = Callable[[Optimizer], LRScheduler]
+"""For instance `partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=1000)`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a task is trained.
+
+    `batch_size` is per peer and step, `clip` the norm that a peer's stochastic gradient is clipped to
+    before it is sent (BTARD-Clipped-SGD, Gorbunov et al. 2022, section 4; None: not clipped),
+    `projections` the number K of public directions behind the published scalars.
+    """
+
+    task: Task
+    batch_size: int
+    optimizer: OptimizerFactory
+    scheduler: SchedulerFactory | None = None
+    clip: float | None = None
+    projections: int = 4
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ConfigurationError(f"batch size {self.batch_size}: use at least 1")
+        if self.projections < 1:
+            raise ConfigurationError(f"{self.projections} projections: use at least 1")
+        if self.clip is not None and not (self.clip > 0 and math.isfinite(self.clip)):
+            raise ConfigurationError(f"clip {self.clip}: use a positive norm, or None")
+
+    def describe(self) -> dict[str, str]:
+        """What must agree between peers, as text: part of what a run id covers.
+
+        Keyword arguments of a `functools.partial` are spelled out; of any other callable only its name.
+        """
+        return {
+            "task": self.task.name,
+            "batch_size": str(self.batch_size),
+            "optimizer": _spell(self.optimizer),
+            "scheduler": _spell(self.scheduler),
+            "clip": repr(self.clip),
+            "projections": str(self.projections),
+        }
+
+
+def _spell(factory: Callable[..., Any] | None) -> str:
+    if factory is None:
+        return "none"
+    if isinstance(factory, functools.partial):
+        arguments = [repr(value) for value in factory.args]
+        arguments += [f"{key}={value!r}" for key, value in sorted(factory.keywords.items())]
+        return f"{_spell(factory.func)}({', '.join(arguments)})"
+    return f"{factory.__module__}.{factory.__qualname__}"

@@ -1,0 +1,70 @@
+"""The blobs that a peer holds, by digest, within a bound."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from btard.crypto import digest
+from btard.errors import ConfigurationError
+from btard.types import Digest
+
+
+class BlobStore:
+    """Maps a digest to the bytes that it names, at most `capacity_bytes` in all.
+
+    Names are computed here, never taken on trust. The network fills it on the event loop while the
+    engine reads and fills it on a worker thread, hence the lock.
+    """
+
+    def __init__(self, capacity_bytes: int) -> None:
+        if capacity_bytes < 1:
+            raise ConfigurationError("a blob store needs a capacity of at least one byte")
+        self._capacity_bytes = capacity_bytes
+        self._blobs: dict[Digest, bytes] = {}
+        self._size_bytes = 0
+        self._lock = threading.Lock()
+
+    def put(self, data: bytes) -> Digest:
+        """Hold a blob; returns `digest("blob", data)`. Holding it again changes nothing.
+
+        Raises ConfigurationError where it does not fit: ask `fits` before accepting bytes of others.
+        """
+        name = digest("blob", data)
+        with self._lock:
+            if name in self._blobs:
+                return name
+            if self._size_bytes + len(data) > self._capacity_bytes:
+                raise ConfigurationError(
+                    f"the blob store is full ({self._size_bytes} of {self._capacity_bytes} bytes): "
+                    f"give it room for {len(data)} bytes more"
+                )
+            self._blobs[name] = bytes(data)
+            self._size_bytes += len(data)
+        return name
+
+    def fits(self, size_bytes: int) -> bool:
+        """Is there room for a blob of this size now?"""
+        return self._size_bytes + size_bytes <= self._capacity_bytes
+
+    def get(self, name: Digest) -> bytes | None:
+        """The bytes of this digest, None where they are not held."""
+        return self._blobs.get(name)
+
+    def retain(self, keep: Iterable[Digest]) -> None:
+        """Forget every blob that is not named in `keep`."""
+        wanted = set(keep)
+        with self._lock:
+            self._blobs = {name: data for name, data in self._blobs.items() if name in wanted}
+            self._size_bytes = sum(map(len, self._blobs.values()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._blobs
+
+    def __len__(self) -> int:
+        return len(self._blobs)
+
+    @property
+    def size_bytes(self) -> int:
+        """The bytes held now."""
+        return self._size_bytes

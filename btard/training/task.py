@@ -1,0 +1,48 @@
+"""What a user implements: a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """How good a model is on held-out data: mean loss, and accuracy in [0, 1]."""
+
+    loss: float
+    accuracy: float
+
+
+class Task(Protocol):
+    """Model and data of a run, as pure functions of public seeds.
+
+    Every peer must be able to recompute every other peer's gradient, so nothing may depend on
+    anything but the arguments: no files that others lack, no clock, no state between calls.
+
+    The engine seeds torch's global generators from `seed` around `build` and `loss`, so initialisers
+    and `nn.Dropout` are reproducible on like devices. CPU and CUDA generators give different numbers:
+    a task for mixed hardware draws masks on the CPU, or from `btard.crypto.keystream`, and moves them.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name in the registry and in the run's configuration."""
+        ...
+
+    def build(self, seed: bytes) -> nn.Module:
+        """The initial model, float32, on the CPU. Buffers (running statistics) never change later."""
+        ...
+
+    def loss(self, model: nn.Module, seed: bytes, batch_size: int) -> Tensor:
+        """The scalar training loss of the batch that the 32-byte `seed` names, on the model's device.
+
+        Prefer smooth activations: see protocols/fingerprint.md on what a ReLU's kink does to recomputation.
+        """
+        ...
+
+    def evaluate(self, model: nn.Module) -> Evaluation:
+        """Quality on held-out data; the model comes in eval mode and without gradients."""
+        ...
