@@ -115,7 +115,9 @@ def _open(raw: bytes) -> Sealed | Rejection:
 class _Opened:
     """Accepted messages by their bytes, bounded in number and size; safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, entries_max: int, bytes_max: int) -> None:
+        self._entries_max = entries_max
+        self._bytes_max = bytes_max
         self._entries: OrderedDict[bytes, Sealed] = OrderedDict()
         self._size_bytes = 0
         self._lock = Lock()
@@ -132,9 +134,9 @@ class _Opened:
             if sealed.raw not in self._entries:
                 self._size_bytes += len(sealed.raw)
             self._entries[sealed.raw] = sealed
-            while len(self._entries) > _CACHE_ENTRIES_MAX or self._size_bytes > _CACHE_BYTES_MAX:
+            while len(self._entries) > self._entries_max or self._size_bytes > self._bytes_max:
                 oldest, _ = self._entries.popitem(last=False)
                 self._size_bytes -= len(oldest)
 
 
-_OPENED = _Opened()
+_OPENED = _Opened(_CACHE_ENTRIES_MAX, _CACHE_BYTES_MAX)

@@ -38,7 +38,8 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checker:
-    """`bytes_max` is the longest encoding; `items_max` the longest array within."""
+    """`bytes_max` is the longest encoding; `items_max` the longest array within
+    that is looked at before it is refused."""
 
     take: Convert
     give: Convert
@@ -151,7 +152,10 @@ def sequence(inner: Checker, most: int) -> Checker:
 
     bytes_max = _HEADER_BYTES + most * inner.bytes_max
     return Checker(
-        over(list, inner.take, tuple), over(tuple, inner.give, list), bytes_max, max(most, inner.items_max)
+        over(list, inner.take, tuple),
+        over(tuple, inner.give, list),
+        bytes_max,
+        max(most + 1, inner.items_max),
     )
 
 
@@ -172,7 +176,7 @@ def row(inner: tuple[Checker, ...]) -> Checker:
         over(list, [checker.take for checker in inner], tuple),
         over(tuple, [checker.give for checker in inner], list),
         _HEADER_BYTES + sum(checker.bytes_max for checker in inner),
-        max([len(inner), *(checker.items_max for checker in inner)]),
+        max([len(inner) + 1, *(checker.items_max for checker in inner)]),
     )
 
 

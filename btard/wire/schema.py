@@ -178,7 +178,8 @@ def _compile_message(kind: type[Any], tag: str) -> Checker:
         return tree
 
     bytes_max = 2 * 5 + len(tag) + sum(checker.bytes_max for checker in checkers)
-    return Checker(take, give, bytes_max, max([count, *(checker.items_max for checker in checkers)]))
+    # One more than it has, so that an extra field is told apart from garbage.
+    return Checker(take, give, bytes_max, max([count + 1, *(checker.items_max for checker in checkers)]))
 
 
 def _compile_union(kinds: tuple[type[Any], ...]) -> Checker:

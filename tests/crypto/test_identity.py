@@ -97,7 +97,7 @@ def test_a_key_file_survives_a_permissive_umask(tmp_path: Path) -> None:
 def test_any_corrupt_byte_of_a_key_file_is_found(key_file: Path) -> None:
     content = key_file.read_bytes()
     for index, byte in enumerate(content):
-        for damaged in {byte ^ 1, byte ^ 0x20, byte ^ 0x80, 0, ord("\n"), ord("0")} - {byte}:
+        for damaged in (byte ^ 0x01, byte ^ 0x20, byte ^ 0x80):
             key_file.write_bytes(content[:index] + bytes([damaged]) + content[index + 1 :])
             with pytest.raises(IdentityError):
                 Identity.load(key_file)

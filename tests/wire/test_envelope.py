@@ -1,0 +1,181 @@
+"""Sealed envelopes: only what the sender signed opens, and it opens to one name."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import msgpack
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btard.crypto import Identity, digest
+from btard.errors import ConfigurationError
+from btard.types import PeerId
+from btard.wire import (
+    MAX_CONTROL_BYTES,
+    MAX_PAYLOAD_BYTES,
+    MAX_PHASE_BYTES,
+    MAX_STEP,
+    Envelope,
+    Reason,
+    Rejection,
+    Sealed,
+    encode,
+    open_sealed,
+    seal,
+)
+from btard.wire.envelope import _Opened
+from btard.wire.limits import MAX_ATTEMPT
+
+ALICE, BOB = Identity.from_seed(b"a" * 32), Identity.from_seed(b"b" * 32)
+ENVELOPE = Envelope(bytes(32), 7, 0, "commit", bytes(32), ALICE.peer, b"payload")
+
+
+def opened(raw: bytes) -> Sealed:
+    sealed = open_sealed(raw)
+    assert isinstance(sealed, Sealed), sealed
+    return sealed
+
+
+def reason(raw: bytes) -> Reason:
+    rejection = open_sealed(raw)
+    assert isinstance(rejection, Rejection)
+    return rejection.reason
+
+
+def resign(identity: Identity, body: bytes) -> bytes:
+    packed: bytes = msgpack.packb(["sealed", body, identity.sign(digest("envelope", body))])
+    return packed
+
+
+@given(st.binary(max_size=200), st.integers(0, MAX_STEP), st.integers(0, MAX_ATTEMPT), st.text(max_size=4))
+def test_what_was_sealed_is_opened(payload: bytes, step: int, attempt: int, phase: str) -> None:
+    envelope = dataclasses.replace(ENVELOPE, payload=payload, step=step, attempt=attempt, phase=phase)
+    raw = seal(ALICE, envelope)
+    sealed = opened(raw)
+    assert sealed == Sealed(envelope, raw, digest("envelope", encode(envelope)))
+    assert opened(raw) == sealed
+    assert opened(raw + b"")  # bytes equal in value, from another peer
+
+
+def test_the_largest_payload_fits_a_control_message() -> None:
+    envelope = Envelope(
+        bytes(32),
+        MAX_STEP,
+        MAX_ATTEMPT,
+        "p" * MAX_PHASE_BYTES,
+        bytes(32),
+        ALICE.peer,
+        bytes(MAX_PAYLOAD_BYTES),
+    )
+    raw = seal(ALICE, envelope)
+    assert len(raw) <= MAX_CONTROL_BYTES
+    assert opened(raw).envelope == envelope
+
+
+def test_an_envelope_signed_by_another_is_refused() -> None:
+    assert reason(resign(BOB, encode(ENVELOPE))) is Reason.BAD_SIGNATURE
+
+
+def test_a_signature_moved_to_another_body_is_refused() -> None:
+    signature = seal(ALICE, ENVELOPE)[-64:]
+    for change in (
+        {"step": 8},
+        {"attempt": 1},
+        {"phase": "reveal"},
+        {"run": b"r" * 32},
+        {"roster": b"r" * 32},
+    ):
+        body = encode(dataclasses.replace(ENVELOPE, **change))  # type: ignore[arg-type]
+        assert reason(msgpack.packb(["sealed", body, signature])) is Reason.BAD_SIGNATURE
+
+
+def test_a_signature_over_the_bare_body_is_refused_for_lack_of_domain() -> None:
+    body = encode(ENVELOPE)
+    assert reason(msgpack.packb(["sealed", body, ALICE.sign(body)])) is Reason.BAD_SIGNATURE
+
+
+def test_a_signed_body_in_another_encoding_is_refused() -> None:
+    body = encode(ENVELOPE).replace(b"\xa6commit", b"\xd9\x06commit")
+    assert reason(resign(ALICE, body)) is Reason.NON_CANONICAL
+
+
+def test_a_seal_in_another_encoding_is_refused() -> None:
+    raw = seal(ALICE, ENVELOPE)
+    assert reason(raw.replace(b"\xa6sealed", b"\xd9\x06sealed")) is Reason.NON_CANONICAL
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", Reason.MALFORMED),
+        (msgpack.packb(["other", 1]), Reason.UNKNOWN_TAG),
+        (msgpack.packb(["envelope", b"run"]), Reason.MISSING_FIELD),
+        (
+            msgpack.packb(["envelope", bytes(32), -1, 0, "p", bytes(32), ALICE.peer, b""]),
+            Reason.OUT_OF_BOUNDS,
+        ),
+        (
+            msgpack.packb(["envelope", bytes(32), 1, 0, "p" * 17, bytes(32), ALICE.peer, b""]),
+            Reason.OUT_OF_BOUNDS,
+        ),
+    ],
+)
+def test_a_signed_body_that_is_no_envelope_is_refused(body: bytes, expected: Reason) -> None:
+    assert reason(resign(ALICE, body)) is expected
+
+
+def test_bytes_beyond_a_control_message_are_refused_unread() -> None:
+    assert reason(bytes(MAX_CONTROL_BYTES + 1)) is Reason.OVERSIZE
+
+
+def test_a_sender_with_a_key_of_small_order_is_refused() -> None:
+    universal = PeerId((1).to_bytes(32, "little"))
+    body = encode(dataclasses.replace(ENVELOPE, sender=universal))
+    signature = universal + bytes(32)
+    assert reason(msgpack.packb(["sealed", body, signature])) is Reason.BAD_SIGNATURE
+
+
+def test_nobody_seals_in_the_name_of_another() -> None:
+    with pytest.raises(ConfigurationError, match="can't sign for"):
+        seal(BOB, ENVELOPE)
+
+
+def test_every_changed_byte_of_a_sealed_envelope_is_noticed() -> None:
+    raw = seal(ALICE, ENVELOPE)
+    for at, byte in enumerate(raw):
+        assert isinstance(open_sealed(raw[:at] + bytes([byte ^ 0x01]) + raw[at + 1 :]), Rejection)
+
+
+@given(st.binary(max_size=300))
+def test_random_bytes_never_open_and_never_raise(raw: bytes) -> None:
+    assert isinstance(open_sealed(raw), Rejection)
+
+
+def test_any_buffer_may_be_opened() -> None:
+    raw = seal(ALICE, ENVELOPE)
+    assert opened(bytearray(raw)) == opened(memoryview(raw)) == opened(raw)  # type: ignore[arg-type]
+
+
+def test_the_memory_of_opened_messages_is_bounded_and_drops_the_least_recently_used() -> None:
+    memory = _Opened(entries_max=3, bytes_max=100)
+
+    def remember(raw: bytes) -> None:
+        memory.put(Sealed(ENVELOPE, raw, digest("x")))
+
+    def remembered() -> list[bytes]:
+        return [raw for raw in (b"1", b"2", b"3", b"4", b"x" * 99, b"y" * 99) if memory.get(raw)]
+
+    for raw in (b"1", b"2", b"3"):
+        remember(raw)
+    assert memory.get(b"1")
+    remember(b"4")
+    assert remembered() == [b"1", b"3", b"4"]
+    remember(b"x" * 99)
+    assert remembered() == [b"4", b"x" * 99]
+    remember(b"y" * 99)
+    assert remembered() == [b"y" * 99]
+    remember(b"y" * 99)
+    remember(b"1")
+    assert remembered() == [b"1", b"y" * 99]
