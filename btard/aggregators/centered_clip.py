@@ -6,9 +6,9 @@ the rows; so it is solved among n points (`Gram.points`) to the last digit of fl
 are read once for the products and once for the result.
 
 What remains after rounding v to the rows' dtype: |mean of clipped differences| is at most
-about 1e-7 tau plus c |v - v exact|, c the mean of min(1, tau / |x_i - v|). The second term is the dtype's own limit
-(in float32 |v - v exact| is about 3e-8 |v|); it shows where honest rows differ by less than 1e-7 of their
-norm, and no other vector of that dtype does better than the nearest one.
+1e-7 tau or so plus c |v - v exact|, c the mean of min(1, tau / |x_i - v|). The second term is
+the dtype's own limit (in float32 |v - v exact| is about 3e-8 |v|). It shows where honest rows
+differ by little of their norm, and no other vector of that dtype does better than the nearest one.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ far from the reference; copies have distance zero exactly, so ties stay ties.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,9 @@ RUN = 512
 
 EXACT_BELOW = 1 << 17
 """Row length below which all products are float64: they are cheap there and average fewer runs."""
+
+SMALL = 1 << 16
+"""Elements up to which NumPy on one thread does the work."""
 
 CLOSE_FLOAT32 = 2.0**-9
 CLOSE_FLOAT64 = 2.0**-30
@@ -51,10 +55,10 @@ class Gram:
 
     @classmethod
     def of(cls, rows_ND: Tensor, reference: int | None = None, in_float64: bool | None = None) -> Gram:
-        """One pass over finite rows (n, d); memory beyond them is a block of 65,536 columns.
+        """One pass over finite rows (n, d); memory beyond them is a block of columns.
 
-        `reference` is a row's index, chosen as central on a sample where None; `in_float64` forces the precise
-        products, chosen by length, dtype and device where None.
+        `reference` is a row's index, chosen as central on a sample where None; `in_float64` forces
+        the precise products, chosen by length, dtype and device where None.
         """
         unit = _unit(rows_ND)
         if reference is None:
@@ -113,49 +117,63 @@ class Gram:
 
 def combine(rows_ND: Tensor, weights: Matrix, reference: int) -> Tensor:
     """sum_i w_i x_i for weights that sum to one, around row `reference`: see `Gram.combine`."""
-    used = [i for i in np.flatnonzero(weights).tolist() if i != reference]
-    if not used:
-        return rows_ND[reference].clone()
     dtype = torch.float64 if rows_ND.shape[1] < EXACT_BELOW else _working(rows_ND.dtype)
-    result_D = _combine(rows_ND, weights, reference, used, dtype)
+    result_D = _combine(rows_ND, weights, reference, dtype)
     if dtype != torch.float64 and not bool(result_D.isfinite().all()):
-        result_D = _combine(rows_ND, weights, reference, used, torch.float64)
+        result_D = _combine(rows_ND, weights, reference, torch.float64)
     return result_D
 
 
-def _combine(rows_ND: Tensor, weights: Matrix, reference: int, used: list[int], dtype: torch.dtype) -> Tensor:
-    n, d = rows_ND.shape
-    whole = len(used) >= n - 1
-    weights_N = torch.from_numpy(weights if whole else weights[used]).to(rows_ND.device, dtype)
+def _combine(rows_ND: Tensor, weights: Matrix, reference: int, dtype: torch.dtype) -> Tensor:
+    d = rows_ND.shape[1]
+    if _small(rows_ND):
+        rows = rows_ND.double().numpy()
+        result = weights @ (rows - rows[reference]) + rows[reference]
+        return torch.from_numpy(result).to(rows_ND.dtype)
+    weights_N = torch.from_numpy(weights).to(rows_ND.device, dtype)
     result_D = torch.empty(d, dtype=rows_ND.dtype, device=rows_ND.device)
-    block = _block(rows_ND)
-    for start in range(0, d, block):
-        part = rows_ND[:, start : start + block]
-        centre_B = part[reference].to(dtype)
-        shifted = (part if whole else part[used]).to(dtype) - centre_B
-        result_D[start : start + block] = torch.mv(shifted.T, weights_N).add_(centre_B)
+    for start, shifted_NB, centre_B in _shifted_blocks(rows_ND, reference, dtype, 1.0):
+        result_D[start : start + len(centre_B)] = torch.mv(shifted_NB.T, weights_N).add_(centre_B)
     return result_D
 
 
 def _products(rows_ND: Tensor, reference: int, unit: float, in_float64: bool) -> Matrix:
-    n, d = rows_ND.shape
+    if _small(rows_ND):
+        shifted = rows_ND.double().numpy() * unit
+        shifted = shifted - shifted[reference]
+        small: Matrix = shifted @ shifted.T
+        return small
+    n = rows_ND.shape[0]
     dtype = torch.float64 if in_float64 else torch.float32
     total_NN = torch.zeros(n, n, dtype=torch.float64, device=rows_ND.device)
-    block = _block(rows_ND)
-    for start in range(0, d, block):
-        part = rows_ND[:, start : start + block].to(dtype)
-        if unit != 1.0:
-            part = part * unit
-        part = part - part[reference]
-        runs, rest = divmod(part.shape[1], RUN)
+    for _, shifted_NB, _ in _shifted_blocks(rows_ND, reference, dtype, unit):
+        runs, rest = divmod(shifted_NB.shape[1], RUN)
         if runs:
-            stack_RNB = part[:, : runs * RUN].unflatten(1, (runs, RUN)).transpose(0, 1)
-            total_NN += torch.bmm(stack_RNB, stack_RNB.transpose(1, 2)).sum(0, dtype=torch.float64)
+            runs_RNB = shifted_NB[:, : runs * RUN].view(n, runs, RUN).transpose(0, 1)
+            total_NN += torch.bmm(runs_RNB, runs_RNB.transpose(1, 2)).sum(0, dtype=torch.float64)
         if rest:
-            tail = part[:, runs * RUN :]
+            tail = shifted_NB[:, runs * RUN :]
             total_NN += tail @ tail.T
-    products: Matrix = total_NN.cpu().numpy()
-    return (products + products.T) / 2
+    products: Matrix = ((total_NN + total_NN.T) / 2).cpu().numpy()
+    return products
+
+
+def _shifted_blocks(
+    rows_ND: Tensor, reference: int, dtype: torch.dtype, unit: float
+) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Blocks of columns: where each starts, unit (x_i - r) in a buffer that the next overwrites, unit r."""
+    n, d = rows_ND.shape
+    # What stays in a CPU's cache, or fills a GPU.
+    elements = 1 << 20 if rows_ND.device.type == "cpu" else 1 << 26
+    columns = min(d, max(RUN, elements // n // RUN * RUN))
+    buffer_NB = torch.empty(n, columns, dtype=dtype, device=rows_ND.device)
+    for start in range(0, d, columns):
+        shifted_NB = buffer_NB[:, : d - start]
+        shifted_NB.copy_(rows_ND[:, start : start + columns])
+        if unit != 1.0:
+            shifted_NB.mul_(unit)
+        centre_B = shifted_NB[reference].clone()
+        yield start, shifted_NB.sub_(centre_B), centre_B
 
 
 def _central_row(rows_ND: Tensor, unit: float) -> int:
@@ -176,10 +194,9 @@ def _unit(rows_ND: Tensor) -> float:
     return 1.0 if abs(exponent) < 300 or largest == 0.0 else float(np.ldexp(1.0, -exponent))
 
 
-def _block(rows_ND: Tensor) -> int:
-    """Columns handled at once: what stays in a CPU's cache, or fills a GPU."""
-    elements = 1 << 20 if rows_ND.device.type == "cpu" else 1 << 26
-    return max(RUN, elements // rows_ND.shape[0] // RUN * RUN)
+def _small(rows_ND: Tensor) -> bool:
+    """Whether to leave torch: waking its threads costs more than such a product."""
+    return rows_ND.device.type == "cpu" and rows_ND.numel() <= SMALL
 
 
 def _working(dtype: torch.dtype) -> torch.dtype:

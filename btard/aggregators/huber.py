@@ -53,27 +53,32 @@ def huber_weights(points: Matrix, tau: float) -> tuple[Matrix, Matrix]:
 
 def _start(points: Matrix) -> Matrix:
     """The mean or a point, whichever has the least loss: outliers cannot carry the start away."""
-    mean: Matrix = points.mean(axis=0)
-    candidates = [mean, *points]
-    losses = [_loss(_distances(points, candidate)) for candidate in candidates]
-    return candidates[int(np.argmin(losses))]
+    candidates = np.concatenate([points.mean(axis=0, keepdims=True), points])
+    differences = candidates[:, None, :] - points[None, :, :]
+    losses = _loss(np.sqrt(np.einsum("cik,cik->ci", differences, differences)))
+    start: Matrix = candidates[int(np.argmin(losses))]
+    return start
 
 
 def _distances(points: Matrix, u: Matrix) -> Matrix:
-    difference = points - u
-    distances: Matrix = np.sqrt(np.einsum("ik,ik->i", difference, difference))
+    differences = points - u
+    distances: Matrix = np.sqrt(np.einsum("ik,ik->i", differences, differences))
     return distances
 
 
-def _loss(distances: Matrix) -> float:
-    return float(np.where(distances <= 1.0, distances * distances / 2, distances - 0.5).sum())
+def _loss(distances: Matrix) -> Matrix:
+    """Sum of rho_1 over the last axis: a^2 / 2 up to 1, a - 1/2 beyond."""
+    clipped = np.minimum(distances, 1.0)
+    loss: Matrix = np.einsum("...i,...i->...", clipped, distances - clipped / 2)
+    return loss
 
 
 def _pull(points: Matrix, u: Matrix) -> tuple[Matrix, Matrix, Matrix]:
     """Distances, clip factors min(1, 1 / distance), and the sum of clipped differences."""
-    distances = _distances(points, u)
-    clips = 1.0 / np.maximum(distances, 1.0)
-    return distances, clips, clips @ (points - u)
+    differences = points - u
+    distances: Matrix = np.sqrt(np.einsum("ik,ik->i", differences, differences))
+    clips: Matrix = 1.0 / np.maximum(distances, 1.0)
+    return distances, clips, clips @ differences
 
 
 def _newton(differences: Matrix, distances: Matrix, clips: Matrix, pull: Matrix) -> Matrix:

@@ -10,16 +10,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
-from typing_extensions import Self
 
 from btard.errors import ConfigurationError
 
 Rows: TypeAlias = Tensor | Sequence[Tensor]
 """An (n, d) floating tensor, or n floating 1-D tensors of one length, dtype and device."""
+
+
+SomeRule = TypeVar("SomeRule", bound="Rule")
 
 
 class NonFiniteRows(ConfigurationError, ValueError):
@@ -78,7 +80,7 @@ class Rule(ABC):
         """The least number of rows for which the rule's guarantee holds."""
         return 2 * self.f + 1
 
-    def with_f(self, f: int) -> Self:
+    def with_f(self: SomeRule, f: int) -> SomeRule:
         """The same rule for another number of faulty rows."""
         return replace(self, f=f)
 
