@@ -23,7 +23,7 @@ import dataclasses
 import types
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints, overload
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 
@@ -35,8 +35,6 @@ from btard.wire.limits import MAX_CONTROL_BYTES, MaxLen, MaxSize, NonFinite, Ran
 from btard.wire.rejection import Reason, Rejection
 
 M = TypeVar("M")
-A = TypeVar("A")
-B = TypeVar("B")
 
 _SCHEMA = "__btard_schema__"
 _TAG_BYTES_MAX = 32
@@ -77,18 +75,15 @@ def encode(value: object) -> bytes:
     return _pack(tree)
 
 
-@overload
-def decode(kinds: type[M], raw: bytes) -> M | Rejection: ...
-@overload
-def decode(kinds: tuple[type[A], type[B]], raw: bytes) -> A | B | Rejection: ...
-@overload
-def decode(kinds: tuple[type[Any], ...], raw: bytes) -> Any: ...
-def decode(kinds: type[Any] | tuple[type[Any], ...], raw: bytes) -> Any:
+def decode(kinds: type[M] | tuple[type[M], ...], raw: bytes) -> M | Rejection:
     """The message in hostile bytes, of one of `kinds`, or a Rejection. Never raises on account of `raw`.
 
     In order: the total size (against MAX_CONTROL_BYTES and the longest encoding that the kinds have), strict
     msgpack with array and string lengths bounded before anything is allocated, tag, number of fields, types
     and bounds, and that encoding again gives the same bytes.
+
+    A type checker infers `M` for several kinds from the name it is given to:
+    `said: Commit | Reveal | Rejection = decode((Commit, Reveal), raw)`.
     """
     reader = _reader(kinds if isinstance(kinds, tuple) else (kinds,))
     if len(raw) > reader.bytes_max:
@@ -110,7 +105,7 @@ def decode(kinds: type[Any] | tuple[type[Any], ...], raw: bytes) -> Any:
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
         return Rejection(Reason.MALFORMED, "not one msgpack value within the limits")
     try:
-        value = reader.take(tree)
+        value: M = reader.take(tree)
     except Refused as refused:
         return Rejection(refused.reason, str(refused))
     if _pack(tree) != raw:
