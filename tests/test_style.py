@@ -54,7 +54,7 @@ def calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
 
 
 def definitions(module: ast.Module) -> Iterator[ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
-    """The public classes and functions that a module defines; an overload is a signature, not a definition."""
+    """The public classes and functions that a module defines; an overload is only a signature."""
     for node in module.body:
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             overload = any(ast.unparse(mark).endswith("overload") for mark in node.decorator_list)
