@@ -35,7 +35,10 @@ class Fault:
 @dataclass(frozen=True, slots=True)
 class Scalars:
     """What a contributor publishes about one part: projections of D = (g - v) min(1, tau / |g - v|)
-    on the public directions of the coin, and the norm |g - v| before clipping."""
+    on the public directions of the coin, the norm |g - v| before clipping, and `center`, the norm
+    |v| of the aggregate, which sets the float32 rounding error of v. Of a whole gradient (a
+    fingerprint): its projections and its norm; `center` is 0."""
 
     projections: tuple[float, ...]
     norm: float
+    center: float = 0.0

@@ -29,9 +29,11 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class BlobHeld:
-    """The store now holds the blob of this digest (arrived over the network, verified against it)."""
+    """The store now holds the blob of this digest (arrived over the network, verified against it).
+    `finite` is False where some value of it is NaN or Inf: its owner's commitment is worthless."""
 
     digest: Digest
+    finite: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,11 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class ProjectRows:
-    """Scalars of each held row blob of part `part` against its aggregate.
+    """Scalars of each held row blob of part `part` of `parts` against its aggregate.
     Result: tuple of Scalars, one a row; None at a row whose blob is not held or is not finite."""
 
     part: int
+    parts: int
     rows: tuple[Digest, ...]
     aggregate: Digest
     coin: bytes
@@ -162,15 +165,7 @@ class Adopt:
 
 
 Effect = (
-    ComputeGradient
-    | PushBlob
-    | Aggregate
-    | Project
-    | ProjectRows
-    | Recompute
-    | Fingerprint
-    | Update
-    | Adopt
+    ComputeGradient | PushBlob | Aggregate | Project | ProjectRows | Recompute | Fingerprint | Update | Adopt
 )
 
 # ---------------------------------------------------------------- steps

@@ -1,0 +1,176 @@
+"""ACCUSE: which quantities are disputed, how a voter judges each, and what the votes decide.
+
+The agreed messages of the ACCUSE phase define an ordered list of cases, the same for everybody; each
+peer recomputes just the disputed quantity and signs one vote a case; more than half decides. Every
+accusation ends at least one seat: the target's where it is right, else the accuser's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from btard.crypto import commit, opens
+from btard.protocol import verification
+from btard.protocol.constants import ProtocolConfig
+from btard.protocol.machine import Recomputed
+from btard.protocol.messages import Accusations, PartScalars, PublishedScalars, Vote
+from btard.types import Digest, PeerId, Scalars
+from btard.wire import encode
+
+ROW = "row"
+GRADIENT = "gradient"
+FINGERPRINT = "fingerprint"
+AVERAGING = "averaging"
+FINGERPRINT_DOMAIN = "fingerprint commitment"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """`accuser` says that `target` published what isn't so. In AVERAGING the accuser is the rule of
+    Verification 2 and both seats are the aggregator's; in FINGERPRINT either may be wrong."""
+
+    kind: str
+    accuser: int
+    target: int
+
+
+def fingerprint_commitment(peer: PeerId, fingerprint: PartScalars, salt: bytes) -> Digest:
+    """Commitment to a fingerprint: a lazy validator has nothing to copy before both have committed."""
+    return commit(FINGERPRINT_DOMAIN, peer + encode(fingerprint), salt)
+
+
+def false_openings(
+    participants: Sequence[PeerId],
+    pairs: Sequence[tuple[int, int]],
+    published: Sequence[PublishedScalars],
+    accusations: Sequence[Accusations],
+) -> tuple[int, ...]:
+    """Seats of pairs that did not open the fingerprint that they committed to."""
+    return tuple(
+        seat
+        for seat in sorted(seat for pair in pairs for seat in pair)
+        if (said := accusations[seat].fingerprint) is None
+        or not opens(
+            FINGERPRINT_DOMAIN,
+            Digest(published[seat].fingerprint),
+            participants[seat] + encode(said),
+            accusations[seat].salt,
+        )
+    )
+
+
+def baseless(
+    seats: int, pairs: Sequence[tuple[int, int]], accusations: Sequence[Accusations]
+) -> tuple[int, ...]:
+    """Seats that accuse without standing: an unknown kind, a seat that is not there, themselves, twice
+    the same, or the gradient of a peer that they do not validate."""
+
+    def wrong(seat: int, said: Accusations) -> bool:
+        return len(set(said.accusations)) != len(said.accusations) or any(
+            a.kind not in (ROW, GRADIENT)
+            or a.target >= seats
+            or a.target == seat
+            or (a.kind == GRADIENT and (seat, a.target) not in pairs)
+            for a in said.accusations
+        )
+
+    return tuple(seat for seat, said in enumerate(accusations) if wrong(seat, said))
+
+
+def cases(
+    pairs: Sequence[tuple[int, int]],
+    published: Sequence[PublishedScalars],
+    accusations: Sequence[Accusations],
+    config: ProtocolConfig,
+) -> tuple[Case, ...]:
+    """The disputed quantities, in an order that everybody derives alike."""
+    found = [Case(a.kind, seat, a.target) for seat, said in enumerate(accusations) for a in said.accusations]
+    for validator, target in pairs:
+        mine, theirs = accusations[validator].fingerprint, accusations[target].fingerprint
+        if mine is None or theirs is None:
+            continue
+        if verification.fingerprints_disagree(mine, theirs):
+            found.append(Case(FINGERPRINT, validator, target))
+    table = [p.parts for p in published]
+    found += [Case(AVERAGING, j, j) for j in verification.suspicious_parts(table, config.delta_max)]
+    return tuple(sorted(set(found), key=lambda case: (case.kind, case.accuser, case.target)))
+
+
+# ---------------------------------------------------------------- how a voter judges
+
+
+def judge_row(case: Case, published: PartScalars, true: Scalars | None, tau: float) -> Vote:
+    """`true` is None where the accuser did not hand over the committed bytes."""
+    if true is None:
+        return Vote(guilty=(), unavailable=(case.accuser,))
+    false = verification.row_is_false(published, true, tau)
+    return Vote(guilty=(case.target if false else case.accuser,), unavailable=())
+
+
+def judge_gradient(case: Case, published: Sequence[PartScalars], true: Recomputed, tau: float) -> Vote:
+    """The verdict on the target rests on the scalars that it published when its bytes were aggregated."""
+    false = verification.gradient_is_false(published, true, tau)
+    return Vote(guilty=(case.target if false else case.accuser,), unavailable=())
+
+
+def judge_fingerprint(case: Case, accusations: Sequence[Accusations], true: Scalars) -> Vote:
+    """Both spoke of the same gradient: whoever is further from it than the tolerance is guilty."""
+    guilty = [
+        seat
+        for seat in (case.accuser, case.target)
+        if (said := accusations[seat].fingerprint) is None or verification.fingerprint_is_false(said, true)
+    ]
+    return Vote(guilty=tuple(sorted(guilty)), unavailable=())
+
+
+def judge_averaging(
+    case: Case, published: Sequence[PartScalars], rows: Sequence[Scalars | None], config: ProtocolConfig
+) -> Vote:
+    """CheckAveraging: all rows of the part, recomputed. Aggregator and contributors may each be guilty."""
+    held = [row for row in rows if row is not None]
+    if len(held) < len(rows):
+        return Vote(guilty=(), unavailable=(case.target,))
+    guilty = {
+        seat
+        for seat, (said, true) in enumerate(zip(published, held, strict=True))
+        if verification.row_is_false(said, true, config.tau)
+    }
+    if verification.rows_are_no_fixed_point(held, config):
+        guilty.add(case.target)
+    return Vote(guilty=tuple(sorted(guilty)), unavailable=())
+
+
+# ---------------------------------------------------------------- what the votes decide
+
+REASONS = {
+    (ROW, True): "false scalars",
+    (GRADIENT, True): "false gradient",
+    (FINGERPRINT, True): "false fingerprint",
+    (AVERAGING, True): "wrong aggregate",
+    (ROW, False): "false accusation",
+    (GRADIENT, False): "false accusation",
+    (FINGERPRINT, False): "false validation",
+    (AVERAGING, False): "false scalars",
+}
+
+
+def tally(found: Sequence[Case], votes: Sequence[Sequence[Vote]]) -> tuple[dict[int, str], dict[int, str]]:
+    """(bans, leaves) by seat with their reasons, from votes[voter][case]."""
+    bans: dict[int, str] = {}
+    leaves: dict[int, str] = {}
+    for k, case in enumerate(found):
+        guilty: dict[int, int] = {}
+        unavailable: dict[int, int] = {}
+        for ballot in votes:
+            for seat in set(ballot[k].guilty):
+                guilty[seat] = guilty.get(seat, 0) + 1
+            for seat in set(ballot[k].unavailable):
+                unavailable[seat] = unavailable.get(seat, 0) + 1
+        for seat, count in sorted(guilty.items()):
+            if 2 * count > len(votes):
+                bans.setdefault(seat, REASONS[case.kind, seat == case.target])
+        for seat, count in sorted(unavailable.items()):
+            if 2 * count > len(votes):
+                leaves.setdefault(seat, "withheld evidence")
+    return bans, {seat: why for seat, why in leaves.items() if seat not in bans}

@@ -1,0 +1,100 @@
+"""Authenticated agreement on what everybody's view is (Dolev and Strong 1983, all senders in parallel).
+
+The slow path of broadcast. Every participant signs one view; all honest participants end with the same
+view, or none, of each participant, for any number f < n of Byzantine ones, under synchrony: a message
+between honest peers arrives within delta. Rounds last 2 delta (one for the message, one for the skew with
+which honest peers start), there are f + 1 of them, and a view that arrives in round r counts only with r
+signatures of distinct relays besides its author's. Whoever accepts a view relays it, signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from btard.crypto import Identity, digest, verify
+from btard.protocol.constants import tolerated
+from btard.protocol.messages import ViewRelay
+from btard.types import PeerId
+from btard.wire import Sealed
+
+
+class Agreement:
+    """One instance: `accept` relays until `deadline`, then read `agreed`.
+
+    `identity` is None for a peer that follows the attempt without a seat in it: it relays nothing."""
+
+    def __init__(
+        self,
+        identity: Identity | None,
+        participants: Sequence[PeerId],
+        place: bytes,
+        delta_s: float,
+        now: float,
+    ) -> None:
+        self._identity = identity
+        self._participants = tuple(participants)
+        self._place = place
+        self._start = now
+        self._round_s = 2 * delta_s
+        self._rounds = tolerated(len(self._participants)) + 1
+        self._accepted: dict[int, list[Sealed]] = {seat: [] for seat in range(len(self._participants))}
+        self._seat = (
+            None
+            if identity is None or identity.peer not in participants
+            else participants.index(identity.peer)
+        )
+
+    @property
+    def deadline(self) -> float:
+        """When the last round is over."""
+        return self._start + self._rounds * self._round_s
+
+    def is_new(self, author: int, view: Sealed) -> bool:
+        """Whether accepting this view would change anything: two of one author already prove it false."""
+        held = self._accepted[author]
+        return len(held) < 2 and all(view.digest != other.digest for other in held)
+
+    def accept(self, author: int, view: Sealed, relay: ViewRelay, now: float) -> ViewRelay | None:
+        """Take a relayed view of seat `author` whose envelope was checked; what to relay in turn, if anything."""
+        if not self.is_new(author, view) or now > self.deadline:
+            return None
+        if not self._signatures_hold(author, view, relay, now):
+            return None
+        self._accepted[author].append(view)
+        if (
+            self._identity is None
+            or self._seat is None
+            or self._seat == author
+            or self._seat in relay.signers
+        ):
+            return None
+        return ViewRelay(
+            step=relay.step,
+            attempt=relay.attempt,
+            dispute=relay.dispute,
+            view=relay.view,
+            signers=(*relay.signers, self._seat),
+            signatures=(*relay.signatures, self._identity.sign(self._statement(view))),
+        )
+
+    def _signatures_hold(self, author: int, view: Sealed, relay: ViewRelay, now: float) -> bool:
+        signers = relay.signers
+        current = int((now - self._start) / self._round_s)
+        return (
+            len(signers) == len(relay.signatures) == len(set(signers))
+            and author not in signers
+            and len(signers) >= min(current, self._rounds - 1)
+            and all(seat < len(self._participants) for seat in signers)
+            and all(
+                verify(self._participants[seat], self._statement(view), signature)
+                for seat, signature in zip(signers, relay.signatures, strict=True)
+            )
+        )
+
+    def _statement(self, view: Sealed) -> bytes:
+        return digest("view relay", self._place, view.digest)
+
+    @property
+    def agreed(self) -> tuple[tuple[Sealed, ...], ...]:
+        """By seat: the one view that counts; nothing from the silent; two from whoever signed two."""
+        return tuple(tuple(self._accepted[seat]) for seat in range(len(self._participants)))

@@ -1,0 +1,117 @@
+"""Broadcast, fast path: one signed message a peer and phase, certified by the next phase's messages.
+
+The paper assumes a broadcast channel; peers only have links. A message of phase p carries, as `held`,
+the digest of the set of messages of phase p - 1 that its sender holds. Whoever holds all messages of
+phase p, with equal `held`, holds a certificate of phase p - 1 that anybody can check: everyone signed the
+same set. In the common case agreement costs no message of its own.
+
+A peer enters phase p + 1 only when it holds all of phase p, so honest peers are at most one phase apart.
+What the fast path can't settle (somebody silent, two messages in one slot, unequal digests) goes to
+`dispute.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from btard.crypto import digest
+from btard.protocol.messages import PAYLOADS
+from btard.protocol.rules import Attempt
+from btard.protocol.state import roster_digest
+from btard.types import Digest, PeerId
+from btard.wire import Reason, Rejection, Sealed, decode
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A message in its slot. `payload` is None where its author signed bytes that don't decode."""
+
+    seat: int
+    sealed: Sealed
+    payload: Any
+
+
+class Board:
+    """The messages of one attempt, one slot for each phase and seat, and every second message of a slot.
+
+    Bounded: phases x seats slots, and at most one conflicting message a slot."""
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._roster = roster_digest(attempt.participants)
+        self.seat_of = {peer: seat for seat, peer in enumerate(attempt.participants)}
+        self.posts: dict[str, dict[int, Post]] = {phase: {} for phase in PAYLOADS}
+        self.conflicts: dict[tuple[str, int], tuple[Post, Post]] = {}
+
+    def read(self, sealed: Sealed) -> Post | Rejection:
+        """A sealed message as a post of this attempt, or why it's none."""
+        envelope, state = sealed.envelope, self._attempt.state
+        if envelope.run != state.run:
+            return Rejection(Reason.WRONG_RUN, "the message belongs to another run")
+        seat = self.seat_of.get(envelope.sender)
+        if seat is None:
+            return Rejection(Reason.NOT_A_MEMBER, "its author takes no part in this attempt")
+        if (envelope.step, envelope.attempt) != (state.step, state.attempt) or envelope.phase not in PAYLOADS:
+            return Rejection(Reason.OUT_OF_BOUNDS, "the message belongs to no slot of this attempt")
+        if envelope.roster != self._roster:
+            return Rejection(Reason.WRONG_ROSTER, "the message was signed for another roster")
+        payload = decode(PAYLOADS[envelope.phase], envelope.payload)
+        return Post(seat, sealed, None if isinstance(payload, Rejection) else payload)
+
+    def add(self, post: Post) -> bool:
+        """Put a post into its slot; True where it's new there. A second, different one is a conflict."""
+        phase = post.sealed.envelope.phase
+        slot = self.posts[phase]
+        first = slot.setdefault(post.seat, post)
+        if first is post:
+            return True
+        if first.sealed.digest != post.sealed.digest:
+            self.conflicts.setdefault((phase, post.seat), (first, post))
+        return False
+
+    def replace(self, phase: str, posts: Iterable[Post]) -> None:
+        """Take the agreed posts of a phase in place of those held."""
+        self.posts[phase] = {post.seat: post for post in posts}
+
+    def missing(self, phase: str) -> tuple[int, ...]:
+        """Seats that nothing is held of."""
+        slot = self.posts[phase]
+        return tuple(s for s in range(len(self.seat_of)) if s not in slot)
+
+    def is_full(self, phase: str) -> bool:
+        """Whether every seat has spoken."""
+        return len(self.posts[phase]) == len(self.seat_of)
+
+    def payloads(self, phase: str) -> tuple[Any, ...]:
+        """Payloads of a full phase, by seat."""
+        slot = self.posts[phase]
+        return tuple(slot[seat].payload for seat in range(len(slot)))
+
+    def digest(self, phase: str) -> Digest:
+        """Digest of a full phase: of what each seat said, in order."""
+        return set_digest(phase, [self.posts[phase][seat] for seat in range(len(self.seat_of))])
+
+    def agrees(self, phase: str, held: bytes) -> bool:
+        """Whether all posts of a full phase hold the same set of the phase before, and it's ours.
+
+        A payload that doesn't decode holds nothing; it's judged with its phase, as malformed."""
+        return all(post.payload is None or post.payload.held == held for post in self.posts[phase].values())
+
+    def raws(self, phases: Iterable[str]) -> tuple[bytes, ...]:
+        """The bytes of all posts of these phases, in order, then of the conflicting ones."""
+        phases = tuple(phases)
+        first = [self.posts[phase][seat].sealed.raw for phase in phases for seat in sorted(self.posts[phase])]
+        second = [b.sealed.raw for (phase, _), (_, b) in sorted(self.conflicts.items()) if phase in phases]
+        return (*first, *second)
+
+
+def set_digest(phase: str, posts: Sequence[Post]) -> Digest:
+    """Digest of the set of a phase's messages, in seat order."""
+    return digest("phase set", phase.encode(), *(post.sealed.digest for post in posts))
+
+
+def audience(members: Sequence[PeerId], me: PeerId) -> tuple[PeerId, ...]:
+    """Everybody of the roster but this peer: also those that only lost the step follow it."""
+    return tuple(peer for peer in members if peer != me)

@@ -1,0 +1,59 @@
+"""Butterfly all-reduce of parts: who got what, and whose fault it is where a part is missing.
+
+Part j belongs to the peer in seat j. A transfer concerns two peers, so a missing part proves nothing
+against either. The paper ELIMINATEs both; here everybody is made a witness instead: the complained
+part is published to all, all vote on whether it came, and the majority, which is honest, decides
+(`protocols/decisions/0004`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from btard.protocol.messages import AggregateCommitment, CoinReveal, RelayVotes
+
+ABSENT, PRESENT, NOT_FINITE = 0, 1, 2
+
+
+def complaints(commitments: Sequence[AggregateCommitment]) -> tuple[tuple[int, int], ...]:
+    """All (sender, receiver) pairs of seats between which a part is said to be missing, in order."""
+    return tuple(sorted({(i, j) for j, c in enumerate(commitments) for i in c.missing}))
+
+
+def judge_complaints(
+    pairs: Sequence[tuple[int, int]],
+    votes: Sequence[RelayVotes],
+    relayed: Collection[tuple[int, int]],
+) -> tuple[dict[int, str], dict[int, str], tuple[tuple[int, int], ...]]:
+    """What the witnesses' votes mean: (bans, misses, newly relayed pairs), the first two by seat.
+
+    A part that most saw is relayed from now on; a receiver that still complains about a relayed part
+    misses the step. A part that most saw to be not finite bans its owner, whose commitment binds it.
+    Otherwise the owner did not publish what it committed to."""
+    bans: dict[int, str] = {}
+    misses: dict[int, str] = {}
+    relays: list[tuple[int, int]] = []
+    for k, (sender, receiver) in enumerate(pairs):
+        count = [0, 0, 0]
+        for vote in votes:
+            count[vote.votes[k]] += 1
+        if 2 * count[NOT_FINITE] > len(votes):
+            bans[sender] = "part is not finite"
+        elif 2 * count[PRESENT] <= len(votes):
+            misses[sender] = "withheld part"
+        elif (sender, receiver) in relayed:
+            misses.setdefault(receiver, "unreachable")
+        else:
+            relays.append((sender, receiver))
+    return bans, misses, tuple(relays)
+
+
+def withheld_aggregates(reveals: Sequence[CoinReveal]) -> tuple[int, ...]:
+    """Seats whose aggregate half of the peers or more do not hold.
+
+    An aggregate that more than half hold is held by an honest peer, which serves whoever lacks it."""
+    count = [0] * len(reveals)
+    for reveal in reveals:
+        for seat in set(reveal.available):
+            count[seat] += 1
+    return tuple(seat for seat, held in enumerate(count) if 2 * held <= len(reveals))

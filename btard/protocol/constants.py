@@ -1,0 +1,46 @@
+"""The constants that all peers of a run must share: they are part of the run id."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btard.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolConfig:
+    """Protocol constants of a run.
+
+    `tau` is the clipping radius of CenteredClip on one part (same unit as the gradient), `delta_max`
+    the norm |g_i(j) - v(j)| above which a contributor's report counts as suspicious (Verification 2;
+    the paper publishes no value: `btard/protocol/verification.py` says how to choose it),
+    `validators` the number of disjoint (validator, target) pairs drawn each step, `directions` the
+    number of projections a part. `delta_s` bounds the delay of a control message between two honest
+    peers, retransmissions included; `phase_s` bounds the work and transfers of one phase. Both only
+    decide how long the slow path waits: the fast path goes on as soon as everybody has spoken.
+    `strikes` misses within `strike_window` steps end a seat (without a ban); a relay that two peers
+    with a broken link need lasts `relay_steps`.
+    """
+
+    tau: float = 1.0
+    delta_max: float = 10.0
+    validators: int = 1
+    directions: int = 4
+    delta_s: float = 1.0
+    phase_s: float = 20.0
+    strikes: int = 3
+    strike_window: int = 64
+    relay_steps: int = 64
+
+    def __post_init__(self) -> None:
+        positive = ("tau", "delta_max", "directions", "delta_s", "phase_s", "strikes", "strike_window")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise ConfigurationError(f"{name} must be positive, not {getattr(self, name)}")
+        if self.validators < 0 or self.relay_steps < 0:
+            raise ConfigurationError("validators and relay_steps must not be negative")
+
+
+def tolerated(peers: int) -> int:
+    """The largest minority of `peers`: how many of them may be Byzantine."""
+    return (peers - 1) // 2

@@ -1,0 +1,199 @@
+"""What a dispute ends in: a function of the views that everybody agreed on.
+
+Honest peers freeze when a dispute begins, sign what they hold, and agree on the vector of views
+(`agreement.py`). Let p be the furthest phase that some view proves complete: all messages of it are in the
+view, and honest peers signed some of them, so every honest peer completed the phase before p. Then
+
+1. more than half voted for one record: it is final (had anybody seen all votes, all honest peers would have
+   voted for it; so a record that is final for one is final for all);
+2. two messages of one author in one slot: ban; no view at all: the peer misses the step;
+3. a message that holds another set than the agreed one: ban, its author signed a set that doesn't exist;
+4. all messages of the phase after p are there: everybody takes them and goes on;
+5. somebody was still completing p: everybody takes p's messages and goes on, once a phase;
+6. else whoever is missing in the phase after p misses the step.
+
+From the reveal to the verdict a missing peer loses its seat: it has seen the coin, and could otherwise stay
+silent whenever a validator drew it. Silence in the vote itself gains nothing: peers that had to settle a
+vote in a dispute name the silent in their next gradient commitment, and whom most name gets a strike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from btard.protocol.broadcast import Board, Post, set_digest
+from btard.protocol.messages import PHASES, RECORD, REVEAL, View
+from btard.protocol.record import BAN, LEAVE, Removal
+from btard.protocol.rules import Attempt, Ending
+from btard.types import Digest
+from btard.wire import Rejection, Sealed, decode, open_sealed
+
+NextPhase = Callable[[str, dict[int, Post]], str | Ending]
+"""The phase after a completed one, whose agreed posts are given; earlier ones are known to the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A view that holds: its posts, and the phase that it proves complete ("" before the first)."""
+
+    trail: tuple[str, ...]
+    board: Board
+
+    @property
+    def completed(self) -> str:
+        return self.trail[-1] if self.trail else ""
+
+    @property
+    def rank(self) -> int:
+        return PHASES.index(self.completed) if self.trail else -1
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The record of this digest is final by `votes`; `posts` are the messages of the phase before them."""
+
+    record: Digest
+    completed: str
+    posts: dict[int, Post]
+    votes: dict[int, Post]
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """The attempt is over; these peers are out."""
+
+    removals: tuple[Removal, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """Everybody holds these posts now: of the completed phase and of the one after it."""
+
+    completed: str
+    posts: dict[int, Post]
+    following: dict[int, Post]
+
+
+Decision = Final | Remove | GoOn
+
+
+def read_view(attempt: Attempt, sealed: Sealed) -> Proof | None:
+    """A view as proof, None where it proves nothing (no honest peer signs such a view)."""
+    view = decode(View, sealed.envelope.payload)
+    if isinstance(view, Rejection):
+        return None
+    ranks = [PHASES.index(phase) if phase in PHASES else -1 for phase in view.trail]
+    if ranks != sorted(set(ranks)) or -1 in ranks or RECORD in view.trail:
+        return None
+    board = Board(attempt)
+    for raw in view.messages:
+        opened = open_sealed(raw)
+        post = opened if isinstance(opened, Rejection) else board.read(opened)
+        if isinstance(post, Rejection):
+            return None
+        board.add(post)
+    proof = Proof(view.trail, board)
+    if proof.trail:
+        if not board.is_full(proof.completed):
+            return None
+        held = {
+            post.payload.held for post in board.posts[proof.completed].values() if post.payload is not None
+        }
+        if len(held) > 1:
+            return None
+    return proof
+
+
+def decide(
+    attempt: Attempt, agreed: Sequence[Sequence[Sealed]], next_phase: NextPhase, lenient_used: Collection[str]
+) -> Decision:
+    """The outcome of a dispute; `agreed` are the views by seat (`Agreement.agreed`).
+
+    `lenient_used` are the completed phases at which rule 5 was already used. Where no view proves
+    anything, all miss the step."""
+    proofs = [read_view(attempt, views[0]) if len(views) == 1 else None for views in agreed]
+    held = [proof for proof in proofs if proof is not None]
+    union = Board(attempt)
+    for proof in held:
+        for slots in proof.board.posts.values():
+            for post in slots.values():
+                union.add(post)
+        for _, second in proof.board.conflicts.values():
+            union.add(second)
+    final = _final(attempt, proofs)
+    if final is not None:
+        return final
+    best = max(held, key=lambda proof: proof.rank, default=None)
+    if best is None:
+        return Remove(tuple(attempt.state.miss(peer, "silent") for peer in attempt.participants))
+    completed = best.completed
+    posts = best.board.posts[completed] if completed else {}
+    following = next_phase(completed, posts)
+    collecting = RECORD if isinstance(following, Ending) else following
+    removals = _offenders(attempt, agreed, proofs, union, collecting, completed, posts)
+    if removals:
+        return Remove(removals)
+    missing = union.missing(collecting)
+    if not missing or (completed not in lenient_used and any(proof.rank < best.rank for proof in held)):
+        return GoOn(completed, dict(posts), dict(union.posts[collecting]))
+    return Remove(tuple(_missing(attempt, seat, collecting) for seat in missing))
+
+
+def _final(attempt: Attempt, proofs: Sequence[Proof | None]) -> Final | None:
+    seats = len(attempt.participants)
+    votes: dict[Digest, dict[int, Post]] = {}
+    for proof in proofs:
+        if proof is not None:
+            for seat, post in proof.board.posts[RECORD].items():
+                if post.payload is not None:
+                    votes.setdefault(Digest(post.payload.record), {}).setdefault(seat, post)
+    for record, voters in sorted(votes.items()):
+        if 2 * len(voters) <= seats:
+            continue
+        for seat, proof in enumerate(proofs):
+            if proof is not None and seat in voters and seat in proof.board.posts[RECORD]:
+                own = proof.board.posts[RECORD][seat].payload
+                if own is not None and own.record == record and proof.completed:
+                    done = proof.completed
+                    if own.held == set_digest(done, [proof.board.posts[done][s] for s in range(seats)]):
+                        return Final(record, done, dict(proof.board.posts[done]), voters)
+    return None
+
+
+def _offenders(
+    attempt: Attempt,
+    agreed: Sequence[Sequence[Sealed]],
+    proofs: Sequence[Proof | None],
+    union: Board,
+    collecting: str,
+    completed: str,
+    posts: dict[int, Post],
+) -> tuple[Removal, ...]:
+    seats = len(attempt.participants)
+    peers = attempt.participants
+    found: dict[int, Removal] = {}
+    for seat, views in enumerate(agreed):
+        if len(views) > 1:
+            found[seat] = Removal(peers[seat], BAN, "equivocation")
+        elif proofs[seat] is None:
+            found[seat] = _missing(attempt, seat, collecting)
+    for _, seat in union.conflicts:
+        found[seat] = Removal(peers[seat], BAN, "equivocation")
+    if not any(phase == completed for phase, _ in union.conflicts):
+        agreed_set = (
+            set_digest(completed, [posts[seat] for seat in range(seats)])
+            if completed
+            else attempt.first_held()
+        )
+        for seat, post in union.posts[collecting].items():
+            if post.payload is not None and post.payload.held != agreed_set:
+                found.setdefault(seat, Removal(peers[seat], BAN, "false digest"))
+    return tuple(found[seat] for seat in sorted(found))
+
+
+def _missing(attempt: Attempt, seat: int, collecting: str) -> Removal:
+    peer = attempt.participants[seat]
+    if PHASES.index(REVEAL) <= PHASES.index(collecting) < PHASES.index(RECORD):
+        return Removal(peer, LEAVE, f"silent in phase {collecting}")
+    return attempt.state.miss(peer, f"silent in phase {collecting}")

@@ -1,0 +1,225 @@
+"""What peers say to each other, phase by phase, and its bounds.
+
+Every payload of a phase begins with `held`: the digest of the agreed set of messages of the phase
+before it (of the ledger's head, in the first phase). That is the broadcast's fast path: equal
+digests from the whole roster certify the earlier phase at no extra round (`broadcast.py`).
+
+Peers are named by *seat*: their index in the sorted tuple of the attempt's participants.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from btard.wire import MAX_PEERS, MaxLen, MaxSize, Range, Size, message
+
+DigestField = Annotated[bytes, Size(32)]
+Secret = Annotated[bytes, Size(32)]
+Signature = Annotated[bytes, Size(64)]
+Seat = Annotated[int, Range(0, MAX_PEERS - 1)]
+StepNumber = Annotated[int, Range(0, 2**40)]
+Small = Annotated[int, Range(0, 2**16)]
+PhaseName = Annotated[str, MaxLen(16)]
+Reason = Annotated[str, MaxLen(120)]
+Seats = Annotated[tuple[Seat, ...], MaxLen(MAX_PEERS)]
+
+GRADIENT = "gradient"
+AGGREGATE = "aggregate"
+RELAY = "relay"
+REVEAL = "reveal"
+SCALARS = "scalars"
+ACCUSE = "accuse"
+VERDICT = "verdict"
+RECORD = "record"
+PHASES = (GRADIENT, AGGREGATE, RELAY, REVEAL, SCALARS, ACCUSE, VERDICT, RECORD)
+"""In order. RELAY follows only a complaint, VERDICT only an accusation; RECORD ends every attempt."""
+
+VIEW = "view"
+ENDORSE = "endorse"
+
+
+@message("g")
+@dataclass(frozen=True, slots=True)
+class GradientCommitment:
+    """Hashes of all parts of the gradient, and the commitment to this peer's share of the coin.
+
+    `silent` names peers that did not vote for the last record, where that took a dispute to settle."""
+
+    held: DigestField
+    parts: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
+    coin: DigestField
+    silent: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
+
+
+@message("a")
+@dataclass(frozen=True, slots=True)
+class AggregateCommitment:
+    """Hash of the aggregate of this peer's part; or, with `missing`, the seats whose part of the
+    gradient did not arrive, or is not finite, in which case `aggregate` is zero."""
+
+    held: DigestField
+    aggregate: DigestField
+    missing: Seats
+
+
+@message("y")
+@dataclass(frozen=True, slots=True)
+class RelayVotes:
+    """For each complaint, in order: 0 the part never came here either, 1 it did, 2 it is not finite."""
+
+    held: DigestField
+    votes: Annotated[tuple[Annotated[int, Range(0, 2)], ...], MaxLen(MAX_PEERS * MAX_PEERS)]
+
+
+@message("r")
+@dataclass(frozen=True, slots=True)
+class CoinReveal:
+    """This peer's share of the coin, opened; and the seats whose aggregate it holds."""
+
+    held: DigestField
+    share: Secret
+    salt: Secret
+    available: Seats
+
+
+@message("n")
+@dataclass(frozen=True, slots=True)
+class PartScalars:
+    """`types.Scalars` on the wire: of one part, or of a whole gradient."""
+
+    projections: Annotated[tuple[float, ...], MaxLen(64)]
+    norm: float
+    center: float
+
+
+@message("s")
+@dataclass(frozen=True, slots=True)
+class PublishedScalars:
+    """Scalars of this peer's gradient in every part; and, for the validator and the target of a pair,
+    the commitment to the fingerprint of the target's last gradient on this step's coin."""
+
+    held: DigestField
+    parts: Annotated[tuple[PartScalars, ...], MaxLen(MAX_PEERS)]
+    fingerprint: DigestField
+
+
+@message("c")
+@dataclass(frozen=True, slots=True)
+class Accusation:
+    """`row`: the target's scalars of this accuser's part are wrong. `gradient`: the scalars that the
+    target published in the step before are not those of the gradient that it owed."""
+
+    kind: Annotated[str, MaxLen(8)]
+    target: Seat
+
+
+@message("u")
+@dataclass(frozen=True, slots=True)
+class Accusations:
+    """This peer's accusations (usually none) and the opening of its fingerprint, where it owes one."""
+
+    held: DigestField
+    accusations: Annotated[tuple[Accusation, ...], MaxLen(MAX_PEERS + 1)]
+    fingerprint: PartScalars | None
+    salt: Secret
+
+
+@message("o")
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """On one case: who is guilty, and who failed to hand over what judging it takes."""
+
+    guilty: Seats
+    unavailable: Seats
+
+
+@message("v")
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """One vote a case, in the order of the cases that the agreed accusations define."""
+
+    held: DigestField
+    votes: Annotated[tuple[Vote, ...], MaxLen(4 * MAX_PEERS)]
+
+
+@message("d")
+@dataclass(frozen=True, slots=True)
+class RecordVote:
+    """The digest of the ledger record that ends this attempt."""
+
+    held: DigestField
+    record: DigestField
+
+
+PAYLOADS: dict[str, type] = {
+    GRADIENT: GradientCommitment,
+    AGGREGATE: AggregateCommitment,
+    RELAY: RelayVotes,
+    REVEAL: CoinReveal,
+    SCALARS: PublishedScalars,
+    ACCUSE: Accusations,
+    VERDICT: Verdicts,
+    RECORD: RecordVote,
+}
+
+# ---------------------------------------------------------------- the slow path
+
+MAX_VIEW_BYTES = 2 * 2**20
+RawMessage = Annotated[bytes, MaxSize(2**18)]
+
+
+@message("w")
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a peer knows of an attempt when it falls into dispute number `dispute`: the phases that it
+    completed, and every message that it holds of the last of them and later ones."""
+
+    dispute: Small
+    trail: Annotated[tuple[PhaseName, ...], MaxLen(8)]
+    messages: Annotated[tuple[RawMessage, ...], MaxLen(16 * MAX_PEERS)]
+
+
+@message("e")
+@dataclass(frozen=True, slots=True)
+class Endorse:
+    """The record that a dispute ended in, signed by whoever reached it."""
+
+    record: Annotated[bytes, MaxSize(2**17)]
+
+
+@message("W")
+@dataclass(frozen=True, slots=True)
+class ViewRelay:
+    """A sealed view on its way through Dolev-Strong: `signatures[k]` is seat `signers[k]`'s over it."""
+
+    step: StepNumber
+    attempt: Small
+    dispute: Small
+    view: Annotated[bytes, MaxSize(MAX_VIEW_BYTES)]
+    signers: Seats
+    signatures: Annotated[tuple[Signature, ...], MaxLen(MAX_PEERS)]
+
+
+@message("N")
+@dataclass(frozen=True, slots=True)
+class Need:
+    """Please forward the messages of these seats in this phase."""
+
+    step: StepNumber
+    attempt: Small
+    phase: PhaseName
+    seats: Seats
+
+
+@message("B")
+@dataclass(frozen=True, slots=True)
+class Want:
+    """Please push these blobs."""
+
+    step: StepNumber
+    attempt: Small
+    digests: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
+
+
+REQUESTS = (ViewRelay, Need, Want)

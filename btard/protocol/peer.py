@@ -1,0 +1,206 @@
+"""A peer of a run: one attempt after the other, the ledger they make, and who said what too early or too late.
+
+The machine that node and simulator drive. It opens and routes what comes in; `step.py` does the rest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from btard.crypto import Identity
+from btard.protocol.machine import Adopt, BlobHeld, Done, Event, Received, Send, Step
+from btard.protocol.messages import ENDORSE, PHASES, REQUESTS, Need, ViewRelay, Want
+from btard.protocol.record import BAN, LEAVE, STEP
+from btard.protocol.state import State
+from btard.protocol.step import Entry, StepMachine
+from btard.types import Digest, Fault, PeerId
+from btard.wire import Rejection, Sealed, decode, open_sealed
+
+EARLY_MAX = 512
+"""Messages kept for a later attempt, of one sender."""
+
+EARLY_BYTES_MAX = 8 * 2**20
+"""Their bytes, of one sender."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Output: an attempt ended; `entry` goes into the ledger, `state` is what follows from it."""
+
+    entry: Entry
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Output: the run is over for this peer; `reason` says why, for people."""
+
+    reason: str
+
+
+class PeerMachine:
+    """Drives a peer through `steps` steps of a run, or until it loses its seat.
+
+    `secret` (32 bytes) is this peer's entropy: all its coin shares and salts derive from it."""
+
+    def __init__(self, identity: Identity, secret: bytes, state: State, steps: int, now: float) -> None:
+        self.state = state
+        self.ended: Ended | None = None
+        self._identity = identity
+        self._secret = secret
+        self._steps = steps
+        self._held: dict[Digest, bool] = {}
+        self._silent: tuple[PeerId, ...] = ()
+        self._last: StepMachine | None = None
+        self._answered: set[PeerId] = set()
+        self._early: list[Received] = []
+        self._early_count: Counter[PeerId] = Counter()
+        self._early_bytes: Counter[PeerId] = Counter()
+        self._step = StepMachine(identity, secret, state, now, held=self._held)
+
+    @property
+    def wake(self) -> float | None:
+        """When the next tick is due."""
+        return None if self.ended is not None else self._step.wake
+
+    @property
+    def attempt(self) -> StepMachine:
+        """The attempt under way."""
+        return self._step
+
+    def begin(self, now: float) -> Step:
+        """The first effects and messages."""
+        return self._follow(self._step.begin(now), now)
+
+    def handle(self, event: Event, now: float) -> Step:
+        """Take one event. Never raises on what a peer sent."""
+        if isinstance(event, Received):
+            return self._follow(self._receive(event, now), now)
+        if self.ended is not None:
+            return Step()
+        if isinstance(event, (Done, BlobHeld)) and not self._concerns(event):
+            return Step()
+        return self._follow(self._step.handle(event, now), now)
+
+    def _concerns(self, event: Done | BlobHeld) -> bool:
+        """Whether the result of an effect is of the current step (an aborted attempt's may come late)."""
+        return (
+            isinstance(event, BlobHeld)
+            or getattr(event.effect, "step", self.state.step) >= self.state.step - 1
+        )
+
+    # ------------------------------------------------------------ routing
+
+    def _receive(self, event: Received, now: float) -> Step:
+        sealed = open_sealed(event.raw)
+        if isinstance(sealed, Sealed):
+            return self._route(sealed, event, now)
+        request: Need | Want | ViewRelay | Rejection = decode(REQUESTS, event.raw)
+        if isinstance(request, Rejection):
+            worse = sealed if request.reason.value == "unknown_tag" else request
+            return Step(faults=[Fault(event.sender, worse.reason.value, worse.detail)])
+        if event.sender not in self.state.members:
+            return Step(faults=[Fault(event.sender, "not_a_member", "a request from outside of the roster")])
+        return self._answer(request, event, now)
+
+    def _route(self, sealed: Sealed, event: Received, now: float) -> Step:
+        envelope = sealed.envelope
+        if envelope.run != self.state.run:
+            return Step(faults=[Fault(event.sender, "wrong_run", "a message of another run")])
+        if envelope.phase not in PHASES and envelope.phase != ENDORSE:
+            return Step(faults=[Fault(event.sender, "out_of_bounds", f"no such phase: {envelope.phase}")])
+        order = self._order(envelope.step, envelope.attempt)
+        if order == 0 and self.ended is None:
+            return self._step.post(sealed, event.sender, now)
+        if order > 0:
+            return self._keep_early(event)
+        return Step()
+
+    def _answer(self, request: Need | Want | ViewRelay, event: Received, now: float) -> Step:
+        order = self._order(request.step, request.attempt)
+        if order > 0:
+            return self._keep_early(event)
+        if order < 0 or self.ended is not None:
+            return self._answer_late(request, event.sender)
+        if isinstance(request, Need):
+            return self._step.need(request, event.sender)
+        if isinstance(request, Want):
+            return self._step.want(request, event.sender)
+        return self._step.relay(request, event.sender, now)
+
+    def _answer_late(self, request: Need | Want | ViewRelay, sender: PeerId) -> Step:
+        """Somebody is still at the attempt that this peer has ended: it gets its messages and the proof of its end."""
+        last = self._last
+        if last is None or (request.step, request.attempt) != (last.state.step, last.state.attempt):
+            return Step()
+        if isinstance(request, Need):
+            return last.need(request, sender)
+        if isinstance(request, Want):
+            return last.want(request, sender)
+        if sender in self._answered or last.conclusion is None:
+            return Step()
+        self._answered.add(sender)
+        return Step(messages=[Send((sender,), raw) for raw in last.conclusion.certificate])
+
+    def _order(self, step: int, attempt: int) -> int:
+        mine, theirs = (self.state.step, self.state.attempt), (step, attempt)
+        return (theirs > mine) - (theirs < mine)
+
+    def _keep_early(self, event: Received) -> Step:
+        """A peer ahead of this one: kept until this one gets there, within bounds."""
+        sender = event.sender
+        fits = self._early_count[sender] < EARLY_MAX
+        if not fits or self._early_bytes[sender] + len(event.raw) > EARLY_BYTES_MAX:
+            return Step(faults=[Fault(sender, "flood", "more messages of later attempts than are kept")])
+        self._early_count[sender] += 1
+        self._early_bytes[sender] += len(event.raw)
+        self._early.append(event)
+        return Step()
+
+    # ------------------------------------------------------------ from attempt to attempt
+
+    def _follow(self, out: Step, now: float) -> Step:
+        """Enter the next attempt where this one has ended; attempts may end at once when all is known."""
+        while self.ended is None and self._step.conclusion is not None:
+            out.extend(self._next(self._step.conclusion, now))
+        return out
+
+    def _next(self, entry: Entry, now: float) -> Step:
+        out = Step()
+        record = entry.record
+        self.state = self.state.after(record, entry.finished)
+        out.outputs.append(Recorded(entry, self.state))
+        self._last, self._answered = self._step, set()
+        self._silent = entry.silent if entry.silent else (() if record.kind == STEP else self._silent)
+        if record.kind == STEP:
+            assert entry.finished is not None
+            out.effects.append(Adopt(record.step, entry.finished.aggregates))
+            self._held.clear()
+            self._held.update(dict.fromkeys(entry.finished.aggregates, True))
+        end = self._end(entry)
+        if end is not None:
+            self.ended = Ended(end)
+            out.outputs.append(self.ended)
+            return out
+        self._step = StepMachine(
+            self._identity, self._secret, self.state, now, silent=self._silent, held=self._held
+        )
+        out.extend(self._step.begin(now))
+        early, self._early = self._early, []
+        self._early_count.clear()
+        self._early_bytes.clear()
+        for event in early:
+            out.extend(self._receive(event, now))
+        return out
+
+    def _end(self, entry: Entry) -> str | None:
+        for removal in entry.record.removals:
+            if removal.peer == self._identity.peer and removal.kind in (BAN, LEAVE):
+                word = "was banned" if removal.kind == BAN else "lost its seat"
+                return f"this peer {word} in step {entry.record.step}: {removal.reason}"
+        if self.state.step >= self._steps:
+            return "finished"
+        if not self.state.has_majority:
+            return "too few peers take part for a majority: start a new run from the last checkpoint"
+        return None

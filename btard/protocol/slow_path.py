@@ -1,0 +1,174 @@
+"""The slow path of an attempt: a dispute, from the first view to the record or the way on.
+
+While it lasts the peer says nothing new in the attempt: what it signed as its view stays true. Views go
+through authenticated agreement (`agreement.py`), and the agreed views decide (`dispute.py`): the votes make
+a record final; or peers are removed, by a record that more than half of the participants endorse; or
+everybody goes on with what the views contain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from btard.crypto import digest
+from btard.protocol.agreement import Agreement
+from btard.protocol.broadcast import Post
+from btard.protocol.dispute import Final, GoOn, Remove, decide
+from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, VIEW, Endorse, View, ViewRelay
+from btard.protocol.record import ABORT, NOTHING, Record
+from btard.protocol.rules import Ending, after_phase, make_record
+from btard.types import Fault, PeerId
+from btard.wire import Rejection, Sealed, decode, encode, open_sealed
+
+if TYPE_CHECKING:
+    from btard.protocol.step import StepMachine
+
+
+class SlowPath:
+    """The disputes of one attempt, one after the other. `step` is the machine that it belongs to."""
+
+    def __init__(self, step: StepMachine) -> None:
+        self._step = step
+        self._agreement: Agreement | None = None
+        self._dispute = 0
+        self._lenient_used: set[str] = set()
+        self._final: Final | None = None
+        self._removal: Record | None = None
+        self._views: tuple[bytes, ...] = ()
+        self._endorsements: dict[int, tuple[bytes, bytes]] = {}
+
+    @property
+    def active(self) -> bool:
+        """Whether the fast path stands still."""
+        return self._agreement is not None or self._final is not None or self._removal is not None
+
+    @property
+    def deadline(self) -> float | None:
+        """When the agreement ends; None where the slow path waits for messages or effects alone."""
+        return None if self._agreement is None else self._agreement.deadline
+
+    def begin(self, now: float) -> None:
+        """Fall into dispute: sign the view, and start the agreement."""
+        step, state = self._step, self._step.state
+        self._agreement = Agreement(
+            step.identity,
+            step.attempt.participants,
+            digest("dispute", state.head, self._dispute.to_bytes(4, "little")),
+            state.config.delta_s,
+            now,
+        )
+        if step.seat is None:
+            return
+        trail = tuple(phase for phase, _ in step.trail)
+        since = PHASES.index(trail[-1]) if trail else 0
+        view = View(self._dispute, trail, step.board.raws(PHASES[since:]))
+        sealed = step.sign(VIEW, encode(view))
+        relay = ViewRelay(state.step, state.attempt, self._dispute, sealed.raw, (), ())
+        self._agreement.accept(step.seat, sealed, relay, now)
+        step.ask(relay)
+
+    def relay(self, request: ViewRelay, sender: PeerId, now: float) -> None:
+        """Take a relayed view; the first one draws this peer into the dispute too."""
+        if request.dispute != self._dispute or self._final is not None or self._removal is not None:
+            return
+        sealed = open_sealed(request.view)
+        author = None if isinstance(sealed, Rejection) else self._author(sealed)
+        if author is None or isinstance(sealed, Rejection):
+            self._step.out.faults.append(Fault(sender, "bad view", "a relayed view is none of this dispute"))
+            return
+        if self._agreement is None:
+            self.begin(now)
+        assert self._agreement is not None
+        onward = self._agreement.accept(author, sealed, request, now)
+        if onward is not None:
+            self._step.ask(onward)
+
+    def _author(self, sealed: Sealed) -> int | None:
+        """The seat of a view's author, None where it's no view of this dispute."""
+        envelope, mine = sealed.envelope, self._step.sign_place(VIEW)
+        view = decode(View, envelope.payload)
+        if (envelope.run, envelope.step, envelope.attempt, envelope.phase, envelope.roster) != mine:
+            return None
+        if isinstance(view, Rejection) or view.dispute != self._dispute:
+            return None
+        return self._step.board.seat_of.get(envelope.sender)
+
+    def tick(self, now: float) -> None:
+        """The last round is over: decide."""
+        if self._agreement is None or now < self._agreement.deadline:
+            return
+        step = self._step
+        views = self._agreement.agreed
+        self._agreement = None
+        self._dispute += 1
+        self._views = tuple(view.raw for of_author in views for view in of_author)
+        decision = decide(step.attempt, views, self._next_phase, self._lenient_used)
+        if isinstance(decision, Final):
+            self._final = decision
+            self._catch_up(decision.completed, decision.posts, now)
+        elif isinstance(decision, GoOn):
+            self._lenient_used.add(decision.completed)
+            self._catch_up(decision.completed, decision.posts, now)
+            for post in decision.following.values():
+                step.board.add(post)
+            step.enter(step.phase, now)
+        else:
+            assert isinstance(decision, Remove)
+            ending = Ending(ABORT, decision.removals)
+            self._removal = make_record(step.attempt, ending, (), NOTHING, NOTHING, disputed=True)
+            if step.seat is not None:
+                payload = encode(Endorse(encode(self._removal)))
+                self._endorse(step.seat, step.say(ENDORSE, payload), payload)
+
+    def _next_phase(self, completed: str, posts: dict[int, Post]) -> str | Ending:
+        if not completed:
+            return GRADIENT
+        sets = {**self._step.sets, completed: tuple(posts[seat].payload for seat in range(len(posts)))}
+        return after_phase(self._step.attempt, completed, sets)
+
+    def _catch_up(self, completed: str, posts: dict[int, Post], now: float) -> None:
+        """Complete the agreed phase, in place of what this peer took for it."""
+        step = self._step
+        if not completed:
+            return
+        step.board.replace(completed, posts.values())
+        if completed in step.sets:
+            if step.trail[-1] == (completed, step.board.digest(completed)):
+                return
+            step.trail.pop()
+            step.ending = step.record = None
+        step.complete(completed, now)
+
+    def advance(self) -> bool:
+        """Whether something could be done: end with the final record once this peer has made it too."""
+        step, final = self._step, self._final
+        if final is not None and step.record is not None:
+            if step.record.digest != final.record:
+                step.diverged(final.record)
+                return False
+            seats = range(len(step.attempt.participants))
+            silent = tuple(step.attempt.participants[s] for s in seats if s not in final.votes)
+            votes = tuple(final.votes[seat].sealed.raw for seat in sorted(final.votes))
+            step.end(step.record, votes, silent)
+        return False
+
+    # ------------------------------------------------------------ endorsing a removal
+
+    def endorsed(self, sealed: Sealed) -> None:
+        """Somebody's endorsement of the record that a dispute ended in."""
+        envelope = sealed.envelope
+        seat = self._step.board.seat_of.get(envelope.sender)
+        if seat is not None and envelope.roster == self._step.sign_place(ENDORSE)[4]:
+            self._endorse(seat, sealed, envelope.payload)
+
+    def _endorse(self, seat: int, sealed: Sealed, payload: bytes) -> None:
+        """More than half of the participants bind everybody, those too whom the dispute passed by."""
+        self._endorsements.setdefault(seat, (payload, sealed.raw))
+        same = sorted(s for s, (said, _) in self._endorsements.items() if said == payload)
+        if 2 * len(same) <= len(self._step.attempt.participants):
+            return
+        said = decode(Endorse, payload)
+        record = said if isinstance(said, Rejection) else decode(Record, said.record)
+        if isinstance(record, Rejection) or record.kind != ABORT or record.previous != self._step.state.head:
+            return
+        self._step.end_disputed(record, self._views, tuple(self._endorsements[s][1] for s in same))

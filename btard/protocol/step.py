@@ -1,0 +1,331 @@
+"""One attempt at one step of BTARD, as a machine: phases, deadlines, and the record that ends it.
+
+In every phase the peer first prepares what it has to say, which may take effects (`duties.py`), posts it,
+and collects what the others post (`broadcast.py`); the agreed messages decide what follows (`rules.py`). At
+the soft deadline it asks others for what it lacks; at the hard deadline, or on evidence, the attempt
+falls into a dispute (`slow_path.py`). The machine has ended when `conclusion` is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from btard.crypto import Identity
+from btard.protocol.broadcast import Board, Post, audience
+from btard.protocol.duties import Duties
+from btard.protocol.machine import BlobHeld, Done, Effect, Event, PushBlob, Send, Step, Tick
+from btard.protocol.messages import (
+    ENDORSE,
+    GRADIENT,
+    PHASES,
+    RECORD,
+    REVEAL,
+    Need,
+    RecordVote,
+    ViewRelay,
+    Want,
+)
+from btard.protocol.mprng import combine
+from btard.protocol.record import NOTHING, STEP, Record
+from btard.protocol.rules import Attempt, Ending, after_phase, finished, make_record
+from btard.protocol.slow_path import SlowPath
+from btard.protocol.state import Finished, State, roster_digest
+from btard.types import Digest, Fault, PeerId
+from btard.wire import Envelope, Rejection, Sealed, encode, open_sealed, seal
+
+SLACK_ROUNDS = 3
+"""From the soft to the hard deadline, in delta: the request, its answer, and the skew between peers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What goes into the ledger: a record, the messages that it follows from, the signatures that certify
+    it; and what the next step needs of it. `silent` did not vote, where that took a dispute."""
+
+    record: Record
+    transcript: tuple[bytes, ...]
+    certificate: tuple[bytes, ...]
+    finished: Finished | None = None
+    silent: tuple[PeerId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Diverged:
+    """Output: this peer's model after `step` isn't the one that the swarm made final (record `final`)."""
+
+    step: int
+    final: Digest
+
+
+class StepMachine:
+    """Drives one attempt. `secret` (32 bytes, this peer's own) is the entropy of its coin shares and salts;
+    `silent` are the peers to name as such (`messages.GradientCommitment`), `held` the blobs that the store
+    holds already, and whether they're finite.
+
+    A peer of the roster that takes no part in the attempt runs the same machine: it follows the phases
+    and says nothing."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        secret: bytes,
+        state: State,
+        now: float,
+        silent: Sequence[PeerId] = (),
+        held: dict[Digest, bool] | None = None,
+    ) -> None:
+        self.state = state
+        self.attempt = Attempt(state)
+        self.board = Board(self.attempt)
+        self.seat = self.board.seat_of.get(identity.peer)
+        self.identity = identity
+        self.trail: list[tuple[str, Digest]] = []
+        self.sets: dict[str, tuple[Any, ...]] = {}
+        self.phase = GRADIENT
+        self.ending: Ending | None = None
+        self.record: Record | None = None
+        self.conclusion: Entry | None = None
+        self.out = Step()
+        self.duties = Duties(self, secret, silent, {} if held is None else held)
+        self._roster = roster_digest(self.attempt.participants)
+        self._others = audience(state.members, identity.peer)
+        self._slow = SlowPath(self)
+        self._needs: dict[tuple[str, int], set[PeerId]] = {}
+        self._wants: dict[Digest, set[PeerId]] = {}
+        self._asked = False
+        self._entered = now
+
+    # ------------------------------------------------------------ driving
+
+    @property
+    def soft(self) -> float:
+        """When this phase's work should be done: what is missing by then is asked for, or complained about."""
+        return self._entered + self.state.config.phase_s
+
+    @property
+    def hard(self) -> float:
+        """When the attempt falls into dispute."""
+        return self.soft + SLACK_ROUNDS * self.state.config.delta_s
+
+    @property
+    def wake(self) -> float | None:
+        """When the next tick is due."""
+        if self.conclusion is not None:
+            return None
+        if self._slow.active:
+            return self._slow.deadline
+        return self.hard if self._asked else self.soft
+
+    @property
+    def coin(self) -> bytes:
+        """r_t once the reveals are agreed, zero before."""
+        return combine(self.sets[REVEAL]) if REVEAL in self.sets else NOTHING
+
+    def begin(self, now: float) -> Step:
+        """The first effects and messages of the attempt."""
+        return self.run(now)
+
+    def handle(self, event: Event, now: float) -> Step:
+        """Take the result of an effect, a blob or the time; messages come through `post`, `relay` and so on."""
+        if isinstance(event, Done):
+            self.duties.done(event.effect, event.result)
+        elif isinstance(event, BlobHeld):
+            self.duties.hold(event.digest, event.finite)
+            waiting = self._wants.pop(event.digest, set()) if event.finite else set()
+            if waiting:
+                self.effect(PushBlob(event.digest, tuple(sorted(waiting))))
+        elif isinstance(event, Tick):
+            self._tick(now)
+        return self.run(now)
+
+    def effect(self, effect: Effect) -> None:
+        """Ask the driver for an effect."""
+        self.out.effects.append(effect)
+
+    def run(self, now: float) -> Step:
+        """Do all that can be done now; what it takes."""
+        while self._advance(now):
+            pass
+        out, self.out = self.out, Step()
+        return out
+
+    def _advance(self, now: float) -> bool:
+        """Do the next thing that can be done; False where there's none."""
+        if self.conclusion is not None:
+            return False
+        if self.phase == RECORD:
+            self._make_record()
+        if self._slow.active:
+            return self._slow.advance()
+        if self.board.conflicts:
+            self._slow.begin(now)
+            return False
+        phase = self.phase
+        if self.seat is not None and self.seat not in self.board.posts[phase]:
+            payload = self._vote() if phase == RECORD else self.duties.prepare(phase, now)
+            if payload is not None:
+                self.say(phase, encode(payload))
+                self.duties.posted(phase, payload)
+                return True
+        if not self.board.is_full(phase):
+            return False
+        if not self.board.agrees(phase, self.held):
+            return self._doubt(now)
+        if phase == RECORD:
+            return self._count_votes(now)
+        self.complete(phase, now)
+        return True
+
+    def _doubt(self, now: float) -> bool:
+        if self.seat is not None:
+            self._slow.begin(now)
+        return False
+
+    @property
+    def held(self) -> Digest:
+        """What this peer's next message holds: the set of the last completed phase."""
+        return self.trail[-1][1] if self.trail else self.attempt.first_held()
+
+    def complete(self, phase: str, now: float) -> None:
+        """All messages of `phase` are there and agree: go on to what they decide."""
+        self.sets[phase] = self.board.payloads(phase)
+        self.trail.append((phase, self.board.digest(phase)))
+        following = after_phase(self.attempt, phase, self.sets)
+        if isinstance(following, Ending):
+            self.ending, following = following, RECORD
+        self.duties.completed(phase)
+        self.enter(following, now)
+
+    def enter(self, phase: str, now: float) -> None:
+        """Begin a phase, or begin it again after a dispute: its deadlines count from now."""
+        self.phase, self._entered, self._asked = phase, now, False
+
+    # ------------------------------------------------------------ the end of the attempt
+
+    def _make_record(self) -> None:
+        """The record, as soon as it can be made: that of a step takes the model after it."""
+        assert self.ending is not None
+        if self.record is None:
+            model = self.duties.updated() if self.ending.kind == STEP else NOTHING
+            if model is not None:
+                self.record = make_record(self.attempt, self.ending, self.trail, self.coin, model)
+
+    def _vote(self) -> RecordVote | None:
+        return None if self.record is None else RecordVote(held=self.held, record=self.record.digest)
+
+    def _count_votes(self, now: float) -> bool:
+        """Everybody has voted: the record is final where all voted for it."""
+        votes = self.board.payloads(RECORD)
+        if self.record is None:
+            return False
+        if any(vote is None or vote.record != self.record.digest for vote in votes):
+            return self._doubt(now)
+        self.end(self.record, self.board.raws([RECORD]))
+        return False
+
+    def end(self, record: Record, votes: tuple[bytes, ...], silent: tuple[PeerId, ...] = ()) -> None:
+        """The attempt ends with a record that its phases led to."""
+        transcript = self.board.raws(phase for phase, _ in self.trail)
+        done = finished(self.attempt, self.sets, record.coin) if record.kind == STEP else None
+        self.conclusion = Entry(record, transcript, votes, done, silent)
+
+    def end_disputed(self, record: Record, views: tuple[bytes, ...], endorsements: tuple[bytes, ...]) -> None:
+        """The attempt ends with a record that agreed views led to, or that most participants endorse."""
+        if self.conclusion is None:
+            self.conclusion = Entry(record, views, endorsements)
+
+    def diverged(self, final: Digest) -> None:
+        """The others made another record of the same messages: this peer's model isn't theirs."""
+        self.out.outputs.append(Diverged(self.state.step, final))
+
+    # ------------------------------------------------------------ what comes in
+
+    def post(self, sealed: Sealed, sender: PeerId, now: float) -> Step:
+        """A sealed message of this attempt, from its author or forwarded."""
+        if sealed.envelope.phase == ENDORSE:
+            self._slow.endorsed(sealed)
+            return self.run(now)
+        post = self.board.read(sealed)
+        if isinstance(post, Rejection):
+            self.out.faults.append(Fault(sender, post.reason.value, post.detail))
+        elif self.board.add(post):
+            waiting = self._needs.pop((sealed.envelope.phase, post.seat), set()) - {sender}
+            if waiting:
+                self.out.messages.append(Send(tuple(sorted(waiting)), sealed.raw))
+        return self.run(now)
+
+    def need(self, request: Need, sender: PeerId) -> Step:
+        """Forward what somebody lacks: now, or as soon as it comes."""
+        out = Step()
+        for seat in request.seats if request.phase in PHASES else ():
+            post = self.board.posts[request.phase].get(seat)
+            if post is not None:
+                out.messages.append(Send((sender,), post.sealed.raw))
+            elif seat < len(self.attempt.participants):
+                self._needs.setdefault((request.phase, seat), set()).add(sender)
+        return out
+
+    def want(self, request: Want, sender: PeerId) -> Step:
+        """Push what somebody lacks of the blobs that it's owed: now, or as soon as they come."""
+        out = Step()
+        servable = self.duties.servable(sender)
+        for name in dict.fromkeys(Digest(d) for d in request.digests):
+            if name in servable and self.duties.holds(name):
+                out.effects.append(PushBlob(name, (sender,)))
+            elif name in servable:
+                self._wants.setdefault(name, set()).add(sender)
+        return out
+
+    def relay(self, request: ViewRelay, sender: PeerId, now: float) -> Step:
+        """A view on its way through the agreement of a dispute."""
+        if self.conclusion is None:
+            self._slow.relay(request, sender, now)
+        return self.run(now)
+
+    # ------------------------------------------------------------ what goes out
+
+    def say(self, phase: str, payload: bytes) -> Sealed:
+        """Sign a message of this attempt, take it as ours, send it to the whole roster."""
+        sealed = self.sign(phase, payload)
+        self.out.messages.append(Send(self._others, sealed.raw))
+        if phase in PHASES:
+            post = self.board.read(sealed)
+            assert isinstance(post, Post), post
+            assert post.payload is not None, "an honest peer's payload decodes"
+            self.board.add(post)
+        return sealed
+
+    def sign(self, phase: str, payload: bytes) -> Sealed:
+        """Sign a message of this attempt."""
+        envelope = Envelope(*self.sign_place(phase), self.identity.peer, payload)
+        sealed = open_sealed(seal(self.identity, envelope))
+        assert isinstance(sealed, Sealed), sealed
+        return sealed
+
+    def sign_place(self, phase: str) -> tuple[bytes, int, int, str, bytes]:
+        """Run, step, attempt, phase and roster of this attempt's envelopes."""
+        return (self.state.run, self.state.step, self.state.attempt, phase, self._roster)
+
+    def ask_for(self, blobs: tuple[Digest, ...]) -> None:
+        """Ask everybody for blobs that most peers hold."""
+        self.ask(Want(self.state.step, self.state.attempt, blobs))
+
+    def ask(self, request: Need | Want | ViewRelay) -> None:
+        """Send an unsigned request to the whole roster."""
+        self.out.messages.append(Send(self._others, encode(request)))
+
+    def _tick(self, now: float) -> None:
+        if self._slow.active:
+            self._slow.tick(now)
+        elif now >= self.hard:
+            if self.seat is not None:
+                self._slow.begin(now)
+            else:
+                self.enter(self.phase, now)  # a follower waits, and asks again
+        elif now >= self.soft and not self._asked:
+            self._asked = True
+            missing = self.board.missing(self.phase)
+            if missing:
+                self.ask(Need(self.state.step, self.state.attempt, self.phase, missing))

@@ -1,0 +1,88 @@
+"""How far honest numbers may lie apart: tolerances derived from public scalars.
+
+All bounds are for projections on directions with i.i.d. coordinates, uniform over the odd integers of
+[-255, 255] and divided by their standard deviation. Such a coordinate is a weighted sum of eight fair
+signs, so it is sub-Gaussian with variance proxy 1: for any vector e fixed before the coin,
+P(|<z, e>| > c |e|) <= 2 exp(-c^2 / 2). Derivations and measurements: protocols/fingerprint.md.
+
+A verdict compares with the tolerance T itself, an accusation with 2 T. Honest numbers differ by at
+most T, so nobody convicts an honest target; and where an accuser sees |published - mine| > 2 T, a voter
+whose own number is within T of the accuser's sees |published - own| > 2 T - T = T, and agrees.
+"""
+
+from __future__ import annotations
+
+import math
+
+EPSILON = 1e-4
+"""Two honest float32 gradients of the same (model, seed) on unlike hardware differ by at most EPSILON |g|.
+
+Smooth activations, TF32 and reduced precision off. Rounding u = 2^-24 in sums of m terms grows as
+sqrt(m) u, and about linearly with the depth L: L sqrt(m) u = 9e-5 for L = 24 and m = 4096. Measured:
+2e-6 and less."""
+
+DEVIATIONS = 8.0
+"""c: an honest projection exceeds its bound with probability 2 exp(-c^2 / 2) < 2.6e-14."""
+
+ACCUSE_FACTOR = 2.0
+"""An accuser's threshold in units of a voter's: the triangle inequality above."""
+
+SAME_BYTES = 1e-9
+"""Relative difference of scalars of the same bytes. Float64 sums of m terms differ by about sqrt(m) 2^-53:
+1e-13 at m = 1e6; the rest is margin for other orders of summation."""
+
+FLOOR = 1e-30
+"""Absolute floor of a tolerance, far below anything that moves a float32 model."""
+
+AGGREGATE_RESIDUAL = 1e-6
+"""CenteredClip's own bound: |mean of clipped differences| <= AGGREGATE_RESIDUAL tau, rounding of v aside."""
+
+FLOAT32_ROUNDING = 2.0**-24
+"""Rounding a vector to float32 moves it by at most this times its norm."""
+
+
+def contraction(norm: float, tau: float) -> float:
+    """By how much clipping to `tau` shrinks distances among vectors of at least `norm`: min(1, tau / norm).
+
+    Clipping projects onto a ball, so it is 1-Lipschitz; outside the ball of radius m >= tau it is tau / m
+    times the projection onto that ball.
+    """
+    return 1.0 if norm <= tau else tau / norm
+
+
+def recomputation_tolerance(gradient_norm: float, part_norm: float = 0.0, tau: float = math.inf) -> float:
+    """Difference of a scalar of two honest computations of one gradient, on unlike hardware.
+
+    `gradient_norm` is |g| of the *whole* gradient, as recomputed by whoever asks. Without the other
+    arguments the bound holds for norms |g(j) - v(j)|, fingerprints and projections alike. For the
+    projections of a part pass `part_norm`, the lesser of the published and the recomputed |g(j) - v(j)|, and
+    `tau`: where tau is small, the general bound exceeds the ball that D lives in, and would let any
+    forgery pass.
+    """
+    return DEVIATIONS * EPSILON * gradient_norm * contraction(part_norm, tau) + FLOOR
+
+
+def same_bytes_tolerance(magnitude: float) -> float:
+    """Difference of a scalar computed twice, in float64, from the same bytes.
+
+    `magnitude` is the length that the scalar measures: the clipped norm min(|g(j) - v(j)|, tau) for a
+    projection, |g(j) - v(j)| for the norm, |v(j)| for the centre. A projection must *not* be given the
+    unclipped norm: a row of 1e9 tau would earn a slack of tau, and with it could falsify its part's zero sum.
+    """
+    return SAME_BYTES * magnitude + FLOOR
+
+
+def zero_sum_tolerance(contributors: int, tau: float, center: float, clipped_max: float) -> float:
+    """How far the projections of one part may sum from zero when its aggregate is right.
+
+    n contributors; `center` = |v(j)|; `clipped_max` the greatest min(|g_i(j) - v(j)|, tau) that was published.
+    The sum of clipped differences at the exact minimiser is 0. It moves by at most n AGGREGATE_RESIDUAL tau
+    because the solver stops, and by n FLOAT32_ROUNDING |v(j)| because v(j) is rounded to float32 (each
+    D_i is 1-Lipschitz in v); a projection sees at most c times that. On top comes what each contributor
+    may misstate without being accused, ACCUSE_FACTOR times the tolerance of the same bytes.
+
+    All arguments are agreed numbers and so is the sum: no accuser's margin is needed.
+    """
+    residual = contributors * (AGGREGATE_RESIDUAL * min(tau, clipped_max) + FLOAT32_ROUNDING * center)
+    misstated = contributors * ACCUSE_FACTOR * same_bytes_tolerance(clipped_max)
+    return DEVIATIONS * residual + misstated

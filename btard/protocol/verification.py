@@ -1,0 +1,108 @@
+"""Verification 1 and 2: what the published scalars must satisfy (BTARD, Algorithms 2 and 3).
+
+With D_i(j) = (g_i(j) - v(j)) min(1, tau / |g_i(j) - v(j)|), every contributor i publishes <z[j], D_i(j)> for
+several directions z of the coin and |g_i(j) - v(j)|, for every part j. The aggregator of part j
+holds the rows and checks each of them; everybody checks that the projections of a part sum to zero,
+which is what the fixed point of CenteredClip means; and where more than half report a norm above
+Delta_max, the part is averaged again by everybody (CheckAveraging).
+
+Choosing Delta_max: false alarms cost one transfer of a part to everybody and end nobody's seat, so a
+small multiple of the usual |g_i(j) - v(j)| does; colluders who hold aggregator and contributors can
+move an aggregate by about Delta_max a step until a validator draws one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median_high
+
+from btard.protocol import tolerance
+from btard.protocol.constants import ProtocolConfig
+from btard.protocol.machine import Recomputed
+from btard.protocol.messages import PartScalars
+from btard.types import Scalars
+
+ScalarTable = Sequence[Sequence[PartScalars]]
+"""[contributor seat][part]"""
+
+
+def row_is_false(published: PartScalars, true: Scalars, tau: float, factor: float = 1.0) -> bool:
+    """Whether a contributor's scalars of one part aren't those of the very bytes that it committed to.
+
+    A voter's threshold is `factor` 1, an accuser's `tolerance.ACCUSE_FACTOR`, here and below."""
+    return (
+        _projections_differ(published, true, factor * tolerance.same_bytes_tolerance(min(true.norm, tau)))
+        or abs(published.norm - true.norm) > factor * tolerance.same_bytes_tolerance(true.norm)
+        or abs(published.center - true.center) > factor * tolerance.same_bytes_tolerance(true.center)
+    )
+
+
+def gradient_is_false(
+    published: Sequence[PartScalars], recomputed: Recomputed, tau: float, factor: float = 1.0
+) -> bool:
+    """Whether a contributor's scalars, of any part, aren't those of the gradient that it owed.
+
+    Recomputed on other hardware, so within the tolerance of `protocols/fingerprint.md`."""
+    return len(published) != len(recomputed.scalars) or any(
+        _part_is_false(said, true, recomputed.norm, tau, factor)
+        for said, true in zip(published, recomputed.scalars, strict=True)
+    )
+
+
+def _part_is_false(said: PartScalars, true: Scalars, gradient_norm: float, tau: float, factor: float) -> bool:
+    wide = tolerance.recomputation_tolerance(gradient_norm)
+    narrow = tolerance.recomputation_tolerance(gradient_norm, min(said.norm, true.norm), tau)
+    return abs(said.norm - true.norm) > factor * wide or _projections_differ(said, true, factor * narrow)
+
+
+def fingerprint_is_false(published: PartScalars, true: Scalars) -> bool:
+    """Whether the fingerprint of a whole gradient isn't that of the gradient."""
+    slack = tolerance.recomputation_tolerance(true.norm)
+    return abs(published.norm - true.norm) > slack or _projections_differ(published, true, slack)
+
+
+def fingerprints_disagree(one: PartScalars, other: PartScalars) -> bool:
+    """Whether validator and target can't both have computed the same gradient."""
+    slack = tolerance.ACCUSE_FACTOR * tolerance.recomputation_tolerance(max(one.norm, other.norm))
+    as_scalars = Scalars(other.projections, other.norm)
+    return abs(one.norm - other.norm) > slack or _projections_differ(one, as_scalars, slack)
+
+
+def _projections_differ(published: PartScalars, true: Scalars, slack: float) -> bool:
+    return len(published.projections) != len(true.projections) or any(
+        abs(a - b) > slack for a, b in zip(published.projections, true.projections, strict=True)
+    )
+
+
+def sum_is_not_zero(table: ScalarTable, part: int, config: ProtocolConfig) -> bool:
+    """Whether the clipped differences of `part` don't cancel in some direction: v(j) is no fixed point.
+
+    Sums in seat order, in float64, over agreed numbers: every peer gets the same answer. The norm of
+    v(j) is the (upper) median of what all contributors say, so an honest majority bounds it."""
+    column = [row[part] for row in table]
+    slack = tolerance.zero_sum_tolerance(
+        len(column),
+        config.tau,
+        median_high([entry.center for entry in column]),
+        max(min(config.tau, entry.norm) for entry in column),
+    )
+    return any(abs(sum(e.projections[k] for e in column)) > slack for k in range(config.directions))
+
+
+def rows_are_no_fixed_point(rows: Sequence[Scalars], config: ProtocolConfig) -> bool:
+    """`sum_is_not_zero` over scalars that this peer computed itself (CheckAveraging)."""
+    return sum_is_not_zero([[PartScalars(r.projections, r.norm, r.center)] for r in rows], 0, config)
+
+
+def suspicious_parts(table: ScalarTable, delta_max: float) -> tuple[int, ...]:
+    """Parts of which more than half of the contributors report a norm above Delta_max (Verification 2)."""
+    return tuple(
+        part
+        for part in range(len(table[0]))
+        if 2 * sum(1 for row in table if row[part].norm > delta_max) > len(table)
+    )
+
+
+def shape_is_wrong(parts: Sequence[PartScalars], count: int, directions: int) -> bool:
+    """Whether published scalars have the wrong number of parts or projections."""
+    return len(parts) != count or any(len(p.projections) != directions for p in parts)
