@@ -1,0 +1,75 @@
+"""What a transport sent, received, dropped and refused: per peer and in total."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+
+from btard.types import PeerId
+
+
+@dataclass(slots=True)
+class Traffic:
+    """Counts of one peer (or of all). Bytes include our frames and gRPC's 5-byte message prefix, not
+    HTTP/2, TLS and TCP below it."""
+
+    control_messages_sent: int = 0
+    control_bytes_sent: int = 0
+    control_messages_received: int = 0
+    control_bytes_received: int = 0
+    control_dropped: int = 0
+    """Messages that found their queue full, or nobody to be sent to."""
+    blobs_sent: int = 0
+    """Blobs whose body the receiver has acknowledged."""
+    blob_bytes_sent: int = 0
+    blobs_received: int = 0
+    blob_bytes_received: int = 0
+    blobs_dropped: int = 0
+    """Blobs that found their queue full, or were in flight when a stream broke."""
+    blobs_refused: int = 0
+    """Offers of theirs that our inbox did not want."""
+    blobs_unwanted: int = 0
+    """Offers of ours that they did not want."""
+    rejected: int = 0
+    """Bad hellos, oversize frames, forged blobs: each also a `Fault`."""
+    connects: int = 0
+    """Outgoing streams that were established."""
+    disconnects: int = 0
+    """Outgoing streams that broke after that."""
+
+    def add(self, other: Traffic) -> None:
+        """Add another's counts to these."""
+        for name in _NAMES:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_NAMES = tuple(each.name for each in fields(Traffic))
+
+
+@dataclass(slots=True)
+class Counters:
+    """`peers` holds the roster and authenticated senders; `others` everybody else: strangers, and peers
+    that have left since. So its size is bounded by who may connect, not by who tries."""
+
+    peers: dict[PeerId, Traffic] = field(default_factory=dict)
+    others: Traffic = field(default_factory=Traffic)
+
+    def of(self, peer: PeerId) -> Traffic:
+        """The counts of one peer, to read or to raise."""
+        traffic = self.peers.get(peer)
+        if traffic is None:
+            traffic = self.peers[peer] = Traffic()
+        return traffic
+
+    @property
+    def total(self) -> Traffic:
+        """The sum over all peers and strangers, as a copy."""
+        total = Traffic()
+        for traffic in (*self.peers.values(), self.others):
+            total.add(traffic)
+        return total
+
+    def forget(self, peer: PeerId) -> None:
+        """Fold a peer that has left into `others`."""
+        traffic = self.peers.pop(peer, None)
+        if traffic is not None:
+            self.others.add(traffic)

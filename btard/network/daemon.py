@@ -1,0 +1,158 @@
+"""One libp2p daemon (p2pd, shipped with hivemind) as a child process that does not outlive us.
+
+We start it ourselves rather than through `hivemind.P2P.create`: so we see it die, choose its socket's
+place (a directory of our own instead of a guessable name in /tmp), and can bind its life to ours.
+The daemon is treated as untrusted plumbing: whatever it says is checked by signatures above it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from btard.crypto import Identity
+from btard.errors import NetworkError
+from btard.network.libp2p import key_file, listen_multiaddr
+
+_START_TIMEOUT_S = 10.0
+_STOP_TIMEOUT_S = 1.0
+_LINE_BYTES_MAX = 1 << 16
+
+# Linux kills the daemon when the thread that started it is gone, SIGKILL of the parent included. Set in the
+# child before exec: a preexec_fn would run Python between fork and exec beside gRPC's threads. Elsewhere
+# only an orderly end of ours ends the daemon.
+_LAUNCHER = """
+import ctypes, os, signal, sys
+if sys.platform == "linux":
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() != int(sys.argv[1]):
+    raise SystemExit(1)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+class Daemon:
+    """A running daemon. `control` is the multiaddr of its control socket; `exited` is set when it is gone."""
+
+    def __init__(self, process: asyncio.subprocess.Process, directory: Path) -> None:
+        self.control = f"/unix{directory / 'control.sock'}"
+        self.exited = asyncio.Event()
+        self._process = process
+        self._directory = directory
+        self._last_line = ""
+        self._ready = asyncio.Event()
+        self._reading = asyncio.create_task(self._read(), name="p2pd output")
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process id."""
+        return self._process.pid
+
+    @classmethod
+    async def start(
+        cls,
+        binary: str,
+        identity: Identity,
+        *,
+        host: str,
+        port: int,
+        initial_peers: Sequence[str],
+        announce: Sequence[str],
+        nat: bool,
+    ) -> Daemon:
+        """Start it and wait until it listens and has reached one of `initial_peers`, if there are any.
+
+        `nat` allows the means against address translation: port mapping, AutoNAT, relays. Raises NetworkError
+        within 10 seconds where it does not come up.
+        """
+        listen = listen_multiaddr(host, port)
+        directory = Path(tempfile.mkdtemp(prefix="btard-p2pd-"))
+        key = directory / "key"
+        key.touch(mode=0o600)
+        key.write_bytes(key_file(identity))
+        daemon = None
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), binary),
+                f"-listen=/unix{directory / 'control.sock'}",
+                f"-id={key}",
+                f"-hostAddrs={listen}",
+                *([f"-announceAddrs={','.join(announce)}"] if announce else []),
+                *(["-b", f"-bootstrapPeers={','.join(initial_peers)}"] if initial_peers else []),
+                "-dhtServer",
+                "-connManager",
+                "-quic=0",
+                f"-autonat={int(nat)}",
+                f"-natPortMap={int(nat)}",
+                f"-relay={int(nat)}",
+                f"-autoRelay={int(nat and bool(initial_peers))}",
+                f"-idleTimeout={_START_TIMEOUT_S}s",
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                limit=_LINE_BYTES_MAX,
+                env={**os.environ, "GOLOG_LOG_LEVEL": "error"},
+            )
+            daemon = cls(process, directory)
+            await daemon._started(host, port, initial_peers)
+        except BaseException:
+            if daemon is not None:
+                await daemon.stop()
+            shutil.rmtree(directory, ignore_errors=True)
+            raise
+        key.unlink()
+        return daemon
+
+    async def stop(self) -> None:
+        """End the daemon and remove its files."""
+        if not self.exited.is_set():
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGTERM)
+            try:
+                await asyncio.wait_for(self._process.wait(), _STOP_TIMEOUT_S)
+            except asyncio.TimeoutError:
+                with contextlib.suppress(ProcessLookupError):
+                    self._process.kill()
+                await self._process.wait()
+        await self._reading
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def _started(self, host: str, port: int, initial_peers: Sequence[str]) -> None:
+        waits = {asyncio.ensure_future(self._ready.wait()), asyncio.ensure_future(self.exited.wait())}
+        await asyncio.wait(waits, timeout=_START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if self._ready.is_set() and not self.exited.is_set():
+            return
+        said = self._last_line
+        if initial_peers and (not said or "bootstrap" in said):
+            raise NetworkError(
+                f"no bootstrap answers at {', '.join(initial_peers)}: check that it runs, that the address is "
+                "complete and current, and that its port is open to you"
+            )
+        if "address already in use" in said or "cannot assign" in said or "failed to listen" in said:
+            raise NetworkError(f"libp2p cannot listen on {host}:{port}: choose another address or port")
+        raise NetworkError(f"libp2p's daemon does not start ({said!r}): reinstall hivemind or check ulimits")
+
+    async def _read(self) -> None:
+        """Keep the pipe empty, notice the line that says it is ready, notice the end."""
+        assert self._process.stdout is not None
+        while True:
+            try:
+                line = await self._process.stdout.readline()
+            except ValueError:
+                continue  # longer than the buffer: dropped
+            if not line:
+                break
+            self._last_line = line.rstrip().decode(errors="replace")[:300]
+            if self._last_line.startswith("Peer ID:"):
+                self._ready.set()
+        await self._process.wait()
+        self.exited.set()

@@ -1,0 +1,134 @@
+"""What may be stored in the DHT: publications that prove themselves. Imports hivemind.
+
+Every node runs this on what it is asked to store and on what it finds. hivemind prefers the value with the
+latest expiration, so the expiration is signed too: nobody can prolong an old record over a newer one.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgpack
+from hivemind.dht.routing import DHTID
+from hivemind.dht.validation import DHTRecord, RecordValidatorBase
+
+from btard.crypto import DIGEST_BYTES, SIGNATURE_BYTES, Identity, digest, verify
+from btard.network.discovery import DOCUMENT_BYTES_MAX, DocumentName
+from btard.network.record import RECORD_BYTES_MAX, PeerRecord, open_record
+from btard.types import PeerId
+from btard.wire import MaxSize, Rejection, Size, decode, encode, message
+
+LIFETIME_MAX_S = 3600.0
+"""Publications that claim to live longer are refused: whoever leaves must be forgotten."""
+
+PUBLISHERS_MAX = 1024
+"""Members of one run that a node keeps; a record takes below 1 kB, an answer must stay below 4 MiB."""
+
+KEYS_MAX = 1024
+"""Keys that a node keeps, and counts members of."""
+
+_OVERHEAD_BYTES = 512
+_EXPIRATION = struct.Struct(">d")
+
+
+@message("publication")
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A record (no name) or a document (with one), signed together with its expiration."""
+
+    run: Annotated[bytes, Size(DIGEST_BYTES)]
+    name: DocumentName
+    publisher: PeerId
+    payload: Annotated[bytes, MaxSize(max(RECORD_BYTES_MAX, DOCUMENT_BYTES_MAX))]
+    signature: Annotated[bytes, Size(SIGNATURE_BYTES)]
+
+
+def members_key(run: bytes) -> str:
+    """The DHT key of a run's members; each is a subkey."""
+    return f"btard/1/{run.hex()}/members"
+
+
+def document_key(run: bytes, name: str, publisher: PeerId) -> str:
+    """The DHT key of a document. It names the publisher, so that nobody else can write there."""
+    return f"btard/1/{run.hex()}/document/{name}/{publisher.hex()}"
+
+
+def seal_publication(identity: Identity, run: bytes, name: str, payload: bytes, expiration: float) -> bytes:
+    """The publication of `payload`, valid until `expiration` (DHT time, seconds)."""
+    signature = identity.sign(_words(run, name, identity.peer, payload, expiration))
+    return encode(Publication(run, name, identity.peer, payload, signature))
+
+
+def open_publication(raw: Any, expiration: float) -> Publication | None:
+    """The publication in hostile bytes if it is authentic and, where it is a record, right; or None."""
+    if not isinstance(raw, bytes):
+        return None
+    publication = decode(Publication, raw)
+    if isinstance(publication, Rejection):
+        return None
+    words = _words(publication.run, publication.name, publication.publisher, publication.payload, expiration)
+    if not verify(publication.publisher, words, publication.signature):
+        return None
+    if not publication.name:
+        record = open_record(publication.payload)
+        if not isinstance(record, PeerRecord):
+            return None
+        if (record.run, record.peer) != (publication.run, publication.publisher):
+            return None
+    return publication
+
+
+class PublicationValidator(RecordValidatorBase):  # type: ignore[misc]  # hivemind ships no types
+    """Accepts authentic publications under their own key and subkey, and not too many. `now` is DHT time."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._publishers: OrderedDict[bytes, dict[bytes, float]] = OrderedDict()
+
+    def validate(self, record: DHTRecord) -> bool:
+        """Whether to store or believe a record. Never raises, whatever it is given."""
+        if len(record.value) > DOCUMENT_BYTES_MAX + _OVERHEAD_BYTES:
+            return False
+        if not record.expiration_time <= self._now() + LIFETIME_MAX_S:  # false for NaN too
+            return False
+        try:
+            raw = msgpack.unpackb(record.value, raw=False, max_array_len=0, max_map_len=0, max_ext_len=0)
+        except (ValueError, TypeError, msgpack.UnpackException):
+            return False
+        publication = open_publication(raw, record.expiration_time)
+        if publication is None:
+            return False
+        if publication.name:
+            key = document_key(publication.run, publication.name, publication.publisher)
+        else:
+            key = members_key(publication.run)
+        at_home = record.key == DHTID.generate(source=key).to_bytes()
+        return (
+            at_home
+            and record.subkey == msgpack.packb(publication.publisher)
+            and self._room(record.key, publication.publisher, record.expiration_time)
+        )
+
+    def _room(self, key: bytes, publisher: bytes, expiration: float) -> bool:
+        """Whether one more publisher fits under a key; the forgotten and the expired make room."""
+        seen = self._publishers.setdefault(key, {})
+        self._publishers.move_to_end(key)
+        if len(self._publishers) > KEYS_MAX:
+            self._publishers.popitem(last=False)
+        if publisher not in seen and len(seen) >= PUBLISHERS_MAX:
+            now = self._now()
+            for each in [each for each, until in seen.items() if until < now]:
+                del seen[each]
+            if len(seen) >= PUBLISHERS_MAX:
+                return False
+        seen[publisher] = max(expiration, seen.get(publisher, expiration))
+        return True
+
+
+def _words(run: bytes, name: str, publisher: PeerId, payload: bytes, expiration: float) -> bytes:
+    until = _EXPIRATION.pack(expiration)
+    return digest("network publication", run, name.encode(), publisher, until, payload)

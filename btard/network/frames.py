@@ -1,0 +1,67 @@
+"""The bytes on the streams. Fixed layouts, no lengths that anybody must trust.
+
+Control stream: every gRPC message is one control message.
+
+Blob stream, for each blob in turn (gRPC keeps the boundaries of messages):
+
+    client                                server
+    offer: digest (32) | size (8, big-endian)
+                                          WANTED, or UNWANTED and the next offer may come
+    ceil(size / chunk_bytes) chunks
+                                          DELIVERED, or FORGED and the stream ends
+
+So a blob costs 40 bytes and two replies of one byte, and gRPC's 5-byte prefix on each message.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from btard.crypto import DIGEST_BYTES
+from btard.types import Digest
+
+PREFIX_BYTES = 5
+"""gRPC's own prefix of a message: a flag and a 32-bit length."""
+
+WANTED = b"\x01"
+UNWANTED = b"\x00"
+DELIVERED = b"\x02"
+FORGED = b"\x03"
+WELCOME = b"\x04"
+
+_OFFER = struct.Struct(f">{DIGEST_BYTES}sQ")
+OFFER_BYTES = _OFFER.size
+
+
+def pack_offer(digest: Digest, size: int) -> bytes:
+    """The offer of a blob: its digest and size in bytes."""
+    return _OFFER.pack(digest, size)
+
+
+def unpack_offer(raw: bytes) -> tuple[Digest, int] | None:
+    """The digest and size that a hostile offer names, or None where it is not an offer."""
+    if len(raw) != OFFER_BYTES:
+        return None
+    digest, size = _OFFER.unpack(raw)
+    return Digest(digest), size
+
+
+def chunks(data: bytes, chunk_bytes: int) -> Iterator[bytes]:
+    """The body of a blob, cut. No chunk for an empty one."""
+    for start in range(0, len(data), chunk_bytes):
+        yield data[start : start + chunk_bytes]
+
+
+def framed(length: int) -> int:
+    """What a message of `length` bytes costs on a stream."""
+    return length + PREFIX_BYTES
+
+
+def body_cost(size: int, chunk_bytes: int) -> int:
+    """What the body of a blob of `size` bytes costs, in chunks, without offer and replies."""
+    return size + PREFIX_BYTES * -(-size // chunk_bytes)
+
+
+OFFER_COST = framed(OFFER_BYTES)
+REPLY_COST = framed(1)

@@ -1,0 +1,289 @@
+"""The server's side of gRPC: authenticates strangers, reads their streams, fills the inbox."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from btard.crypto import digest as digest_of
+from btard.errors import NetworkError
+from btard.network.certificate import Certificate, fingerprint
+from btard.network.counters import Counters
+from btard.network.frames import (
+    DELIVERED,
+    FORGED,
+    OFFER_COST,
+    REPLY_COST,
+    UNWANTED,
+    WANTED,
+    WELCOME,
+    body_cost,
+    framed,
+    unpack_offer,
+)
+from btard.network.grpc_link import BLOB, CONTROL, SERVICE
+from btard.network.hello import NONCE_BYTES, open_hello
+from btard.network.limits import KIB, Limits
+from btard.network.transport import STRANGER, Inbox
+from btard.types import Digest, Fault, PeerId
+
+Context = Any  # grpc.aio.ServicerContext: grpcio ships no types
+Reader = Callable[[PeerId, Context], Awaitable[None]]
+
+_STOP_GRACE_S = 0.25
+
+
+class _Misbehaved(Exception):
+    """The remote sent what no honest peer sends."""
+
+    def __init__(self, peer: PeerId, kind: str, detail: str) -> None:
+        super().__init__(detail)
+        self.fault = Fault(peer, kind, detail)
+
+
+class _Ended(Exception):
+    """The stream ended, properly or not; nobody's fault."""
+
+
+class Listener:
+    """One gRPC server: a control and a blob stream from each peer that is allowed."""
+
+    def __init__(
+        self,
+        *,
+        run: bytes,
+        certificate: Certificate,
+        allowed: Callable[[PeerId], bool],
+        entropy: Callable[[int], bytes],
+        limits: Limits,
+        counters: Counters,
+    ) -> None:
+        self._run = run
+        self._certificate = certificate
+        self._fingerprint = fingerprint(certificate.der)
+        self._allowed = allowed
+        self._entropy = entropy
+        self._limits = limits
+        self._counters = counters
+        self._strangers: dict[asyncio.Task[None], None] = {}
+        self._streams: dict[tuple[PeerId, str], asyncio.Task[None]] = {}
+        self._inbox: Inbox
+        self._server: Any = None
+
+    async def start(self, inbox: Inbox, host: str, port: int) -> int:
+        """Listen; the port that was bound. Raises NetworkError where that is impossible."""
+        self._inbox = inbox
+        server = grpc.aio.server(options=self._options())
+        server.add_generic_rpc_handlers(
+            (_Methods({CONTROL: self._control, BLOB: self._blobs}, self._stream),)
+        )
+        credentials = grpc.ssl_server_credentials([(self._certificate.key_pem, self._certificate.pem)])
+        try:
+            bound = server.add_secure_port(f"{host}:{port}", credentials)
+        except RuntimeError as error:
+            raise NetworkError(
+                f"cannot listen on {host}:{port}: the port is taken or the address is not this machine's; "
+                "choose another with --listen"
+            ) from error
+        await server.start()
+        self._server = server
+        return int(bound)
+
+    async def stop(self) -> None:
+        """Close every incoming stream and the port."""
+        server, self._server = self._server, None
+        for task in (*self._strangers, *self._streams.values()):
+            task.cancel()
+        if server is not None:
+            await server.stop(_STOP_GRACE_S)
+
+    def prune(self) -> None:
+        """End the streams of peers that are no longer allowed."""
+        for (peer, _), task in tuple(self._streams.items()):
+            if not self._allowed(peer):
+                task.cancel()
+
+    def _options(self) -> list[tuple[str, Any]]:
+        limits = self._limits
+        keepalive_ms = int(limits.keepalive_s * 1000)
+        return [
+            # Without this a second server on the same port starts silently and takes half of the peers.
+            ("grpc.so_reuseport", 0),
+            ("grpc.max_concurrent_streams", 4),
+            # Slack, so that a frame slightly too large reaches us and is attributed.
+            ("grpc.max_receive_message_length", max(limits.control_bytes_max, limits.chunk_bytes) + 64 * KIB),
+            ("grpc.server_handshake_timeout_ms", int(limits.connect_timeout_s * 1000)),
+            ("grpc.max_connection_idle_ms", 60_000),
+            ("grpc.keepalive_time_ms", keepalive_ms),
+            ("grpc.keepalive_timeout_ms", int(limits.keepalive_timeout_s * 1000)),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.http2.max_pings_without_data", 0),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", keepalive_ms // 2),
+        ]
+
+    # ------------------------------------------------------------ one stream
+
+    async def _stream(self, name: str, reader: Reader, context: Context) -> None:
+        """Serve one stream in a task of its own, so that a newer stream of the same peer can end it."""
+        task = asyncio.create_task(self._serve(name, reader, context), name=f"listener {name}")
+        try:
+            await asyncio.wait({task})
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        # No reason given: what we think of a stranger is nothing it needs to know.
+        await context.abort(grpc.StatusCode.ABORTED)
+
+    async def _serve(self, name: str, reader: Reader, context: Context) -> None:
+        try:
+            peer = await self._authenticate(name, context)
+            await self._serve_peer(name, peer, reader, context)
+        except (_Ended, grpc.aio.BaseError, asyncio.InvalidStateError):
+            pass
+        except _Misbehaved as error:
+            traffic = self._counters.peers.get(error.fault.peer, self._counters.others)
+            traffic.rejected += 1
+            self._inbox.fault(error.fault)
+        except Exception as error:  # ours: the inbox raised. Containment, and no text for the remote
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": f"the inbox raised on a {name} stream", "exception": error}
+            )
+
+    async def _authenticate(self, name: str, context: Context) -> PeerId:
+        task = asyncio.current_task()
+        assert task is not None
+        if len(self._strangers) >= self._limits.strangers_max:
+            next(iter(self._strangers)).cancel()
+        self._strangers[task] = None
+        try:
+            return await asyncio.wait_for(self._hello(name, context), self._limits.connect_timeout_s)
+        except asyncio.TimeoutError:
+            raise _Misbehaved(STRANGER, "no_hello", f"opened a {name} stream and did not say hello") from None
+        finally:
+            self._strangers.pop(task, None)
+
+    async def _hello(self, name: str, context: Context) -> PeerId:
+        nonce = self._entropy(NONCE_BYTES)
+        await context.write(nonce)
+        raw = await _read(context)
+        opened = open_hello(raw, name, nonce, self._fingerprint)
+        if opened is None:
+            raise _Misbehaved(
+                STRANGER, "bad_hello", f"opened a {name} stream with a hello that is not genuine"
+            )
+        peer, run = opened
+        if run != self._run:
+            raise _Misbehaved(
+                peer, "wrong_run", f"said hello for the run {run.hex()[:16]}, which is not ours"
+            )
+        if not self._allowed(peer):
+            raise _Misbehaved(peer, "not_allowed", "said hello without being a member")
+        return peer
+
+    async def _serve_peer(self, name: str, peer: PeerId, reader: Reader, context: Context) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        key = (peer, name)
+        older = self._streams.get(key)
+        if older is not None:
+            older.cancel()  # its client has reconnected before we noticed that the old connection died
+        self._streams[key] = task
+        try:
+            await context.write(WELCOME)
+            await reader(peer, context)
+        finally:
+            if self._streams.get(key) is task:
+                del self._streams[key]
+
+    # ------------------------------------------------------------ what flows
+
+    async def _control(self, peer: PeerId, context: Context) -> None:
+        size_max = self._limits.control_bytes_max
+        while True:
+            raw = await _read(context)
+            if len(raw) > size_max:
+                raise _Misbehaved(peer, "oversize_control", f"sent a control message of {len(raw)} bytes")
+            traffic = self._counters.of(peer)
+            traffic.control_messages_received += 1
+            traffic.control_bytes_received += framed(len(raw))
+            self._inbox.control(peer, raw)
+
+    async def _blobs(self, peer: PeerId, context: Context) -> None:
+        while True:
+            offer = unpack_offer(await _read(context))
+            traffic = self._counters.of(peer)
+            traffic.blob_bytes_received += OFFER_COST
+            traffic.blob_bytes_sent += REPLY_COST
+            if offer is None:
+                raise _Misbehaved(peer, "bad_offer", "offered a blob in an unknown form")
+            digest, size = offer
+            if not self._inbox.wants(peer, digest, size):
+                traffic.blobs_refused += 1
+                await context.write(UNWANTED)
+                continue
+            await context.write(WANTED)
+            data = await self._body(peer, context, size)
+            traffic = self._counters.of(peer)
+            traffic.blob_bytes_received += body_cost(size, self._limits.chunk_bytes)
+            traffic.blob_bytes_sent += REPLY_COST
+            await self._deliver(peer, context, digest, data)
+            traffic.blobs_received += 1
+
+    async def _body(self, peer: PeerId, context: Context, size: int) -> bytes:
+        """All chunks of a body, each of exactly the size that it must have."""
+        chunks: list[bytes] = []
+        left = size
+        while left:
+            try:
+                chunk = await asyncio.wait_for(_read(context), self._limits.stall_timeout_s)
+            except asyncio.TimeoutError:
+                raise _Misbehaved(
+                    peer, "stalled_blob", f"stopped in the middle of a blob, {left} bytes short"
+                ) from None
+            if len(chunk) != min(left, self._limits.chunk_bytes):
+                raise _Misbehaved(
+                    peer, "bad_chunk", f"sent a chunk of {len(chunk)} bytes with {left} bytes to come"
+                )
+            chunks.append(chunk)
+            left -= len(chunk)
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    async def _deliver(self, peer: PeerId, context: Context, digest: Digest, data: bytes) -> None:
+        if digest_of("blob", data) != digest:
+            await context.write(FORGED)
+            raise _Misbehaved(
+                peer, "forged_blob", f"sent {len(data)} bytes that are not the blob {digest.hex()[:16]}"
+            )
+        self._inbox.blob(peer, digest, data)
+        await context.write(DELIVERED)
+
+
+async def _read(context: Context) -> bytes:
+    raw = await context.read()
+    if raw is grpc.aio.EOF:
+        raise _Ended
+    assert isinstance(raw, bytes)
+    return raw
+
+
+class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio ships no types
+    """Two streaming methods of raw bytes: no protobuf, no serializers."""
+
+    def __init__(
+        self, readers: dict[str, Reader], serve: Callable[[str, Reader, Context], Awaitable[None]]
+    ) -> None:
+        def handler(name: str, reader: Reader) -> Any:
+            async def stream(_: object, context: Context) -> None:
+                await serve(name, reader, context)
+
+            return grpc.stream_stream_rpc_method_handler(stream)
+
+        self._handlers = {f"/{SERVICE}/{name}": handler(name, reader) for name, reader in readers.items()}
+
+    def service(self, handler_call_details: Any) -> Any:
+        """The handler of a method, or None: gRPC answers UNIMPLEMENTED."""
+        return self._handlers.get(handler_call_details.method)

@@ -1,0 +1,134 @@
+"""Direct streams between peers: grpc.aio, raw bytes, TLS with pinned certificates.
+
+Each peer runs one server, and for every other peer of the roster one client with two streams, control
+and blob: the client sends, the server receives. The server proves itself by the certificate in its
+signed record; the client by a signed hello (`btard.network.hello`). Everything runs in one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+
+# Read by gRPC's core when it loads. Its log goes to stderr past Python's logging and reports, at length,
+# every peer that cannot be reached; and its fork handlers have nothing to do for children that exec.
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+
+from btard.crypto import DIGEST_BYTES, Identity
+from btard.errors import ConfigurationError
+from btard.network.certificate import Certificate
+from btard.network.counters import Counters
+from btard.network.grpc_link import Link, Me
+from btard.network.grpc_listener import Listener
+from btard.network.limits import Limits
+from btard.network.record import PeerRecord
+from btard.network.transport import Inbox
+from btard.types import Digest, PeerId
+
+
+class GrpcTransport:
+    """A `Transport` over TCP. Not to be started twice.
+
+    `run` is the run id (32 bytes); `allowed` says who may open streams to us, asked at each hello and,
+    for streams that stand, at each `connect`; `entropy(n)` returns n random bytes, for nonces;
+    `jitter()` returns numbers in [0, 1), for the backoff. `port` 0 takes a free one.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        run: bytes,
+        *,
+        allowed: Callable[[PeerId], bool],
+        entropy: Callable[[int], bytes],
+        jitter: Callable[[], float],
+        host: str = "127.0.0.1",
+        port: int = 0,
+        certificate: Certificate | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        if len(run) != DIGEST_BYTES:
+            raise ConfigurationError(f"a run id has {DIGEST_BYTES} bytes, not {len(run)}")
+        self.me = identity.peer
+        self.counters = Counters()
+        self.host = host
+        self.port = port
+        """The port, once started."""
+        self.certificate = certificate or Certificate.from_seed(identity.seed)
+        self._limits = limits or Limits()
+        self._inbox: Inbox | None = None
+        self._links: dict[PeerId, Link] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._identity = identity
+        self._run = run
+        self._jitter = jitter
+        self._listener = Listener(
+            run=run,
+            certificate=self.certificate,
+            allowed=allowed,
+            entropy=entropy,
+            limits=self._limits,
+            counters=self.counters,
+        )
+
+    async def start(self, inbox: Inbox) -> None:
+        """Listen. Raises NetworkError where the port is taken or the address is not this machine's."""
+        assert self._inbox is None, "a transport is started once"
+        self._inbox = inbox
+        self.port = await self._listener.start(inbox, self.host, self.port)
+
+    async def stop(self) -> None:
+        """Close every stream and release the port."""
+        self._drop(tuple(self._links))
+        await asyncio.gather(self._listener.stop(), *self._closing, return_exceptions=True)
+
+    def connect(self, records: Iterable[PeerRecord]) -> None:
+        """Take the roster's records; see `Transport.connect`."""
+        assert self._inbox is not None, "start the transport first"
+        roster = {record.peer: record for record in records if record.peer != self.me}
+        self._drop(tuple(peer for peer in self._links if peer not in roster))
+        self._listener.prune()
+        me = Me(self._identity, self._run, self._limits, self._jitter, self._inbox.fault)
+        for peer, record in roster.items():
+            link = self._links.get(peer)
+            if link is None:
+                self._links[peer] = Link(me, record, self.counters.of(peer))
+            else:
+                self._retire(link.move(record))
+        for peer in tuple(self.counters.peers):
+            if peer not in roster:
+                self.counters.forget(peer)
+
+    def connected(self, peer: PeerId) -> bool:
+        """Whether the control stream to `peer` stands."""
+        link = self._links.get(peer)
+        return link is not None and link.up
+
+    def send(self, to: PeerId, raw: bytes) -> None:
+        """Queue a control message; see `Transport.send`."""
+        self._limits.check_control(raw)
+        link = self._links.get(to)
+        if link is None:
+            self.counters.others.control_dropped += 1
+        else:
+            link.send(raw)
+
+    def push(self, to: PeerId, digest: Digest, data: bytes) -> None:
+        """Queue a blob; see `Transport.push`."""
+        self._limits.check_blob(data)
+        link = self._links.get(to)
+        if link is None:
+            self.counters.others.blobs_dropped += 1
+        else:
+            link.push(digest, data)
+
+    def _drop(self, peers: Iterable[PeerId]) -> None:
+        for peer in peers:
+            self._retire(self._links.pop(peer).close())
+
+    def _retire(self, tasks: set[asyncio.Task[None]]) -> None:
+        self._closing |= tasks
+        for task in tasks:
+            task.add_done_callback(self._closing.discard)

@@ -1,0 +1,82 @@
+"""A peer's signed record: where it listens, and the certificate that it will show there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from btard.crypto import DIGEST_BYTES, SIGNATURE_BYTES, Identity, digest, verify
+from btard.network.address import ADDRESS_BYTES_MAX, check_address, is_address
+from btard.network.certificate import CERTIFICATE_BYTES_MAX, is_certificate
+from btard.types import PeerId, short
+from btard.wire import MaxLen, MaxSize, Range, Reason, Rejection, Size, decode, encode, message
+
+MAX_ADDRESSES = 8
+LIBP2P_ID_BYTES_MAX = 64
+
+RECORD_BYTES_MAX = 8192
+"""Of a signed record, encoded; above what its fields can add up to."""
+
+
+@message("peer-record")
+@dataclass(frozen=True, slots=True)
+class PeerRecord:
+    """What a peer says about itself. It binds its network identities to its Ed25519 key.
+
+    `sequence` grows with every change: the higher one holds. `libp2p` is the peer id in libp2p's binary
+    form, empty where it has none.
+    """
+
+    run: Annotated[bytes, Size(DIGEST_BYTES)]
+    peer: PeerId
+    sequence: Annotated[int, Range(0, 2**48)]
+    addresses: Annotated[tuple[Annotated[str, MaxLen(ADDRESS_BYTES_MAX)], ...], MaxLen(MAX_ADDRESSES)]
+    certificate: Annotated[bytes, MaxSize(CERTIFICATE_BYTES_MAX)]
+    """DER; empty where the peer has no TLS server (in-memory transport)."""
+    libp2p: Annotated[bytes, MaxSize(LIBP2P_ID_BYTES_MAX)] = b""
+
+
+@message("signed-record")
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    body: Annotated[bytes, MaxSize(RECORD_BYTES_MAX - 256)]
+    signature: Annotated[bytes, Size(SIGNATURE_BYTES)]
+
+
+def seal_record(identity: Identity, record: PeerRecord) -> bytes:
+    """The record with its peer's signature. Raises NetworkError for an address that is none."""
+    assert record.peer == identity.peer, "a record is signed by the peer that it describes"
+    for address in record.addresses:
+        check_address(address)
+    body = encode(record)
+    return encode(_Signed(body, identity.sign(_words(body))))
+
+
+def open_record(raw: bytes) -> PeerRecord | Rejection:
+    """The record in hostile bytes, once everything about it is checked: form, signature, addresses and
+    certificate. Whether its run and its peer are wanted is for the caller to say."""
+    if len(raw) > RECORD_BYTES_MAX:
+        return Rejection(
+            Reason.OVERSIZE, f"a record of {len(raw)} bytes, at most {RECORD_BYTES_MAX} are allowed"
+        )
+    signed = decode(_Signed, raw)
+    if isinstance(signed, Rejection):
+        return signed
+    record = decode(PeerRecord, signed.body)
+    if isinstance(record, Rejection):
+        return record
+    if not verify(record.peer, _words(signed.body), signed.signature):
+        return Rejection(Reason.BAD_SIGNATURE, f"the record of {short(record.peer)} is not signed by it")
+    if not all(is_address(address) for address in record.addresses):
+        return Rejection(
+            Reason.OUT_OF_BOUNDS, f"the record of {short(record.peer)} has an address that is none"
+        )
+    if record.certificate and not is_certificate(record.certificate):
+        return Rejection(
+            Reason.OUT_OF_BOUNDS, f"the record of {short(record.peer)} has a certificate that is none"
+        )
+    return record
+
+
+def _words(body: bytes) -> bytes:
+    return digest("network record", body)

@@ -1,0 +1,76 @@
+"""What the layers above see of a network: an inbox, and a transport that fills it.
+
+Delivery is at most once, and ordered per (peer, class), the classes being control and blob. A stream
+that breaks loses what was in flight; what still waited is sent once the stream is back. Repair is the
+protocol's. Control and blob streams are independent: a blob may overtake the control message that
+announces it, or come after a later one.
+
+`GrpcTransport` and `MemoryTransport` implement this. A fallback over libp2p streams, for peers that
+no direct connection reaches, would be a third; hence nothing here speaks of gRPC or of addresses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from btard.network.counters import Counters
+from btard.network.record import PeerRecord
+from btard.types import Digest, Fault, PeerId
+
+STRANGER = PeerId(b"")
+"""The `peer` of a fault that cannot be attributed: whoever it was did not prove its identity. To blame
+the identity that it claimed would let anybody incriminate anybody."""
+
+
+class Inbox(Protocol):
+    """Where a transport delivers. Called in the transport's event loop; must not block.
+
+    An exception raised here is our bug: it goes to the loop's exception handler, and ends only the
+    stream that carried the message.
+    """
+
+    def control(self, sender: PeerId, raw: bytes) -> None:
+        """A control message of an authenticated sender, within the size limit, otherwise unchecked."""
+
+    def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
+        """Whether to accept a blob of `size` bytes: asked once an offer, before its body is sent. What
+        is accepted here is what memory is spent on, so bound it."""
+
+    def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
+        """A blob that was wanted, whole, and whose digest is right."""
+
+    def fault(self, fault: Fault) -> None:
+        """A peer (or `STRANGER`) sent what no honest peer sends. Its stream has been closed."""
+
+
+class Transport(Protocol):
+    """Carries bytes between this peer and the roster. All methods belong to one event loop.
+
+    `counters` may be read at any time.
+    """
+
+    me: PeerId
+    counters: Counters
+
+    async def start(self, inbox: Inbox) -> None:
+        """Listen. Raises NetworkError where that is impossible, e.g. since the port is taken."""
+
+    async def stop(self) -> None:
+        """Close every stream and release the port, within about two seconds. May be repeated."""
+
+    def connect(self, records: Iterable[PeerRecord]) -> None:
+        """The roster from now on, replacing the last: connect to the new, drop the missing, move to
+        another address where a record has a higher sequence number. This peer's own is ignored.
+        Records must have been verified (`record.open_record`)."""
+
+    def connected(self, peer: PeerId) -> bool:
+        """Whether the control stream to `peer` stands at this moment, as far as is known."""
+
+    def send(self, to: PeerId, raw: bytes) -> None:
+        """Queue a control message. Where the queue of `to` is full, or `to` is not in the roster, it is
+        dropped and counted. Raises ConfigurationError for one above `Limits.control_bytes_max`."""
+
+    def push(self, to: PeerId, digest: Digest, data: bytes) -> None:
+        """Queue a blob, on the lower-priority stream; dropped and counted as `send` does. The bytes are
+        not copied. Raises ConfigurationError for one that never fits `Limits.blob_queue_bytes`."""

@@ -1,0 +1,168 @@
+"""Two kinds of network for one behavioural suite, and an inbox that can be waited on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from btard.crypto import Identity, digest
+from btard.network.certificate import Certificate
+from btard.network.grpc_transport import GrpcTransport
+from btard.network.limits import KIB, Limits
+from btard.network.memory import MemoryHub, MemoryTransport
+from btard.network.record import PeerRecord
+from btard.network.transport import Transport
+from btard.types import Digest, Fault, PeerId
+
+RUN = digest("test run")
+DEADLINE_S = 15.0
+FAST = Limits(
+    backoff_first_s=0.01,
+    backoff_max_s=0.05,
+    control_queue_messages=64,
+    blob_queue_bytes=32 << 20,
+    chunk_bytes=256 * KIB,
+    connect_timeout_s=3.0,
+)
+
+
+def identity(number: int) -> Identity:
+    return Identity.from_seed(bytes([number]) * 32)
+
+
+def blob(data: bytes) -> tuple[Digest, bytes]:
+    return digest("blob", data), data
+
+
+class RecordingInbox:
+    """Keeps what arrives. `until(condition)` waits for the arrival that makes it true."""
+
+    def __init__(self, wants: Callable[[PeerId, Digest, int], bool] = lambda *_: True) -> None:
+        self.controls: list[tuple[PeerId, bytes]] = []
+        self.blobs: list[tuple[PeerId, Digest, bytes]] = []
+        self.offers: list[tuple[PeerId, Digest, int]] = []
+        self.faults: list[Fault] = []
+        self._wants = wants
+        self._changed = asyncio.Event()
+
+    def control(self, sender: PeerId, raw: bytes) -> None:
+        self.controls.append((sender, raw))
+        self._changed.set()
+
+    def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
+        self.offers.append((sender, digest, size))
+        self._changed.set()
+        return self._wants(sender, digest, size)
+
+    def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
+        self.blobs.append((sender, digest, data))
+        self._changed.set()
+
+    def fault(self, fault: Fault) -> None:
+        self.faults.append(fault)
+        self._changed.set()
+
+    async def until(self, condition: Callable[[RecordingInbox], bool]) -> None:
+        async def wait() -> None:
+            while not condition(self):
+                self._changed.clear()
+                await self._changed.wait()
+
+        await asyncio.wait_for(wait(), DEADLINE_S)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for a condition that nothing announces, such as a counter: polls, within the deadline."""
+
+    async def poll() -> None:
+        while not condition():
+            await asyncio.sleep(0.002)
+
+    await asyncio.wait_for(poll(), DEADLINE_S)
+
+
+class Rig(Protocol):
+    """Builds transports of one kind, and knows how they find each other."""
+
+    def transport(
+        self, number: int, *, limits: Limits = FAST, allowed: Callable[[PeerId], bool] = lambda _: True
+    ) -> Transport: ...
+
+    def record(self, transport: Transport, sequence: int = 0) -> PeerRecord: ...
+
+    async def close(self) -> None: ...
+
+
+class MemoryRig:
+    def __init__(self) -> None:
+        self.hub = MemoryHub()
+        self._made: list[MemoryTransport] = []
+
+    def transport(
+        self, number: int, *, limits: Limits = FAST, allowed: Callable[[PeerId], bool] = lambda _: True
+    ) -> MemoryTransport:
+        made = MemoryTransport(self.hub, identity(number).peer, allowed=allowed, limits=limits)
+        self._made.append(made)
+        return made
+
+    def record(self, transport: Transport, sequence: int = 0) -> PeerRecord:
+        return PeerRecord(RUN, transport.me, sequence, (), b"")
+
+    async def close(self) -> None:
+        for made in self._made:
+            await made.stop()
+
+
+class GrpcRig:
+    def __init__(self) -> None:
+        self._made: list[GrpcTransport] = []
+
+    def transport(
+        self,
+        number: int,
+        *,
+        limits: Limits = FAST,
+        allowed: Callable[[PeerId], bool] = lambda _: True,
+        run: bytes = RUN,
+        port: int = 0,
+        certificate: Certificate | None = None,
+    ) -> GrpcTransport:
+        made = GrpcTransport(
+            identity(number),
+            run,
+            allowed=allowed,
+            entropy=os.urandom,
+            jitter=random.Random(number).random,
+            limits=limits,
+            port=port,
+            certificate=certificate,
+        )
+        self._made.append(made)
+        return made
+
+    def record(self, transport: Transport, sequence: int = 0) -> PeerRecord:
+        assert isinstance(transport, GrpcTransport)
+        address = f"127.0.0.1:{transport.port}"
+        return PeerRecord(RUN, transport.me, sequence, (address,), transport.certificate.der)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(made.stop() for made in self._made))
+
+
+async def start(rig: Rig, *transports: Transport) -> list[RecordingInbox]:
+    """Start transports, tell each about all, give their inboxes."""
+    inboxes = [RecordingInbox() for _ in transports]
+    for transport, inbox in zip(transports, inboxes, strict=True):
+        await transport.start(inbox)
+    introduce(rig, transports)
+    return inboxes
+
+
+def introduce(rig: Rig, transports: Iterable[Transport]) -> None:
+    everybody = tuple(transports)
+    records = [rig.record(transport) for transport in everybody]
+    for transport in everybody:
+        transport.connect(records)
