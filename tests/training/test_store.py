@@ -1,0 +1,43 @@
+"""The blob store keeps its bound and trusts no name."""
+
+from __future__ import annotations
+
+import pytest
+
+from btard.crypto import digest
+from btard.errors import ConfigurationError
+from btard.training import BlobStore
+from btard.types import Digest
+
+
+def test_a_blob_is_named_by_its_bytes() -> None:
+    store = BlobStore(100)
+    name = store.put(b"part")
+    assert name == digest("blob", b"part")
+    assert name in store
+    assert store.get(name) == b"part"
+    assert store.get(Digest(bytes(32))) is None
+
+
+def test_a_full_store_refuses_and_says_so() -> None:
+    store = BlobStore(10)
+    name = store.put(bytes(8))
+    assert not store.fits(3)
+    with pytest.raises(ConfigurationError, match="full"):
+        store.put(bytes(3))
+    assert store.put(bytes(8)) == name, "what is held already needs no room"
+    assert (len(store), store.size_bytes) == (1, 8)
+
+
+def test_forgetting_makes_room() -> None:
+    store = BlobStore(10)
+    kept, gone = store.put(b"kept"), store.put(b"gone!")
+    store.retain([kept, Digest(bytes(32))])
+    assert kept in store
+    assert gone not in store
+    assert store.fits(6)
+
+
+def test_a_store_without_room_is_a_mistake() -> None:
+    with pytest.raises(ConfigurationError, match="capacity"):
+        BlobStore(0)
