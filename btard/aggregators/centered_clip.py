@@ -47,14 +47,19 @@ class CenteredClip(Rule):
             raise ConfigurationError(f"tau = {self.tau} cannot clip: give a finite tau > 0")
 
     def _select(self, rows_ND: Tensor) -> Selection:
-        gram = Gram.of(rows_ND)
-        for _ in range(PASSES_MAX):
-            tau = self.tau * gram.unit
-            weights, distances = huber_weights(gram.points(), tau)
-            nearest = int(np.argmin(distances))
-            far = gram.norms() > RECENTRE * np.maximum(distances, tau)
-            # From the row nearest to v no row is further than twice its distance to v, so this ends.
-            if nearest == gram.reference or not far.any():
-                break
-            gram = Gram.of(rows_ND, reference=nearest)
-        return Selection(gram.combine(weights), torch.from_numpy(weights))
+        return clipped_centre(rows_ND, self.tau)
+
+
+def clipped_centre(rows_ND: Tensor, tau: float) -> Selection:
+    """The minimiser of sum_i rho_tau(|x_i - v|) for finite rows (n, d), with the rows' weights in it."""
+    gram = Gram.of(rows_ND)
+    for _ in range(PASSES_MAX):
+        scaled_tau = tau * gram.unit
+        weights, distances = huber_weights(gram.points(), scaled_tau)
+        nearest = int(np.argmin(distances))
+        far = gram.norms() > RECENTRE * np.maximum(distances, scaled_tau)
+        # From the row nearest to v no row is further than twice its distance to v, so this ends.
+        if nearest == gram.reference or not far.any():
+            break
+        gram = Gram.of(rows_ND, reference=nearest)
+    return Selection(gram.combine(weights), torch.from_numpy(weights))

@@ -21,6 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from btard.aggregators.order import column_blocks
+
 Matrix = NDArray[np.float64]
 
 SAMPLE = 1024
@@ -62,7 +64,7 @@ class Gram:
         """
         unit = _unit(rows_ND)
         if reference is None:
-            reference = _central_row(rows_ND, unit)
+            reference = _sampled_reference(rows_ND, unit)
         if in_float64 is None:
             in_float64 = (
                 rows_ND.shape[1] < EXACT_BELOW
@@ -107,34 +109,55 @@ class Gram:
         return squares
 
     def combine(self, weights: Matrix) -> Tensor:
-        """sum_i w_i x_i for weights that sum to one, shape (d,), in the rows' dtype.
+        """sum_i w_i x_i, shape (d,), or one such row for each of (k, n) weights, shape (k, d).
 
-        Computed as r + sum_i w_i (x_i - r): the error is a rounding of the result, however large
-        the common part of the rows is.
+        Each set of weights must sum to one. Computed as r + sum_i w_i (x_i - r): the error is a
+        rounding of the result, however large the common part of the rows is.
         """
         return combine(self.rows_ND, weights, self.reference)
 
 
+def central_row(squared_distances: Matrix) -> int:
+    """The row with the least median distance to the others."""
+    middle = len(squared_distances) // 2
+    return int(np.argmin(np.partition(squared_distances, middle, axis=1)[:, middle]))
+
+
 def combine(rows_ND: Tensor, weights: Matrix, reference: int) -> Tensor:
-    """sum_i w_i x_i for weights that sum to one, around row `reference`: see `Gram.combine`."""
+    """`Gram.combine` around row `reference`, for rules that need no products."""
     dtype = torch.float64 if rows_ND.shape[1] < EXACT_BELOW else _working(rows_ND.dtype)
-    result_D = _combine(rows_ND, weights, reference, dtype)
-    if dtype != torch.float64 and not bool(result_D.isfinite().all()):
-        result_D = _combine(rows_ND, weights, reference, torch.float64)
-    return result_D
+    result = _combine(rows_ND, weights, reference, dtype)
+    if dtype != torch.float64 and not bool(result.isfinite().all()):
+        result = _combine(rows_ND, weights, reference, torch.float64)
+    return result
+
+
+def distances_to(rows_ND: Tensor, centre_D: Tensor) -> Matrix:
+    """unit |x_i - c| for a vector c of shape (d,), in float64; one pass, shape (n,)."""
+    largest = torch.stack([rows_ND.abs().amax(), centre_D.abs().amax()]).view(1, 2)
+    unit = _unit(largest)
+    squares_N = torch.zeros(rows_ND.shape[0], dtype=torch.float64, device=rows_ND.device)
+    for part in column_blocks(rows_ND):
+        shifted_NB = rows_ND[:, part].double().mul_(unit) - centre_D[part].double() * unit
+        squares_N += shifted_NB.square_().sum(1)
+    distances: Matrix = squares_N.sqrt_().cpu().numpy()
+    return distances
 
 
 def _combine(rows_ND: Tensor, weights: Matrix, reference: int, dtype: torch.dtype) -> Tensor:
-    d = rows_ND.shape[1]
     if _small(rows_ND):
         rows = rows_ND.double().numpy()
-        result = weights @ (rows - rows[reference]) + rows[reference]
-        return torch.from_numpy(result).to(rows_ND.dtype)
-    weights_N = torch.from_numpy(weights).to(rows_ND.device, dtype)
-    result_D = torch.empty(d, dtype=rows_ND.dtype, device=rows_ND.device)
+        return torch.from_numpy(weights @ (rows - rows[reference]) + rows[reference]).to(rows_ND.dtype)
+    d = rows_ND.shape[1]
+    mixing_KN = torch.from_numpy(np.atleast_2d(weights)).to(rows_ND.device, dtype)
+    result_KD = torch.empty(len(mixing_KN), d, dtype=rows_ND.dtype, device=rows_ND.device)
     for start, shifted_NB, centre_B in _shifted_blocks(rows_ND, reference, dtype, 1.0):
-        result_D[start : start + len(centre_B)] = torch.mv(shifted_NB.T, weights_N).add_(centre_B)
-    return result_D
+        end = start + len(centre_B)
+        if len(mixing_KN) == 1:
+            result_KD[0, start:end] = torch.mv(shifted_NB.T, mixing_KN[0]).add_(centre_B)
+        else:
+            result_KD[:, start:end] = torch.mm(mixing_KN, shifted_NB).add_(centre_B)
+    return result_KD[0] if weights.ndim == 1 else result_KD
 
 
 def _products(rows_ND: Tensor, reference: int, unit: float, in_float64: bool) -> Matrix:
@@ -176,14 +199,12 @@ def _shifted_blocks(
         yield start, shifted_NB.sub_(centre_B), centre_B
 
 
-def _central_row(rows_ND: Tensor, unit: float) -> int:
-    """The row with the least median distance to the others, on evenly spaced columns."""
+def _sampled_reference(rows_ND: Tensor, unit: float) -> int:
+    """The central row, judged by evenly spaced columns."""
     d = rows_ND.shape[1]
     sample = rows_ND[:, :: -(-d // SAMPLE)].double().mul(unit).cpu().numpy()
     sample = sample - sample[0]
-    squares = _expand(sample @ sample.T)
-    middle = squares.shape[0] // 2
-    return int(np.argmin(np.partition(squares, middle, axis=1)[:, middle]))
+    return central_row(_expand(sample @ sample.T))
 
 
 def _unit(rows_ND: Tensor) -> float:

@@ -65,8 +65,8 @@ class Rule(ABC):
     non_finite: Literal["refuse", "drop"] = "refuse"
 
     def __post_init__(self) -> None:
-        if self.f < 0:
-            raise ConfigurationError(f"f = {self.f} faulty rows make no sense: give f >= 0")
+        if not isinstance(self.f, int) or self.f < 0:
+            raise ConfigurationError(f"f = {self.f} faulty rows make no sense: give a whole f >= 0")
         if self.non_finite not in ("refuse", "drop"):
             raise ConfigurationError(f'non_finite = {self.non_finite!r}: give "refuse" or "drop"')
 
@@ -98,8 +98,8 @@ class Rule(ABC):
         n = rows_ND.shape[0]
         if n < self.minimum_rows:
             raise TooFewRows(
-                f"{type(self).__name__} with f = {self.f} needs {self.bound} = {self.minimum_rows}"
-                f" rows and got {n}: add rows or lower f"
+                f"{type(self).__name__} with f = {self.f} needs {self.bound}, here"
+                f" n >= {self.minimum_rows}, and got {n} rows: add rows or lower f"
             )
         bad = non_finite_rows(rows_ND)
         if not bad:

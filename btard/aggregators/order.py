@@ -1,0 +1,120 @@
+"""Order statistics of every column by a selection network over cache-sized blocks of columns.
+
+`torch.sort(rows, 0)` sorts d short strided columns; a network instead takes whole rows of a block
+through `minimum` and `maximum`, which vectorise. The network is Batcher's merge exchange (Knuth, TAOCP 3,
+5.2.2, algorithm M; any n), without the comparators, or halves of them, that the wanted ranks do not need.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+COLUMNS_CPU = 1 << 15
+COLUMNS_ACCELERATOR = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Comparator:
+    """Puts the lesser of wires low and high on `low`, the greater on `high`, where still needed."""
+
+    low: int
+    high: int
+    keep_low: bool
+    keep_high: bool
+
+
+@lru_cache(maxsize=256)
+def network(n: int, first: int, last: int) -> tuple[Comparator, ...]:
+    """Comparators after which wires first..last - 1 of n hold the ranks first..last - 1, 0 the least."""
+    live = set(range(first, last))
+    kept: list[Comparator] = []
+    for low, high in reversed(list(_merge_exchange(n))):
+        if low in live or high in live:
+            kept.append(Comparator(low, high, low in live, high in live))
+            live |= {low, high}
+    return tuple(reversed(kept))
+
+
+def column_blocks(rows_ND: Tensor) -> Iterator[slice]:
+    """Slices of columns that stay in a CPU's cache, or fill an accelerator."""
+    columns = COLUMNS_CPU if rows_ND.device.type == "cpu" else COLUMNS_ACCELERATOR
+    for start in range(0, rows_ND.shape[1], columns):
+        yield slice(start, start + columns)
+
+
+def by_column(rows_ND: Tensor, statistic: Callable[[Tensor], Tensor]) -> Tensor:
+    """`statistic` of every column, shape (d,), computed block by block: (n, b) in, (b,) out.
+
+    Half precision is widened within a block, so that sums are rounded once.
+    """
+    half = rows_ND.dtype in (torch.float16, torch.bfloat16)
+    result_D = rows_ND.new_empty(rows_ND.shape[1])
+    for part in column_blocks(rows_ND):
+        rows_NB = rows_ND[:, part]
+        result_D[part] = statistic(rows_NB.float() if half else rows_NB)
+    return result_D
+
+
+def ranks(rows_NB: Tensor, first: int, last: int) -> list[Tensor]:
+    """The ranks first..last - 1 of every column of finite rows, ascending, each of shape (b,)."""
+    *wires, spare = rows_NB.new_empty(rows_NB.shape[0] + 1, rows_NB.shape[1]).unbind()
+    for wire, row in zip(wires, rows_NB, strict=True):
+        wire.copy_(row)
+    for gate in network(rows_NB.shape[0], first, last):
+        low, high = wires[gate.low], wires[gate.high]
+        if gate.keep_low and gate.keep_high:
+            torch.minimum(low, high, out=spare)
+            torch.maximum(low, high, out=high)
+            wires[gate.low], spare = spare, low
+        elif gate.keep_low:
+            torch.minimum(low, high, out=low)
+        else:
+            torch.maximum(low, high, out=high)
+    return wires[first:last]
+
+
+def median(rows_NB: Tensor) -> Tensor:
+    """The median of every column, the average of the two middle values for even n; shape (b,)."""
+    n = rows_NB.shape[0]
+    middle = ranks(rows_NB, (n - 1) // 2, n // 2 + 1)
+    return middle[0] if len(middle) == 1 else (middle[0] + middle[1]) / 2
+
+
+def mean_around_median(rows_NB: Tensor, keep: int) -> Tensor:
+    """The mean of the `keep` values nearest to the median of every column, shape (b,).
+
+    Of values equally near, those of the rows with the lowest indices are kept.
+    """
+    n = rows_NB.shape[0]
+    distances_NB = (rows_NB - median(rows_NB)).abs_()
+    radius_B, *next_B = ranks(distances_NB, keep - 1, min(keep + 1, n))
+    # The ranks of no tie need no counting; a tie at the edge fills what room is left in row order.
+    tied = bool(next_B) and bool((next_B[0] == radius_B).any())
+    room_B = keep - (distances_NB < radius_B).sum(0) if tied else None
+    total_B = torch.zeros_like(radius_B)
+    for row_B, distance_B in zip(rows_NB, distances_NB, strict=True):
+        kept_B = distance_B <= radius_B
+        if room_B is not None:
+            at_edge_B = distance_B == radius_B
+            kept_B &= ~at_edge_B | (room_B > 0)
+            room_B -= at_edge_B.to(room_B.dtype)
+        total_B += torch.where(kept_B, row_B, 0.0)
+    return total_B / keep
+
+
+def _merge_exchange(n: int) -> Iterator[tuple[int, int]]:
+    top = 1 << max(0, (n - 1).bit_length() - 1)
+    p = top if n > 1 else 0
+    while p:
+        q, residue, distance = top, 0, p
+        while True:
+            yield from ((i, i + distance) for i in range(n - distance) if i & p == residue)
+            if q == p:
+                break
+            distance, q, residue = q - p, q // 2, p
+        p //= 2
