@@ -1,0 +1,130 @@
+"""What must agree between the peers of a run: its digest is the run id."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from btard.crypto import digest
+from btard.errors import ConfigurationError, RunMismatchError
+from btard.protocol.constants import ProtocolConfig
+from btard.training.engine import Engine
+from btard.training.recipe import Recipe
+from btard.training.registry import load_recipe
+from btard.training.store import BlobStore
+from btard.types import Digest
+from btard.wire import MAX_PEERS
+
+STORE_MODELS = 8
+"""Capacity of a peer's blob store, in models: own parts, rows, aggregates of two steps, evidence."""
+
+
+class RunConfig(BaseModel):
+    """A run: task, recipe (as `Recipe.describe` tells it), seed, steps, seats at the start, clipping of the
+    stochastic gradient (BTARD-Clipped-SGD) and the protocol's constants."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Literal["btard/1"] = "btard/1"
+    task: Annotated[str, Field(max_length=64)]
+    recipe: dict[str, str]
+    seed: int
+    steps: Annotated[int, Field(ge=1, le=2**40)]
+    peers: Annotated[int, Field(ge=1, le=MAX_PEERS)]
+    clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    protocol: ProtocolConfig
+
+    @classmethod
+    def create(
+        cls,
+        task: str,
+        *,
+        steps: int,
+        peers: int,
+        seed: int = 0,
+        clip: float | None = None,
+        protocol: ProtocolConfig | None = None,
+    ) -> RunConfig:
+        """A run of a task that this machine knows. Raises ConfigurationError on what cannot be."""
+        protocol = protocol or ProtocolConfig()
+        recipe = _adapt(load_recipe(task), clip, protocol).describe()
+        try:
+            return cls(
+                task=task, recipe=recipe, seed=seed, steps=steps, peers=peers, clip=clip, protocol=protocol
+            )
+        except ValidationError as error:
+            raise ConfigurationError(_sentence(error)) from None
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> RunConfig:
+        """Read what `to_bytes` wrote. Raises ConfigurationError on anything else."""
+        try:
+            config = cls.model_validate_json(raw)
+        except ValidationError as error:
+            raise ConfigurationError(f"this run can't be read by this version: {_sentence(error)}") from None
+        if config.to_bytes() != raw:
+            raise ConfigurationError("this run's description is not in canonical form: ask who published it")
+        return config
+
+    def to_bytes(self) -> bytes:
+        """Canonical JSON: sorted keys, no spaces, ASCII."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode("ascii")
+
+    @property
+    def digest(self) -> Digest:
+        """The run id."""
+        return digest("run", self.to_bytes())
+
+    def local_recipe(self) -> Recipe:
+        """The recipe as this machine knows it. Raises RunMismatchError where it is another one."""
+        recipe = _adapt(load_recipe(self.task), self.clip, self.protocol)
+        mine = recipe.describe()
+        fields = sorted({*mine, *self.recipe})
+        differing = [
+            f"{name} is {mine.get(name)} here and {self.recipe.get(name)} in the run"
+            for name in fields
+            if mine.get(name) != self.recipe.get(name)
+        ]
+        if differing:
+            raise RunMismatchError(
+                f"task {self.task} differs: {'; '.join(differing)}; install the version that the run uses"
+            )
+        return recipe
+
+    def engine(self, store: BlobStore, device: str = "cpu") -> Engine:
+        """An engine at the run's initial model."""
+        seed = digest("model seed", self.seed.to_bytes(16, "little", signed=True))
+        return Engine(self.local_recipe(), store, seed, device)
+
+    def differences(self, other: RunConfig) -> list[str]:
+        """The fields in which two runs differ, for people."""
+        mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
+        return [
+            f"{name} ({mine.get(name)} here, {theirs.get(name)} there)"
+            for name in sorted({*mine, *theirs})
+            if mine.get(name) != theirs.get(name)
+        ]
+
+
+def _adapt(recipe: Recipe, clip: float | None, protocol: ProtocolConfig) -> Recipe:
+    clip = recipe.clip if clip is None else clip
+    return dataclasses.replace(recipe, clip=clip, projections=protocol.directions)
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the description"
+    return f"{place}: {first['msg']}"
