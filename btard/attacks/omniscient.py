@@ -1,0 +1,61 @@
+"""Attacks that know every honest gradient of the step: IPM and ALIE. All attackers send the same vector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from torch import Tensor
+
+from btard.attacks.context import AttackContext
+from btard.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class InnerProductManipulation:
+    """IPM: -epsilon mu, mu the mean of the honest gradients (Xie, Koyejo, Gupta 2020, "Fall of Empires").
+
+    A small epsilon (0.1) hides near the origin and shrinks the average, a large one (0.6 and more) turns
+    it round where the aggregation rule lets it."""
+
+    epsilon: float = 0.6
+
+    def __call__(self, context: AttackContext, /) -> Tensor:
+        """The forged gradient (d,)."""
+        return context.honest().mean(0) * -self.epsilon
+
+
+@dataclass(frozen=True, slots=True)
+class ALittleIsEnough:
+    """ALIE: mu - z sigma, coordinate-wise over the honest gradients (Baruch, Baruch, Goldberg 2019).
+
+    `z` None: the greatest that leaves the forgery nearer to mu than s = floor(n / 2 + 1) - f honest peers,
+    z = Phi^-1((n - f - s) / (n - f)). sigma is the standard deviation with divisor n - f, as in the authors'
+    code. `sign` is -1 in the paper; +1 goes to the other side. For n <= 5 and f = 1 this z is not positive:
+    there are too few attackers to hide, and the forgery is a slightly better mean."""
+
+    z: float | None = None
+    sign: int = -1
+
+    def __post_init__(self) -> None:
+        if self.sign not in (-1, 1):
+            raise ConfigurationError(f"the sign of ALIE is -1 or 1, not {self.sign}")
+
+    def __call__(self, context: AttackContext, /) -> Tensor:
+        """The forged gradient (d,)."""
+        z = alie_z(context.peers, context.byzantine) if self.z is None else self.z
+        honest_ND = context.honest()
+        return honest_ND.mean(0) + honest_ND.std(0, correction=0) * (self.sign * z)
+
+
+def alie_z(peers: int, byzantine: int) -> float:
+    """ALIE's z of n peers, f of them Byzantine (Baruch et al. 2019, Algorithm 3).
+
+    Raises ConfigurationError where the formula has no value: n - f - s must lie between 1 and n - f - 1."""
+    honest = peers - byzantine
+    supporters = peers // 2 + 1 - byzantine
+    if not 0 < honest - supporters < honest:
+        raise ConfigurationError(
+            f"ALIE has no z for {byzantine} attackers among {peers} peers: give it one, e.g. z = 1.0"
+        )
+    return NormalDist().inv_cdf((honest - supporters) / honest)

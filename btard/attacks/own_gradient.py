@@ -1,0 +1,59 @@
+"""Attacks that need nothing but the attacker's own gradient, now or before, on right or wrong labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from btard.attacks.context import AttackContext
+from btard.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class SignFlip:
+    """-scale g, scale = 1000 (Gorbunov et al. 2022, section 4.1)."""
+
+    scale: float = 1000.0
+
+    def __call__(self, context: AttackContext, /) -> Tensor:
+        """The forged gradient (d,)."""
+        return context.own * -self.scale
+
+
+@dataclass(frozen=True, slots=True)
+class Reversed:
+    """-scale g, scale = 100: DRACO's "reversed gradient" (Chen et al. 2018, section 4)."""
+
+    scale: float = 100.0
+
+    def __call__(self, context: AttackContext, /) -> Tensor:
+        """The forged gradient (d,)."""
+        return context.own * -self.scale
+
+
+@dataclass(frozen=True, slots=True)
+class LabelFlip:
+    """The gradient on wrong labels: l -> C - 1 - l (Gorbunov et al. 2022, section 4.1). Which labels are
+    wrong, and how, is for whoever gives `AttackContext.relabelled`."""
+
+    def __call__(self, context: AttackContext, /) -> Tensor:
+        """The forged gradient (d,)."""
+        return context.relabelled()
+
+
+@dataclass(frozen=True, slots=True)
+class DelayedGradient:
+    """The attacker's honest gradient of `delay` steps ago, 1000 in Gorbunov et al. 2022, section 4.1.
+
+    Until so many steps have passed: the oldest one there is."""
+
+    delay: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.delay < 1:
+            raise ConfigurationError(f"a delay of {self.delay} steps is no attack: use at least 1")
+
+    def __call__(self, context: AttackContext, /) -> Tensor:
+        """The forged gradient (d,)."""
+        return context.past(self.delay)
