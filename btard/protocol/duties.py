@@ -140,6 +140,28 @@ class Duties:
                     found.add(Digest(sets[GRADIENT][sender].parts[receiver]))
         return found - {NOTHING}
 
+    def expects(self, sender: PeerId, name: Digest) -> bool:
+        """Whether this attempt gives `sender` a reason to push this blob: what memory may be spent on.
+
+        Its part for this peer; where parts are made public, its other parts; any committed aggregate; a part that
+        others relay to this peer; and, as evidence, the rows of the part that the sender aggregates."""
+        board, phase = self._step.board, self._step.phase
+        commitments = {seat: post.payload for seat, post in board.posts[GRADIENT].items() if post.payload}
+        if any(post.payload and post.payload.aggregate == name for post in board.posts[AGGREGATE].values()):
+            return True
+        me, seat = self._step.seat, board.seat_of.get(sender)
+        if me is None or seat is None:
+            return False
+        for author, said in commitments.items():
+            for part in (part for part, each in enumerate(said.parts) if each == name):
+                mine = part == me and (author == seat or (author, me) in self._step.attempt.relayed)
+                public = author == seat and (
+                    phase in (AGGREGATE, RELAY) or (author, part) in self._step.attempt.relayed
+                )
+                if mine or public or (part == seat and phase in (SCALARS, ACCUSE, VERDICT)):
+                    return True
+        return False
+
     def _is_late(self, now: float) -> bool:
         return now >= self._step.soft
 

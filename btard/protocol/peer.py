@@ -69,6 +69,10 @@ class PeerMachine:
         """The attempt under way."""
         return self._step
 
+    def expects(self, sender: PeerId, name: Digest) -> bool:
+        """Whether `sender` has a reason to push this blob now."""
+        return self.ended is None and self._step.duties.expects(sender, name)
+
     def begin(self, now: float) -> Step:
         """The first effects and messages."""
         return self._follow(self._step.begin(now), now)

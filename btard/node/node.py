@@ -1,0 +1,206 @@
+"""A node: one peer in one asyncio loop. Drives the machine, performs its effects, carries its bytes.
+
+Messages are handled where the transport delivers them: the machine is pure and quick. Heavy work goes to the
+worker and comes back as events. The node decides what memory a blob may cost, writes the ledger, and
+reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from btard.network import PeerRecord, Transport
+from btard.node.performer import Perform
+from btard.node.worker import Worker
+from btard.protocol.machine import BlobHeld, Done, Effect, Event, PushBlob, Received, Step, Tick
+from btard.protocol.peer import Ended, PeerMachine, Recorded
+from btard.protocol.state import State
+from btard.protocol.step import Diverged, Entry
+from btard.training.engine import Engine
+from btard.training.store import BlobStore
+from btard.training.vector import FLOAT_BYTES, is_finite
+from btard.types import Digest, Fault, PeerId
+
+EARLY_PARTS = 2
+"""Parts that a sender may push before this peer knows what they are for."""
+
+
+class Ledger(Protocol):
+    """Where entries go, in order."""
+
+    def append(self, entry: Entry) -> None:
+        """Write an entry. Raises LedgerError where it can't be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a node reports after each record. `evaluation` comes on the steps that are evaluated."""
+
+    entry: Entry
+    state: State
+
+
+class Node:
+    """Runs `machine` (honest, or wrapped by an adversary) until the run is over for it.
+
+    `perform` does its effects on `engine`; `records` are the addresses of the roster; `progress` is called
+    after each record, in the loop. Times are the loop's."""
+
+    def __init__(
+        self,
+        machine: PeerMachine,
+        perform: Perform,
+        engine: Engine,
+        store: BlobStore,
+        transport: Transport,
+        worker: Worker,
+        records: Mapping[PeerId, PeerRecord],
+        ledger: Ledger | None = None,
+        progress: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self.faults: Counter[tuple[PeerId, str]] = Counter()
+        self.machine = machine
+        self.transport = transport
+        self._perform = perform
+        self._engine = engine
+        self._store = store
+        self._worker = worker
+        self._records = records
+        self._ledger = ledger
+        self._progress = progress
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._over: asyncio.Future[Ended] = self._loop.create_future()
+        self._early: Counter[PeerId] = Counter()
+        self._started = False
+        self._waiting: list[Received] = []
+
+    # ------------------------------------------------------------ running
+
+    async def run(self, timeout_s: float | None = None) -> Ended:
+        """Start the transport, wait for the roster, take part until the end. The transport stays open:
+        whoever is still at the last step may need an answer. Call `stop` afterwards.
+
+        Raises what broke (LedgerError, NetworkError) and leaves the ledger whole."""
+        await self.transport.start(self)
+        self._connect(self.machine.state)
+        await self._wait_for_roster(timeout_s)
+        self._started = True
+        self._take(self.machine.begin(self._loop.time()))
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            self._handle(event)
+        return await self._over
+
+    async def _wait_for_roster(self, timeout_s: float | None) -> None:
+        """The first step begins when everybody is there, or after the time that a phase may take."""
+        others = [peer for peer in self.machine.state.members if peer != self.transport.me]
+        limit = self._loop.time() + (timeout_s or self.machine.state.config.phase_s)
+        while not all(self.transport.connected(peer) for peer in others) and self._loop.time() < limit:
+            await asyncio.sleep(0.02)
+
+    async def stop(self) -> None:
+        """Close transport and worker."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._worker.stop()
+        await self.transport.stop()
+
+    def fail(self, error: BaseException) -> None:
+        """End the run with an error of our own."""
+        if not self._over.done():
+            self._over.set_exception(error)
+
+    # ------------------------------------------------------------ what comes in (network.Inbox)
+
+    def control(self, sender: PeerId, raw: bytes) -> None:
+        """A control message."""
+        event = Received(sender, raw)
+        if self._started:
+            self._handle(event)
+        elif len(self._waiting) < 4 * len(self.machine.state.members):
+            self._waiting.append(event)
+
+    def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
+        """Accept what the attempt expects, and little else: it may come before the message that explains it."""
+        seats = max(1, len(self.machine.state.participants))
+        part_bytes = self._engine.part_bytes(0, seats)
+        if digest in self._store or size > part_bytes or size % FLOAT_BYTES or not self._store.fits(size):
+            return False
+        if self.machine.expects(sender, digest):
+            return True
+        self._early[sender] += 1
+        return self._early[sender] <= EARLY_PARTS
+
+    def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
+        """A blob that was wanted. One with NaN or Inf isn't kept: knowing that is enough."""
+        finite = is_finite(data)
+        if finite:
+            if not self._store.fits(len(data)):
+                return
+            self._store.put(data)
+        self._handle(BlobHeld(digest, finite))
+
+    def fault(self, fault: Fault) -> None:
+        """Somebody misbehaved towards the transport."""
+        self.faults[fault.peer, fault.kind] += 1
+
+    # ------------------------------------------------------------ driving the machine
+
+    def _handle(self, event: Event) -> None:
+        if not self._over.done() or isinstance(event, Received):
+            try:
+                self._take(self.machine.handle(event, self._loop.time()))
+            except Exception as error:
+                self.fail(error)
+
+    def _take(self, out: Step) -> None:
+        for send in out.messages:
+            for peer in send.to:
+                self.transport.send(peer, send.raw)
+        for effect in out.effects:
+            self._effect(effect)
+        for fault in out.faults:
+            self.fault(fault)
+        for output in out.outputs:
+            self._output(output)
+        self._set_timer()
+
+    def _effect(self, effect: Effect) -> None:
+        if not isinstance(effect, PushBlob):
+            self._worker.submit(
+                lambda: self._perform(effect), lambda result: self._handle(Done(effect, result))
+            )
+            return
+        data = self._store.get(effect.digest)
+        if data is not None:
+            for peer in effect.to:
+                self.transport.push(peer, effect.digest, data)
+
+    def _output(self, output: Any) -> None:
+        if isinstance(output, Recorded):
+            self._early.clear()
+            if self._ledger is not None:
+                self._ledger.append(output.entry)
+            if output.entry.record.removals:
+                self._connect(output.state)
+            self._progress(Progress(output.entry, output.state))
+        elif isinstance(output, Diverged):
+            self.fail(AssertionError(f"this peer's model diverged from the swarm's in step {output.step}"))
+        elif isinstance(output, Ended) and not self._over.done():
+            self._over.set_result(output)
+
+    def _connect(self, state: State) -> None:
+        self.transport.connect([self._records[peer] for peer in state.members if peer in self._records])
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wake = self.machine.wake
+        if wake is not None and not self._over.done():
+            self._timer = self._loop.call_at(wake, self._handle, Tick())
