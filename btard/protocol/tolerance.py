@@ -78,7 +78,7 @@ def same_bytes_tolerance(magnitude: float) -> float:
 def zero_sum_tolerance(contributors: int, tau: float, center: float, clipped_max: float) -> float:
     """How far the projections of one part may sum from zero when its aggregate is right.
 
-    n contributors; `center` = |v(j)|; `clipped_max` the greatest min(|g_i(j) - v(j)|, tau) that was published.
+    n contributors; `center` = |v(j)|; `clipped_max` the greatest published min(|g_i(j) - v(j)|, tau).
     The sum of clipped differences at the exact minimiser is 0. It moves by at most n AGGREGATE_RESIDUAL tau
     because the solver stops, and by n FLOAT32_ROUNDING |v(j)| because v(j) is rounded to float32 (each
     D_i is 1-Lipschitz in v); a projection sees at most c times that. On top comes what each contributor

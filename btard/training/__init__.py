@@ -3,7 +3,7 @@
 Vectors live as blobs in a `BlobStore`; the protocol above names them by digest and never sees one.
 """
 
-from btard.training.checkpoints import Checkpoint, load, save
+from btard.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
 from btard.training.engine import Engine
 from btard.training.recipe import Recipe
 from btard.training.registry import TASKS, known_tasks, load_recipe, register
@@ -21,8 +21,8 @@ __all__ = [
     "Task",
     "is_finite",
     "known_tasks",
-    "load",
+    "load_checkpoint",
     "load_recipe",
     "register",
-    "save",
+    "save_checkpoint",
 ]

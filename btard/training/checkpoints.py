@@ -38,7 +38,7 @@ class Checkpoint:
         return self.state.digest()
 
 
-def save(checkpoint: Checkpoint, path: Path) -> None:
+def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint; the file appears whole or not at all. Raises OSError as the disk does."""
     tensors = dict(checkpoint.state.tensors)
     if checkpoint.aggregate is not None:
@@ -49,7 +49,7 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     os.replace(temporary, path)
 
 
-def load(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint. Raises ConfigurationError where the file is missing, corrupt or something else.
 
     A checkpoint from a stranger is trusted by its `model_digest`, compared with a certified one.

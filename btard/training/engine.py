@@ -53,7 +53,7 @@ class Engine:
 
     def __init__(self, recipe: Recipe, store: BlobStore, seed: bytes, device: str = "cpu") -> None:
         self._recipe = recipe
-        self._store = store
+        self.store = store
         self._device = torch.device(device)
         current, spare, self._bench = (self._build(seed) for _ in range(3))
         self._current, self._spare = State(current, recipe), State(spare, recipe)
@@ -105,7 +105,7 @@ class Engine:
         """Store the gradient of (step, seed) in `parts` blobs; their digests in order."""
         gradient = self._gradient(step, seed)
         return tuple(
-            self._store.put(to_blob(gradient[start : start + size]))
+            self.store.put(to_blob(gradient[start : start + size]))
             for start, size in windows(self.dimension, parts)
         )
 
@@ -122,7 +122,7 @@ class Engine:
         if len(valid) < len(rows) or not rows:
             wrong = (i for i, vector in enumerate(vectors) if vector is None or vector.numel() != size)
             return None, tuple(wrong)
-        return self._store.put(to_blob(CenteredClip(tau=tau)(torch.stack(valid)))), ()
+        return self.store.put(to_blob(CenteredClip(tau=tau)(torch.stack(valid)))), ()
 
     def project(
         self, step: int, seed: bytes, aggregates: tuple[Digest, ...], coin: bytes, tau: float
@@ -201,7 +201,7 @@ class Engine:
         self._step = step + 1
         for key in [key for key in self._gradients if key[0] < step]:
             del self._gradients[key]
-        self._store.retain(keep)
+        self.store.retain(keep)
 
     # ------------------------------------------------------------ checkpoints
 
@@ -238,7 +238,7 @@ class Engine:
 
     def _held(self, name: Digest, size: int | None = None) -> Tensor | None:
         """The vector of a blob, None where it is not held, not finite or not of `size` coordinates."""
-        data = self._store.get(name)
+        data = self.store.get(name)
         if data is None or not is_finite(data) or size not in (None, len(data) // FLOAT_BYTES):
             return None
         return from_blob(data)

@@ -122,22 +122,28 @@ class State:
         if model.keys() != by_name.keys():
             raise _mismatch("the set of parameters")
 
+        optimizer = self._optimizer_state(groups, values)
+        known = {} if self.scheduler is None else self.scheduler.state_dict()
+        schedule = {**known, **_merge(known, settings["schedule"])}
+
+        # Nothing was touched up to here: a refused snapshot leaves the state as it was.
         with torch.no_grad():
             for name, parameter in self.named:
                 parameter.copy_(model[name])
-        self._restore_optimizer(groups, values)
+        self.optimizer.load_state_dict(optimizer)
         if self.scheduler is not None:
-            known = self.scheduler.state_dict()
-            self.scheduler.load_state_dict({**known, **_merge(known, settings["schedule"])})
+            self.scheduler.load_state_dict(schedule)
 
-    def _restore_optimizer(self, groups: list[dict[str, Any]], values: dict[str, dict[str, Any]]) -> None:
+    def _optimizer_state(
+        self, groups: list[dict[str, Any]], values: dict[str, dict[str, Any]]
+    ) -> dict[str, Any]:
         names: dict[Tensor, str] = {parameter: name for name, parameter in self.named}
         order = [names[p] for group in self.optimizer.param_groups for p in group["params"]]
         state = self.optimizer.state_dict()
         state["state"] = {index: values[name] for index, name in enumerate(order) if name in values}
         for group, saved in zip(state["param_groups"], groups, strict=True):
             group.update(_merge(group, saved))
-        self.optimizer.load_state_dict(state)
+        return state
 
 
 def _plain_items(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from btard.errors import ConfigurationError
-from btard.training import Engine, load, save
+from btard.training import Engine, load_checkpoint, save_checkpoint
 from btard.training.state import Snapshot
 from btard.training.vector import to_blob
 from btard.types import Digest
@@ -42,8 +42,8 @@ def test_a_restored_run_goes_on_bit_by_bit(
     engine, newcomer = make_engine(**recipe), make_engine(**recipe)
     for _ in range(2):
         advance(engine)
-    save(engine.checkpoint(), tmp_path / "2.safetensors")
-    newcomer.restore(load(tmp_path / "2.safetensors"))
+    save_checkpoint(engine.checkpoint(), tmp_path / "2.safetensors")
+    newcomer.restore(load_checkpoint(tmp_path / "2.safetensors"))
     assert newcomer.step == 2
     assert newcomer.model_digest == engine.model_digest
     for _ in range(2):
@@ -59,12 +59,12 @@ def test_an_auditor_recomputes_an_update_from_two_checkpoints(
     engine, auditor = make_engine(), make_engine()
     assert engine.checkpoint().aggregate is None
     for step in range(3):
-        save(engine.checkpoint(), tmp_path / f"{step}.safetensors")
+        save_checkpoint(engine.checkpoint(), tmp_path / f"{step}.safetensors")
         advance(engine)
-    before, after = (load(tmp_path / f"{step}.safetensors") for step in (1, 2))
+    before, after = (load_checkpoint(tmp_path / f"{step}.safetensors") for step in (1, 2))
     assert after.aggregate is not None
     auditor.restore(before)
-    blob = auditor._store.put(to_blob(after.aggregate))
+    blob = auditor.store.put(to_blob(after.aggregate))
     assert auditor.update(1, (blob,)) == after.model_digest
 
 
@@ -131,6 +131,7 @@ def test_a_checkpoint_of_something_else_is_refused(
     engine = make_engine()
     advance(engine)
     checkpoint = engine.checkpoint()
+    advance(engine)
     model = engine.model_digest
     with pytest.raises(ConfigurationError, match="another model or recipe"):
         engine.restore(replace(checkpoint, state=forge(checkpoint.state)))
@@ -139,14 +140,14 @@ def test_a_checkpoint_of_something_else_is_refused(
 
 def test_files_that_are_no_checkpoints_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot read"):
-        load(tmp_path / "absent")
+        load_checkpoint(tmp_path / "absent")
     (tmp_path / "noise").write_bytes(bytes(range(256)))
     with pytest.raises(ConfigurationError, match="cannot read"):
-        load(tmp_path / "noise")
+        load_checkpoint(tmp_path / "noise")
     save_file({"x": torch.zeros(1)}, tmp_path / "other")
     with pytest.raises(ConfigurationError, match="no checkpoint"):
-        load(tmp_path / "other")
+        load_checkpoint(tmp_path / "other")
     metadata = {"format": "btard-checkpoint-1", "step": "1", "settings": "{}"}
     save_file({"aggregate": torch.zeros(2, 2)}, tmp_path / "crooked", metadata)
     with pytest.raises(ConfigurationError, match="corrupt"):
-        load(tmp_path / "crooked")
+        load_checkpoint(tmp_path / "crooked")

@@ -23,13 +23,13 @@ MakeEngine = Callable[..., Engine]
 
 def whole(engine: Engine, step: int, seed: bytes) -> torch.Tensor:
     (name,) = engine.gradient(step, seed, 1)
-    data = engine._store.get(name)
+    data = engine.store.get(name)
     assert data is not None
     return from_blob(data)
 
 
 def put(engine: Engine, *values: float) -> Digest:
-    return engine._store.put(to_blob(torch.tensor(values)))
+    return engine.store.put(to_blob(torch.tensor(values)))
 
 
 # ---------------------------------------------------------------- gradients
@@ -57,7 +57,7 @@ def test_a_gradient_leaves_the_callers_generator_alone(make_engine: MakeEngine) 
 
 def test_another_split_is_of_the_same_gradient(make_engine: MakeEngine) -> None:
     engine = make_engine()
-    pieces = [from_blob(engine._store.get(name) or b"") for name in engine.gradient(0, SEED, 5)]
+    pieces = [from_blob(engine.store.get(name) or b"") for name in engine.gradient(0, SEED, 5)]
     assert torch.equal(torch.cat(pieces), whole(engine, 0, SEED))
 
 
@@ -103,20 +103,20 @@ def test_rows_that_cannot_be_aggregated_are_named(make_engine: MakeEngine) -> No
     engine = make_engine()
     good = [put(engine, 1.0, 2.0), put(engine, 1.5, 2.0), put(engine, 1.0, 2.5)]
     nan, short, absent = put(engine, 1.0, math.nan), put(engine, 1.0), Digest(bytes(32))
-    odd = engine._store.put(b"12345")
+    odd = engine.store.put(b"12345")
     assert engine.aggregate((good[0], nan, good[1], short, absent, good[2], odd), 1.0) == (None, (1, 3, 4, 6))
     assert engine.aggregate((), 1.0) == (None, ())
     name, invalid = engine.aggregate(tuple(good), 10.0)
     assert invalid == ()
     assert name is not None
-    assert from_blob(engine._store.get(name) or b"").tolist() == pytest.approx([3.5 / 3, 6.5 / 3])
+    assert from_blob(engine.store.get(name) or b"").tolist() == pytest.approx([3.5 / 3, 6.5 / 3])
 
 
 def test_aggregates_that_are_not_valid_are_named_and_never_applied(make_engine: MakeEngine) -> None:
     engine = make_engine()
     size = engine.dimension // 2
-    good = engine._store.put(to_blob(torch.zeros(size)))
-    bad = engine._store.put(to_blob(torch.full((size,), math.inf)))
+    good = engine.store.put(to_blob(torch.zeros(size)))
+    bad = engine.store.put(to_blob(torch.full((size,), math.inf)))
     assert engine.invalid((good, bad)) == (1,)
     assert engine.invalid((good, Digest(bytes(32)))) == (1,)
     with pytest.raises(ConfigurationError, match=r"parts \[1\]"):
@@ -139,7 +139,7 @@ def test_contributor_aggregator_and_validator_agree_on_the_scalars(
     aggregates = tuple(engine.aggregate(column, tau)[0] or b"" for column in zip(*rows, strict=True))
     names = tuple(Digest(name) for name in aggregates)
     for name in names:
-        validator._store.put(engine._store.get(name) or b"")
+        validator.store.put(engine.store.get(name) or b"")
     own = engine.project(0, bytes([2]) * 32, names, COIN, tau)
     recomputed, norm = validator.recompute(0, bytes([2]) * 32, names, COIN, tau)
     assert recomputed == own
@@ -156,7 +156,7 @@ def test_scalars_are_what_their_definition_says(make_engine: MakeEngine) -> None
     engine = make_engine(projections=2)
     gradient, tau = whole(engine, 0, SEED).double(), 0.05
     centre = torch.linspace(-0.1, 0.1, engine.dimension)
-    scalars = engine.project(0, SEED, (engine._store.put(to_blob(centre)),), COIN, tau)[0]
+    scalars = engine.project(0, SEED, (engine.store.put(to_blob(centre)),), COIN, tau)[0]
     difference = gradient - centre.double()
     clipped = difference * min(1.0, tau / float(difference.norm()))
     z_KD = directions(COIN, "projection", 2, 0, engine.dimension).double() / DIRECTION_SCALE
@@ -206,7 +206,7 @@ def test_the_engine_trains_as_plain_torch_does(
     schedule = scheduler(reference) if callable(scheduler) else None
     for step in range(4):
         gradient = whole(engine, step, SEED)
-        engine.update(step, (engine._store.put(to_blob(-gradient)),))  # a discarded attempt
+        engine.update(step, (engine.store.put(to_blob(-gradient)),))  # a discarded attempt
         engine.update(step, engine.gradient(step, SEED, 2))
         engine.adopt(step)
         plain.grad = gradient
@@ -233,8 +233,8 @@ def test_a_candidate_changes_nothing_until_it_is_adopted(make_engine: MakeEngine
 def test_adoption_forgets_the_blobs_that_nobody_needs(make_engine: MakeEngine, advance: Advance) -> None:
     engine = make_engine()
     aggregates = advance(engine)
-    assert len(engine._store) == len(aggregates)
-    assert all(name in engine._store for name in aggregates)
+    assert len(engine.store) == len(aggregates)
+    assert all(name in engine.store for name in aggregates)
 
 
 def test_steps_out_of_order_are_refused(make_engine: MakeEngine) -> None:
