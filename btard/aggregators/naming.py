@@ -63,7 +63,9 @@ def _build(
         return kind(**arguments)  # type: ignore[arg-type]
     except TypeError:
         known = ", ".join(name for name in kind.__dataclass_fields__ if name != "base")
-        raise ConfigurationError(f"{term.strip()!r} has an argument that is unknown or of the wrong type: choose of {known}") from None
+        raise ConfigurationError(
+            f"{term.strip()!r} has an argument that is unknown or of the wrong type: choose of {known}"
+        ) from None
 
 
 def _arguments(text: str) -> dict[str, object]:
