@@ -250,6 +250,12 @@ def make_record(
     )
 
 
+def coin_of(sets: Sets) -> bytes:
+    """r_t of the agreed reveals; zero before them, and where one of them doesn't decode."""
+    reveals = sets.get(REVEAL, (None,))
+    return NOTHING if any(reveal is None for reveal in reveals) else mprng.combine(reveals)
+
+
 def finished(attempt: Attempt, sets: Sets, coin: bytes) -> Finished:
     """What the next step's validation needs of this one."""
     return Finished(
@@ -264,4 +270,14 @@ def finished(attempt: Attempt, sets: Sets, coin: bytes) -> Finished:
     )
 
 
-__all__ = ["RECORD", "Attempt", "Ending", "Sets", "after_phase", "disputed", "finished", "make_record"]
+__all__ = [
+    "RECORD",
+    "Attempt",
+    "Ending",
+    "Sets",
+    "after_phase",
+    "coin_of",
+    "disputed",
+    "finished",
+    "make_record",
+]

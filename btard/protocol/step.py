@@ -21,15 +21,13 @@ from btard.protocol.messages import (
     GRADIENT,
     PHASES,
     RECORD,
-    REVEAL,
     Need,
     RecordVote,
     ViewRelay,
     Want,
 )
-from btard.protocol.mprng import combine
-from btard.protocol.record import NOTHING, STEP, Record
-from btard.protocol.rules import Attempt, Ending, after_phase, finished, make_record
+from btard.protocol.record import ABORT, NOTHING, STEP, Record
+from btard.protocol.rules import Attempt, Ending, after_phase, coin_of, finished, make_record
 from btard.protocol.slow_path import SlowPath
 from btard.protocol.state import Finished, State, roster_digest
 from btard.types import Digest, Fault, PeerId
@@ -121,7 +119,7 @@ class StepMachine:
     @property
     def coin(self) -> bytes:
         """r_t once the reveals are agreed, zero before."""
-        return combine(self.sets[REVEAL]) if REVEAL in self.sets else NOTHING
+        return coin_of(self.sets)
 
     def begin(self, now: float) -> Step:
         """The first effects and messages of the attempt."""
@@ -195,7 +193,8 @@ class StepMachine:
         following = after_phase(self.attempt, phase, self.sets)
         if isinstance(following, Ending):
             self.ending, following = following, RECORD
-        self.duties.completed(phase)
+        else:
+            self.duties.completed(phase)  # a malformed set ends the attempt, and obliges nobody
         self.enter(following, now)
 
     def enter(self, phase: str, now: float) -> None:
@@ -270,7 +269,8 @@ class StepMachine:
     def want(self, request: Want, sender: PeerId) -> Step:
         """Push what somebody lacks of the blobs that it's owed: now, or as soon as they come."""
         out = Step()
-        servable = self.duties.servable(sender)
+        aborted = self.ending is not None and self.ending.kind == ABORT
+        servable = set() if aborted else self.duties.servable(sender)
         for name in dict.fromkeys(Digest(d) for d in request.digests):
             if name in servable and self.duties.holds(name):
                 out.effects.append(PushBlob(name, (sender,)))
