@@ -171,4 +171,6 @@ class SlowPath:
         record = said if isinstance(said, Rejection) else decode(Record, said.record)
         if isinstance(record, Rejection) or record.kind != ABORT or record.previous != self._step.state.head:
             return
-        self._step.end_disputed(record, self._views, tuple(self._endorsements[s][1] for s in same))
+        # Views of an earlier dispute, or that led this peer elsewhere, say nothing about this record.
+        views = self._views if self._removal == record else ()
+        self._step.end_disputed(record, views, tuple(self._endorsements[s][1] for s in same))
