@@ -61,7 +61,10 @@ def test_rule_follows_the_scale_to_the_ends_of_float64(name: str, scale: float) 
     rows = torch.from_numpy(random_rows("normal", 11, f, seed=1))
     plain, stretched = parse(name, f), parse(name, f)
     if name == "geometric_median":
-        plain, stretched = parse("geometric_median(nu=0.5)", f), parse(f"geometric_median(nu={0.5 * scale})", f)
+        plain, stretched = (
+            parse("geometric_median(nu=0.5)", f),
+            parse(f"geometric_median(nu={0.5 * scale})", f),
+        )
     if name == "centered_clip":
         plain, stretched = parse("centered_clip(tau=0.5)", f), parse(f"centered_clip(tau={0.5 * scale})", f)
     torch.testing.assert_close(stretched(rows * scale) / scale, plain(rows), rtol=1e-9, atol=1e-12)
