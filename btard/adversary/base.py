@@ -1,0 +1,108 @@
+"""The base of all adversaries: an honest peer, with three places to lie in.
+
+An adversary wraps an honest machine and an honest performer from outside, and honest code knows nothing of
+it. It can lie to its own machine (`perform`: the machine then builds an honest protocol upon false work, and
+all that it says is consistent), change what the machine is about to sign (`speak`: the machine believes that
+it said so), and change what leaves the peer (`tamper`: others hear what the machine does not know of).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from btard.crypto import Draw, Identity
+from btard.errors import ConfigurationError
+from btard.protocol.machine import Effect, Step
+from btard.protocol.peer import PeerMachine
+from btard.protocol.rules import Attempt
+from btard.training import Engine
+from btard.types import PeerId
+
+Perform = Callable[[Effect], Any]
+"""Performs one effect and returns its result, as the honest performer of the driver does."""
+
+
+@dataclass(kw_only=True, eq=False)
+class Adversary:
+    """Honest by default; each kind overrides what it lies in. Its further fields are its parameters.
+
+    `identity` is its own key, to seal forged messages; `seed` (any bytes) all its randomness; `colluders` are
+    the adversaries that know each other, itself included or not. It attacks in steps `start`,
+    `start + period`, `start + 2 period`, ... Raises ConfigurationError for parameters out of bounds.
+    """
+
+    identity: Identity
+    seed: bytes
+    colluders: tuple[PeerId, ...] = ()
+    start: int = 0
+    period: int = 1
+    _machine: PeerMachine | None = field(init=False, default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.colluders = tuple(sorted({*self.colluders, self.identity.peer}))
+        if self.start < 0 or self.period < 1:
+            raise ConfigurationError(
+                f"an attack starts at step 0 or later and has a period of 1 step or more, not {self.start} "
+                f"and {self.period}"
+            )
+
+    # ------------------------------------------------------------ where it lies
+
+    def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
+        """The result of an effect. May run on a worker thread, never two at a time."""
+        return honest(effect)
+
+    def speak(self, phase: str, payload: Any) -> Any:
+        """What the peer signs in `phase` in place of `payload`; None: nothing, and it's asked again.
+
+        The ledger vote (RECORD) is not asked for here."""
+        return payload
+
+    def tamper(self, out: Step, machine: PeerMachine, now: float) -> Step:
+        """What leaves the peer after one event."""
+        return out
+
+    # ------------------------------------------------------------ what it knows
+
+    def active(self, step: int) -> bool:
+        """Whether it attacks in `step`."""
+        return step >= self.start and (step - self.start) % self.period == 0
+
+    def attach(self, machine: PeerMachine) -> None:
+        """Called once, by `AdversarialMachine`: the honest machine that it looks into."""
+        self._machine = machine
+
+    @property
+    def me(self) -> PeerId:
+        """Its name."""
+        return self.identity.peer
+
+    @property
+    def attempt(self) -> Attempt:
+        """The attempt under way."""
+        assert self._machine is not None, "an adversary works inside of an AdversarialMachine"
+        return self._machine.attempt.attempt
+
+    @property
+    def seat(self) -> int | None:
+        """Its seat in the attempt under way."""
+        peers = self.attempt.participants
+        return peers.index(self.me) if self.me in peers else None
+
+    @property
+    def is_attacking(self) -> bool:
+        """Whether it takes part in the attempt under way, and attacks in its step."""
+        return self.seat is not None and self.active(self.attempt.state.step)
+
+    def draw(self, domain: str) -> Draw:
+        """Its own choices in the attempt under way: the same when asked again."""
+        state = self.attempt.state
+        place = state.step.to_bytes(8, "little") + state.attempt.to_bytes(4, "little")
+        return Draw(self.seed + place, domain)
+
+    def victims(self) -> tuple[PeerId, ...]:
+        """The participants that do not collude with it, in random order."""
+        others = tuple(p for p in self.attempt.participants if p not in self.colluders)
+        return self.draw("victims").shuffle(others)

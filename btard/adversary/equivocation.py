@@ -1,0 +1,39 @@
+"""A peer that says one thing to one half of the roster and another to the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btard.adversary.base import Adversary
+from btard.adversary.forge import other_payload, own_posts, reseal
+from btard.errors import ConfigurationError
+from btard.protocol.machine import Send, Step
+from btard.protocol.messages import GRADIENT, PHASES
+from btard.protocol.peer import PeerMachine
+
+
+@dataclass(kw_only=True, eq=False)
+class Equivocation(Adversary):
+    """Signs two different messages in its slot of `phase`. Each is what an honest peer might have sent."""
+
+    phase: str = GRADIENT
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.phase not in PHASES:
+            raise ConfigurationError(
+                f"there is no phase {self.phase!r} to equivocate in: choose one of {', '.join(PHASES)}"
+            )
+
+    def tamper(self, out: Step, machine: PeerMachine, now: float) -> Step:
+        """Send the second half of the roster another message."""
+        for send, sealed in tuple(own_posts(out, self.identity)):
+            if sealed.envelope.phase != self.phase or len(send.to) < 2:
+                continue
+            if not self.active(sealed.envelope.step):
+                continue
+            half = (len(send.to) + 1) // 2
+            other = reseal(self.identity, sealed, other_payload(sealed))
+            place = out.messages.index(send)
+            out.messages[place : place + 1] = [Send(send.to[:half], send.raw), Send(send.to[half:], other)]
+        return out

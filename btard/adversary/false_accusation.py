@@ -1,0 +1,53 @@
+"""A peer that accuses an honest one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from btard.adversary.base import Adversary, Perform
+from btard.errors import ConfigurationError
+from btard.protocol.machine import Effect, ProjectRows, Recompute, Recomputed
+from btard.training import Engine
+from btard.types import Digest, Scalars
+
+ROW, GRADIENT, BOTH = "row", "gradient", "both"
+
+
+@dataclass(kw_only=True, eq=False)
+class FalseAccusation(Adversary):
+    """Sees wrong numbers where there are none, and so accuses and votes: the `row` of a random honest
+    contributor to its part, the `gradient` of the peer that it validates, or `both` (parameter `what`)."""
+
+    what: str = BOTH
+    _lies: set[Digest] = field(init=False, default_factory=set, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.what not in (ROW, GRADIENT, BOTH):
+            raise ConfigurationError(f"a false accusation is of a row, a gradient or both, not {self.what!r}")
+
+    def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
+        """Falsify what it compares the published scalars with."""
+        result = honest(effect)
+        if not self.is_attacking:
+            return result
+        if isinstance(effect, ProjectRows) and self.what != GRADIENT and effect.part == self.seat:
+            return self._rows(effect, result)
+        if isinstance(effect, Recompute) and self.what != ROW:
+            return Recomputed(tuple(map(_shifted, result.scalars)), result.norm)
+        return result
+
+    def _rows(self, effect: ProjectRows, result: tuple[Scalars | None, ...]) -> tuple[Scalars | None, ...]:
+        peers = self.attempt.participants
+        victims = self.victims()
+        if len(effect.rows) == len(peers) and victims:
+            self._lies.add(effect.rows[peers.index(victims[0])])
+        return tuple(
+            _shifted(true) if true is not None and row in self._lies else true
+            for row, true in zip(effect.rows, result, strict=True)
+        )
+
+
+def _shifted(scalars: Scalars) -> Scalars:
+    return replace(scalars, projections=tuple(p + 1.0 + scalars.norm for p in scalars.projections))

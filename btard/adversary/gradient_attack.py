@@ -1,0 +1,120 @@
+"""Peers that commit to a forged gradient, consistently: blobs, digests and published scalars are all of it.
+
+Against the bytes that it committed to nothing is wrong with such a peer: only a validator that recomputes the
+gradient finds it. While it lasts CenteredClip bounds what the forgery moves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from btard.adversary.base import Adversary, Perform
+from btard.adversary.knowledge import computed_gradient, own_gradient, put
+from btard.adversary.labels import FlippedLabels
+from btard.attacks import Attack, AttackContext
+from btard.crypto import digest
+from btard.errors import ConfigurationError
+from btard.protocol.machine import ComputeGradient, Effect, Project, ProjectRows
+from btard.protocol.state import State, gradient_seed
+from btard.training import Engine
+from btard.training.vector import windows
+from btard.types import Digest
+
+
+@dataclass(kw_only=True, eq=False)
+class GradientAdversary(Adversary):
+    """Base: `attack()` makes the forgery. Asked as a target for the fingerprint of its gradient it answers
+    honestly, as that is not tied to what was aggregated; the scalars that it published are."""
+
+    spares_own_part: ClassVar[bool] = False
+    """Whether the part that it aggregates itself stays honest."""
+
+    _forged: dict[int, Tensor] = field(init=False, default_factory=dict, repr=False)
+    _parts: dict[int, tuple[Digest, ...]] = field(init=False, default_factory=dict, repr=False)
+    _past: dict[int, Tensor] = field(init=False, default_factory=dict, repr=False)
+
+    def attack(self) -> Attack:
+        """The attack with its parameters."""
+        raise NotImplementedError
+
+    def look_back(self) -> int:
+        """How many steps the attack looks back."""
+        return 0
+
+    def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
+        """Forge the gradient, and project the forged one."""
+        if isinstance(effect, ComputeGradient):
+            return self._compute(effect, honest, engine)
+        if isinstance(effect, Project):
+            return self._project(effect, honest)
+        return honest(effect)
+
+    def _compute(self, effect: ComputeGradient, honest: Perform, engine: Engine) -> Any:
+        step = effect.step
+        state = self.attempt.state
+        if self.look_back():
+            self._past[step] = own_gradient(engine, step, effect.seed)
+            self._past = {t: g for t, g in self._past.items() if t >= step - self.look_back()}
+        if not self.active(step) or state.step != step:
+            self._parts.pop(step, None)
+            return honest(effect)
+        if step not in self._forged:
+            self._forged = {step: self.attack()(self._context(effect, state, engine))}
+        vector = self._forged[step]
+        if self.spares_own_part and self.seat is not None:
+            start, size = windows(engine.dimension, effect.parts)[self.seat]
+            vector = vector.clone()
+            vector[start : start + size] = own_gradient(engine, step, effect.seed)[start : start + size]
+        spans = windows(engine.dimension, effect.parts)
+        parts = tuple(put(engine, vector[start : start + size]) for start, size in spans)
+        self._parts = {step: parts}
+        return parts
+
+    def _project(self, effect: Project, honest: Perform) -> Any:
+        """Scalars of the forged parts: those that the aggregators find in the bytes that they hold."""
+        parts = self._parts.get(effect.step, ())
+        if len(parts) != len(effect.aggregates):
+            return honest(effect)
+        found = [
+            honest(ProjectRows(j, len(parts), (row,), effect.aggregates[j], effect.coin, effect.tau))[0]
+            for j, row in enumerate(parts)
+        ]
+        return honest(effect) if None in found else tuple(found)
+
+    def _context(self, effect: ComputeGradient, state: State, engine: Engine) -> AttackContext:
+        step = effect.step
+        peers = state.participants
+        others = [peer for peer in peers if peer not in self.colluders]
+
+        def honest_gradients() -> Tensor:
+            return torch.stack(
+                [computed_gradient(engine, step, gradient_seed(state.coin, peer)) for peer in others]
+            )
+
+        def relabelled() -> Tensor:
+            with FlippedLabels() as labels:
+                gradient = computed_gradient(engine, step, effect.seed)
+            if not labels.flipped:
+                raise ConfigurationError(
+                    "label_flip needs a task whose loss is torch's cross_entropy or nll_loss of class "
+                    "labels: choose another adversary for this task"
+                )
+            return gradient
+
+        def past(steps: int) -> Tensor:
+            return self._past[max(step - steps, min(self._past))]
+
+        return AttackContext(
+            own=own_gradient(engine, step, effect.seed),
+            step=step,
+            seed=digest("collusion", state.run, *self.colluders),
+            peers=len(peers),
+            byzantine=len(peers) - len(others),
+            honest=honest_gradients,
+            relabelled=relabelled,
+            past=past,
+        )

@@ -1,0 +1,34 @@
+"""What an adversary takes from its engine: the bytes behind digests, and anybody's gradient.
+
+Data, model and seeds are public in BTARD, so a peer that attacks can compute every honest gradient itself:
+the omniscient adversary of the literature needs no spy, only n times the work.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from btard.training import Engine
+from btard.training.vector import from_blob, to_blob
+from btard.types import Digest
+
+
+def own_gradient(engine: Engine, step: int, seed: bytes) -> Tensor:
+    """The honest gradient (d,) of (step, seed), kept by the engine for the questions that follow."""
+    return engine._gradient(step, seed).clone()
+
+
+def computed_gradient(engine: Engine, step: int, seed: bytes) -> Tensor:
+    """The same, past the engine's memory: many gradients of others must not push out one's own."""
+    return engine._compute(engine._model_of(step), seed)
+
+
+def put(engine: Engine, vector: Tensor) -> Digest:
+    """Hold a forged vector (m,) as a blob, ready to be pushed; its digest."""
+    return engine.store.put(to_blob(vector))
+
+
+def held(engine: Engine, name: Digest) -> Tensor | None:
+    """The vector (m,) of a blob; None where it is not held."""
+    data = engine.store.get(name)
+    return None if data is None else from_blob(data)

@@ -1,0 +1,48 @@
+"""Flipping a task's labels from outside of the task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+_LOSSES = (functional.cross_entropy, functional.nll_loss)
+
+
+class FlippedLabels(TorchFunctionMode):
+    """Within this block every class label y of a cross-entropy is C - 1 - y, where C classes are scored.
+
+    A task is a pure function that knows nothing of attacks, so the labels are changed where they meet the
+    scores, in `torch.nn.functional.cross_entropy` and `nll_loss` (and in the modules made of them). Labels
+    that count for nothing (`ignore_index`) stay. `flipped` says whether any were met. For the gradient attack
+    "label flipping" of Gorbunov et al. 2022, section 4.1 (l -> 9 - l on CIFAR-10)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flipped = False
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call torch's function, a loss with flipped labels."""
+        named = dict(kwargs or {})
+        if func not in _LOSSES:
+            return func(*args, **named)
+        named.update(zip(("input", "target"), args, strict=False))
+        scores, target = named.pop("input"), named.pop("target")
+        if not target.is_floating_point():
+            target = self._flip(scores, target, named.get("ignore_index", -100))
+        return func(scores, target, *args[2:], **named)
+
+    def _flip(self, scores: Tensor, target: Tensor, ignored: int) -> Tensor:
+        self.flipped = True
+        classes = scores.shape[1] if scores.dim() > 1 else scores.shape[0]
+        return torch.where(target == ignored, target, classes - 1 - target)

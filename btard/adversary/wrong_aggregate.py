@@ -1,0 +1,38 @@
+"""A peer that aggregates its part wrongly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from btard.adversary.base import Adversary, Perform
+from btard.adversary.knowledge import held, put
+from btard.crypto import directions
+from btard.protocol.machine import Aggregate, Aggregated, Effect
+from btard.training import Engine
+
+
+@dataclass(kw_only=True, eq=False)
+class WrongAggregate(Adversary):
+    """Shifts the aggregate of its part by a vector of length `shift` (unit of the gradient), consistently:
+    it commits to the shifted bytes and sends them. Everybody sees that the part's projections do not sum
+    to zero."""
+
+    shift: float = 1.0
+
+    def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
+        """Shift the aggregate."""
+        result = honest(effect)
+        if not isinstance(effect, Aggregate) or result.aggregate is None or not self.is_attacking:
+            return result
+        vector = held(engine, result.aggregate)
+        assert vector is not None, "the aggregate was put into the store just now"
+        return Aggregated(put(engine, vector + self.shift_vector(vector.numel())))
+
+    def shift_vector(self, length: int) -> Tensor:
+        """The shift (m,): a random direction of this step, `shift` long."""
+        step = self.attempt.state.step.to_bytes(8, "little")
+        direction = directions(self.seed + step, "wrong aggregate", 1, 0, length)[0]
+        return direction * (self.shift / float(direction.norm()))
