@@ -1,0 +1,270 @@
+"""What must hold in every simulated run, looked at after every event.
+
+A checker sees each step of each peer's machine, as the world carries it out, and says what is wrong; the
+world stops at the first complaint. Peers are honest unless an adversary wraps them; *steady* ones are also
+neither crashed nor slow. tests/simulation/test_checkers.py plants the bug that each checker is for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from btard.protocol.constants import ProtocolConfig, tolerated
+from btard.protocol.machine import Adopt, Effect, Step
+from btard.protocol.messages import PHASES
+from btard.protocol.peer import EARLY_MAX, Recorded
+from btard.protocol.record import ABORT, BAN, MISS, STEP
+from btard.protocol.step import SLACK_ROUNDS, Diverged
+from btard.simulation.causes import may_cause
+from btard.simulation.footprint import footprint
+from btard.types import Digest, PeerId
+
+if TYPE_CHECKING:
+    from btard.simulation.host import Host
+    from btard.simulation.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something that must hold did not: which checker says so, and what it saw."""
+
+    checker: str
+    text: str
+
+
+class Checker:
+    """Complains in words, or returns None. One instance a run."""
+
+    name = ""
+
+    def after(self, world: World, host: Host, out: Step) -> str | None:
+        """`host` has handled an event and wants `out`."""
+        return None
+
+    def worked(self, world: World, host: Host, effect: Effect) -> str | None:
+        """`host` has performed an effect."""
+        return None
+
+    def finish(self, world: World) -> str | None:
+        """The run is over."""
+        return None
+
+
+class Agreement(Checker):
+    """Honest peers write the same ledger: the same record and the same state after it at each index (roster,
+    aggregates, coin, scalars, model digest). And nobody honest finds that its model isn't the swarm's."""
+
+    name = "agreement"
+
+    def __init__(self) -> None:
+        self._first: dict[int, tuple[int, Recorded]] = {}
+
+    def after(self, world: World, host: Host, out: Step) -> str | None:
+        if not host.honest:
+            return None
+        for output in out.outputs:
+            if isinstance(output, Diverged):
+                return f"peer {host.index} has another model than the swarm after step {output.step}"
+            if isinstance(output, Recorded):
+                other, first = self._first.setdefault(output.entry.record.index, (host.index, output))
+                if first.entry.record != output.entry.record or first.state != output.state:
+                    return (
+                        f"peers {other} and {host.index} disagree on record {output.entry.record.index}: "
+                        f"{first.entry.record} and {output.entry.record}"
+                    )
+        return None
+
+
+class Models(Checker):
+    """The model that an honest peer adopts has the certified digest."""
+
+    name = "models"
+
+    def __init__(self) -> None:
+        self._certified: dict[int, Digest] = {}
+
+    def after(self, world: World, host: Host, out: Step) -> str | None:
+        if host.honest:
+            for output in out.outputs:
+                if isinstance(output, Recorded) and output.entry.record.kind == STEP:
+                    record = output.entry.record
+                    self._certified.setdefault(record.step, Digest(record.model))
+        return None
+
+    def worked(self, world: World, host: Host, effect: Effect) -> str | None:
+        if not host.honest or not isinstance(effect, Adopt):
+            return None
+        if host.engine.model_digest != self._certified.get(effect.step):
+            return f"peer {host.index} adopts a model after step {effect.step} that nobody certified"
+        return None
+
+
+class Innocence(Checker):
+    """Nobody honest is banned, not even where it crashed or was slow."""
+
+    name = "innocence"
+
+    def after(self, world: World, host: Host, out: Step) -> str | None:
+        for output in out.outputs if host.honest else ():
+            for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
+                target = world.hosts[world.index_of[PeerId(removal.peer)]]
+                if target.honest and removal.kind == BAN:
+                    return f"honest peer {target.index} is banned: {removal.reason}"
+        return None
+
+
+class Seats(Checker):
+    """Steady peers lose neither seat nor step."""
+
+    name = "seats"
+
+    def after(self, world: World, host: Host, out: Step) -> str | None:
+        for output in out.outputs if host.honest else ():
+            for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
+                target = world.hosts[world.index_of[PeerId(removal.peer)]]
+                if target.steady:
+                    return f"steady peer {target.index} is out ({removal.kind}): {removal.reason}"
+        return None
+
+
+class Causes(Checker):
+    """A banned peer's reason is one that its adversary can cause: no other peer's crime is pinned on it."""
+
+    name = "causes"
+
+    def after(self, world: World, host: Host, out: Step) -> str | None:
+        for output in out.outputs if host.honest else ():
+            for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
+                target = world.hosts[world.index_of[PeerId(removal.peer)]]
+                if removal.kind == BAN and target.kind and not may_cause(target.kind, removal.reason):
+                    return f"peer {target.index} ({target.kind}) is banned for what it doesn't do: {removal.reason}"
+        return None
+
+
+class Blame(Checker):
+    """Honest peers find no fault with what honest peers send them."""
+
+    name = "blame"
+
+    def after(self, world: World, host: Host, out: Step) -> str | None:
+        for fault in out.faults if host.honest else ():
+            index = world.index_of.get(fault.peer)
+            if index is not None and world.hosts[index].honest:
+                return f"peer {host.index} blames honest peer {index}: {fault.kind} ({fault.detail})"
+        return None
+
+
+def attempt_max_s(config: ProtocolConfig, peers: int) -> float:
+    """The longest time from a steady peer's first event in an attempt to its record of it.
+
+    A phase lasts until its hard deadline, phase_s + SLACK_ROUNDS delta_s, and the dispute after it 2 delta_s
+    for each of f + 1 rounds. A dispute goes on in the same phase at most once (dispute.py, rule 5), so a
+    phase costs at most two of both. An endorsement takes delta_s more to arrive."""
+    dispute_s = 2 * config.delta_s * (tolerated(peers) + 1)
+    phase_s = config.phase_s + SLACK_ROUNDS * config.delta_s + dispute_s
+    return len(PHASES) * 2 * phase_s + config.delta_s
+
+
+class Progress(Checker):
+    """A steady peer's attempt ends within `attempt_max_s`, and each aborted one had its use: somebody is out
+    or a link is relayed that wasn't. So a step takes at most n + n (n - 1) + 1 attempts; with f faulty peers and
+    healthy links f + 1, since only they're removed."""
+
+    name = "progress"
+
+    def __init__(self) -> None:
+        self._begun: dict[int, float] = {}
+        self._at: dict[int, tuple[float, int]] = {}
+
+    def after(self, world: World, host: Host, out: Step) -> str | None:
+        if not host.steady:
+            return None
+        time, count = self._at.get(host.index, (-1.0, 0))
+        self._at[host.index] = (world.now, count + 1 if time == world.now else 1)
+        if count > 100 * world.scenario.peers:
+            return f"peer {host.index} has handled {count} events and no time has passed"
+        for output in out.outputs:
+            if isinstance(output, Recorded):
+                record = output.entry.record
+                if record.kind == ABORT and not record.removals and not record.relayed:
+                    return f"record {record.index} ends an attempt to no effect"
+                self._begun[host.index] = world.now
+        took = world.now - self._begun.setdefault(host.index, world.now)
+        limit = attempt_max_s(world.scenario.config, world.scenario.peers)
+        if took > limit and not host.ended:
+            attempt = host.machine.attempt
+            place = f"{attempt.state.step}.{attempt.state.attempt}, phase {attempt.phase}"
+            return f"peer {host.index} has been in attempt {place} for {took:.0f} of at most {limit:.0f} s"
+        return None
+
+
+class Ending(Checker):
+    """At the end of the run every steady peer has finished it; slow ones have, or lost their seat on the way."""
+
+    name = "ending"
+
+    def finish(self, world: World) -> str | None:
+        for host in world.hosts:
+            if not host.honest or not host.alive:
+                continue
+            ended = host.machine.ended
+            if ended is None:
+                attempt = host.machine.attempt
+                place = f"{attempt.state.step}.{attempt.state.attempt}, phase {attempt.phase}"
+                return f"peer {host.index} never got out of attempt {place}"
+            if ended.reason != "finished" and (host.steady or "lost its seat" not in ended.reason):
+                return f"peer {host.index} ended otherwise: {ended.reason}"
+        return None
+
+
+class Strikes(Checker):
+    """Who only missed a step has its seat back in the next one."""
+
+    name = "strikes"
+
+    def after(self, world: World, host: Host, out: Step) -> str | None:
+        for output in out.outputs if host.honest else ():
+            if isinstance(output, Recorded) and output.entry.record.kind == STEP:
+                missed = {r.peer for r in output.entry.record.removals if r.kind == MISS}
+                lost = missed - set(output.state.members)
+                if lost or output.state.participants != output.state.members:
+                    return f"after step {output.entry.record.step} not all members take part"
+        return None
+
+
+class Buffers(Checker):
+    """What a machine holds is bounded, whatever others send: measured at each record, on one steady peer.
+
+    n peers' messages of an attempt have O(n) fields each; a dispute adds n views; and EARLY_MAX messages of each
+    sender may wait for a later attempt."""
+
+    name = "buffers"
+
+    def after(self, world: World, host: Host, out: Step) -> str | None:
+        if host.index != world.scenario.steady[0] or not any(isinstance(o, Recorded) for o in out.outputs):
+            return None
+        held, limit = footprint(host.machine), objects_max(world.scenario.peers)
+        return f"peer {host.index}'s machine holds {held} objects of {limit}" if held > limit else None
+
+
+def objects_max(peers: int) -> int:
+    """Objects that a machine of a swarm of `peers` may hold: three times what an undisturbed run measured."""
+    return 3 * (2000 + 1000 * peers + 100 * peers**2) + math.prod((4, EARLY_MAX))
+
+
+def all_checkers() -> tuple[Checker, ...]:
+    """One of each, for one run."""
+    return (
+        Agreement(),
+        Models(),
+        Innocence(),
+        Seats(),
+        Causes(),
+        Blame(),
+        Progress(),
+        Strikes(),
+        Buffers(),
+        Ending(),
+    )

@@ -1,0 +1,59 @@
+"""What may break in a simulated swarm, as values that a scenario lists.
+
+Peers are named by their index in the scenario. The protocol promises nothing to more faulty peers than the
+largest minority, so crashed and slow peers count with the Byzantine ones; broken links don't count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Weather:
+    """Delays of a control message between honest peers: around `typical_s`; with chance `loss` it is lost and
+    retransmitted, and then takes up to `worst_s`, which must not exceed the protocol's delta_s. Without
+    `ordered` a pair's messages may overtake each other. A blob takes up to `blob_s`.
+
+    Messages of a Byzantine peer are late (by up to `byzantine_late_s`) with chance `byzantine_late`."""
+
+    typical_s: float = 0.05
+    worst_s: float = 1.0
+    loss: float = 0.02
+    ordered: bool = True
+    blob_s: float = 2.0
+    byzantine_late: float = 0.0
+    byzantine_late_s: float = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """The peer stops for good in `phase` of `step`, after it has handled `events` more. What it says with its
+    last breath reaches only `heard` of its audience."""
+
+    peer: int
+    step: int
+    phase: str
+    events: int = 0
+    heard: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Slow:
+    """Every effect of `peer` that starts while it is in `step` takes `effect_s` instead of the usual time."""
+
+    peer: int
+    step: int
+    effect_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Between two times nothing that `one` and `other` send each other arrives: no blob, and, with
+    `control`, no message."""
+
+    one: int
+    other: int
+    start_s: float
+    end_s: float
+    control: bool = True

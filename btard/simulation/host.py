@@ -1,0 +1,103 @@
+"""A simulated peer: the real machine, engine and blob store, and a queue of work as a node's worker has it."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Any
+
+from btard.adversary import AdversarialMachine, make_adversary
+from btard.crypto import Identity, digest
+from btard.node.node import EARLY_PARTS
+from btard.node.performer import Perform, Performer
+from btard.protocol.machine import BlobHeld, Effect, Event, PushBlob, Step
+from btard.protocol.peer import PeerMachine, Recorded
+from btard.protocol.state import State
+from btard.simulation.scenario import Scenario
+from btard.simulation.task import DIMENSION, recipe
+from btard.training import BlobStore, Engine, is_finite
+from btard.training.vector import FLOAT_BYTES
+from btard.types import Digest, PeerId
+
+STORE_BYTES = 64 * DIMENSION * FLOAT_BYTES
+"""Room for every row of every part, a few times over."""
+
+
+def identity_of(seed: int, index: int) -> Identity:
+    """The key of peer `index` in the world of `seed`."""
+    return Identity.from_seed(digest("simulated identity", seed.to_bytes(16, "little"), bytes([index])))
+
+
+class Host:
+    """Peer `index` of a scenario, from `state` on. What the world does to it goes through here."""
+
+    def __init__(self, index: int, scenario: Scenario, state: State, colluders: tuple[PeerId, ...]) -> None:
+        place = (scenario.seed.to_bytes(16, "little"), bytes([index]))
+        identity = identity_of(scenario.seed, index)
+        self.index = index
+        self.peer = identity.peer
+        self.kind = next((each.kind for each in scenario.byzantine if each.peer == index), "")
+        self.steady = index in scenario.steady
+        self.alive = True
+        self.queue: deque[Effect] = deque()
+        self.tick_at: float | None = None
+        self.store = BlobStore(STORE_BYTES)
+        self.engine = Engine(recipe(), self.store, bytes(32))
+        self._early: Counter[PeerId] = Counter()
+        secret = digest("simulated secret", *place)
+        machine = PeerMachine(identity, secret, state, scenario.steps, now=0.0)
+        honest = Performer(self.engine)
+        self.machine: PeerMachine | AdversarialMachine = machine
+        self.perform: Perform = honest
+        if self.kind:
+            adversary = make_adversary(self.kind, identity, digest("simulated entropy", *place), colluders)
+            self.machine = AdversarialMachine(machine, adversary)
+            self.perform = lambda effect: adversary.perform(effect, honest, self.engine)
+
+    @property
+    def honest(self) -> bool:
+        """Whether it follows the protocol, as far as it gets."""
+        return not self.kind
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over for it."""
+        return self.machine.ended is not None
+
+    def begin(self, now: float) -> Step:
+        """The machine's first step."""
+        return self._taken(self.machine.begin(now))
+
+    def handle(self, event: Event, now: float) -> Step:
+        """What the machine wants after an event."""
+        return self._taken(self.machine.handle(event, now))
+
+    def work(self, effect: Effect) -> Any:
+        """The result of an effect."""
+        return self.perform(effect)
+
+    def take(self, sender: PeerId, name: Digest, data: bytes) -> BlobHeld | None:
+        """A blob arrives: what the machine is told, if the blob is welcome (`node.Node.wants`)."""
+        if name in self.store or not self._wants(sender, name, len(data)):
+            return None
+        finite = is_finite(data)
+        if finite:
+            self.store.put(data)
+        return BlobHeld(name, finite)
+
+    def blob(self, push: PushBlob) -> bytes | None:
+        """The bytes to push."""
+        return self.store.get(push.digest)
+
+    def _wants(self, sender: PeerId, name: Digest, size_bytes: int) -> bool:
+        seats = max(1, len(self.machine.state.participants))
+        if size_bytes > self.engine.part_bytes(0, seats) or not self.store.fits(size_bytes):
+            return False
+        if self.machine.expects(sender, name):
+            return True
+        self._early[sender] += 1
+        return self._early[sender] <= EARLY_PARTS
+
+    def _taken(self, out: Step) -> Step:
+        if any(isinstance(output, Recorded) for output in out.outputs):
+            self._early.clear()
+        return out

@@ -1,0 +1,80 @@
+"""A whole swarm in one process: real nodes on a memory transport, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from btard.adversary import make_adversary
+from btard.network import MemoryHub, MemoryTransport, PeerRecord
+from btard.node.assembly import assemble
+from btard.node.end import end_report
+from btard.node.node import Node
+from btard.node.recorder import Recorder
+from btard.node.report import EndReport, StepReport
+from btard.node.run_directory import RunDirectory
+from btard.node.swarm import SwarmSpec
+from btard.node.worker import InlineWorker
+from btard.protocol.state import State
+from btard.simulation.virtual_time import run_virtually
+
+LATENCY_S = 0.001
+"""Of every message and blob: what matters is that time passes, not how much."""
+
+
+def run_in_process(
+    spec: SwarmSpec,
+    run_dir: RunDirectory,
+    emit: Callable[[StepReport], None] = lambda _: None,
+    evaluate_every: int = 1,
+) -> tuple[EndReport, ...]:
+    """Run the swarm to its end; one report a peer, by index. The first peer, which is honest, keeps the
+    ledger and the checkpoints, and evaluates."""
+    return run_virtually(_run(spec, run_dir, emit, evaluate_every))
+
+
+async def _run(
+    spec: SwarmSpec, run_dir: RunDirectory, emit: Callable[[StepReport], None], evaluate_every: int
+) -> tuple[EndReport, ...]:
+    hub = MemoryHub(latency_s=LATENCY_S)
+    config = spec.config
+    genesis = State.genesis(config.digest, config.protocol, spec.peers)
+    records = {peer: PeerRecord(config.digest, peer, 0, (), b"") for peer in spec.peers}
+    nodes: list[Node] = []
+    recorder: Recorder | None = None
+    for index, peer in enumerate(spec.peers):
+        identity, kind = spec.identity(index), spec.kind(index)
+        node = assemble(
+            identity,
+            config,
+            genesis,
+            MemoryTransport(hub, peer),
+            InlineWorker(),
+            records,
+            now=0.0,
+            ledger=run_dir.create_ledger(config, genesis.members) if index == 0 else None,
+            adversary=None
+            if kind is None
+            else make_adversary(kind, identity, identity.seed, spec.colluders),
+        )
+        if index == 0:
+            recorder = Recorder(
+                node.engine,
+                node.worker,
+                emit,
+                steps=config.steps,
+                evaluate_every=evaluate_every,
+                checkpoints=run_dir.checkpoints,
+            )
+            node.progress = recorder
+        nodes.append(node)
+        await node.transport.start(node)
+    try:
+        endings = await asyncio.gather(*(node.run() for node in nodes))
+        assert recorder is not None
+        await recorder.drain()
+        return tuple(end_report(node, ended) for node, ended in zip(nodes, endings, strict=True))
+    finally:
+        for node in nodes:
+            await node.stop()

@@ -1,0 +1,294 @@
+"""The world: events in virtual time, one heap, no clock. The same scenario happens the same way every time.
+
+Control messages and blobs go over links with delays of their own (`links.py`); effects are done one after
+the other, as a node's worker does them, and take drawn time; a machine is ticked when it asks to be. After
+every event the checkers look at the peer that it concerned.
+"""
+
+from __future__ import annotations
+
+import heapq
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from btard.crypto import digest
+from btard.protocol.machine import (
+    ComputeGradient,
+    Done,
+    Effect,
+    PushBlob,
+    Received,
+    Recompute,
+    Send,
+    Step,
+    Tick,
+    Update,
+)
+from btard.protocol.messages import PHASES
+from btard.protocol.peer import Recorded
+from btard.protocol.record import BAN, STEP
+from btard.protocol.state import State
+from btard.simulation.checkers import Checker, Violation, all_checkers
+from btard.simulation.dice import Dice
+from btard.simulation.host import Host, identity_of
+from btard.simulation.links import Links
+from btard.simulation.scenario import Scenario
+from btard.types import Digest, PeerId, short
+
+EVENTS_MAX = 2_000_000
+"""More than this and the world only turns round and round."""
+
+Trace = Callable[[float, int, str], None]
+"""Told what happens: virtual time in seconds, the index of the peer, words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a simulated run went. `bans` are (kind of adversary, reason); `head` is the ledger's."""
+
+    scenario: Scenario
+    violation: Violation | None
+    head: Digest | None
+    time_s: float
+    events: int
+    steps: int
+    restarts: int
+    disputes: int
+    crashes: int
+    bans: tuple[tuple[str, str], ...]
+
+
+class World:
+    """One run of a scenario. `hosts` may be changed before `run`: tests plant bugs there."""
+
+    def __init__(
+        self, scenario: Scenario, checkers: Sequence[Checker] | None = None, trace: Trace | None = None
+    ) -> None:
+        self.scenario = scenario
+        self.now = 0.0
+        self.links = Links(
+            scenario.seed, scenario.weather, scenario.cuts, [each.peer for each in scenario.byzantine]
+        )
+        self._identities = [identity_of(scenario.seed, index).peer for index in range(scenario.peers)]
+        run = digest("simulated run", scenario.seed.to_bytes(16, "little"))
+        self.genesis = State.genesis(run, scenario.config, self._identities)
+        colluders = tuple(self._identities[each.peer] for each in scenario.byzantine)
+        self.hosts = [Host(index, scenario, self.genesis, colluders) for index in range(scenario.peers)]
+        self.index_of: dict[PeerId, int] = {peer: index for index, peer in enumerate(self._identities)}
+        self.records: list[Recorded] = []
+        self.disputes: set[tuple[int, int]] = set()
+        self.checkers = list(all_checkers() if checkers is None else checkers)
+        self._trace = trace
+        self._heap: list[tuple[float, int, int, Any]] = []
+        self._sequence = 0
+        self._violation: Violation | None = None
+        self._work = Dice(scenario.seed, "work")
+        self._breath = Dice(scenario.seed, "last breath")
+        self._crashes = {crash.peer: crash for crash in scenario.crashes}
+        self._awaited: set[int] = set()
+        self._doomed: dict[int, int] = {}
+
+    # ------------------------------------------------------------ running
+
+    def run(self) -> Outcome:
+        """Let it happen, until the run is over for everybody or a checker objects."""
+        # A cheat may get to the end or not.
+        self._awaited = {host.index for host in self.hosts if host.honest}
+        for host in self.hosts:
+            self._let(host, lambda host=host: host.begin(self.now))
+        events = 0
+        while self._heap and self._violation is None and events < EVENTS_MAX:
+            self.now, _, index, what = heapq.heappop(self._heap)
+            events += 1
+            host = self.hosts[index]
+            if host.alive:
+                self._happen(host, what)
+                if host.ended or not host.alive:
+                    self._awaited.discard(index)
+                    if not self._awaited:
+                        break
+        if self._violation is None:
+            self._check(lambda checker: checker.finish(self))
+        return self._outcome(events)
+
+    def _outcome(self, events: int) -> Outcome:
+        bans = [
+            (self.hosts[self.index_of[PeerId(removal.peer)]].kind, removal.reason)
+            for recorded in self.records
+            for removal in recorded.entry.record.removals
+            if removal.kind == BAN
+        ]
+        steps = sum(1 for recorded in self.records if recorded.entry.record.kind == STEP)
+        return Outcome(
+            scenario=self.scenario,
+            violation=self._violation,
+            head=self.records[-1].state.head if self.records else None,
+            time_s=self.now,
+            events=events,
+            steps=steps,
+            restarts=len(self.records) - steps,
+            disputes=len(self.disputes),
+            crashes=sum(1 for host in self.hosts if not host.alive),
+            bans=tuple(bans),
+        )
+
+    # ------------------------------------------------------------ what happens
+
+    def _happen(self, host: Host, what: Any) -> None:
+        """One event: control bytes, a blob, the end of an effect, or the time."""
+        if isinstance(what, Received):
+            self._say(host, f"hears {len(what.raw)} bytes of {short(what.sender)}")
+            self._let(host, lambda: host.handle(what, self.now))
+        elif isinstance(what, _Blob):
+            held = host.take(what.sender, what.name, what.data)
+            if held is not None:
+                self._say(host, f"holds {short(what.name)}")
+                self._let(host, lambda: host.handle(held, self.now))
+        elif isinstance(what, Tick):
+            if host.tick_at is not None and self.now >= host.tick_at:
+                host.tick_at = None
+                self._say(host, "ticks")
+                self._let(host, lambda: host.handle(what, self.now))
+        else:
+            self._finish_work(host)
+
+    def _let(self, host: Host, act: Callable[[], Step]) -> None:
+        """Let a machine act, let the checkers look, and carry out what it wants."""
+        try:
+            out = act()
+        except Exception as error:
+            self._object("exceptions", host, error)
+            return
+        for output in out.outputs:
+            if isinstance(output, Recorded):
+                self._record(host, output)
+        self._check(lambda checker: checker.after(self, host, out))
+        heard = self._crash(host)
+        for send in out.messages:
+            self._send(host, send, heard)
+        for effect in out.effects:
+            if isinstance(effect, PushBlob):
+                self._push(host, effect, heard)
+            else:
+                self._queue_work(host, effect)
+        wake = host.machine.wake
+        if wake is not None and host.alive and (host.tick_at is None or wake < host.tick_at):
+            host.tick_at = wake
+            self._at(max(wake, self.now), host.index, Tick())
+        elif wake is not None and host.tick_at is not None and wake > host.tick_at:
+            host.tick_at = wake
+            self._at(wake, host.index, Tick())
+
+    def _record(self, host: Host, recorded: Recorded) -> None:
+        record = recorded.entry.record
+        if host.honest and record.index == len(self.records):
+            self.records.append(recorded)
+        out = ", ".join(f"{r.kind} {self.index_of[PeerId(r.peer)]} {r.reason}" for r in record.removals)
+        self._say(host, f"records {record.index}: {record.kind} {record.step}.{record.attempt} {out}")
+
+    def _crash(self, host: Host) -> float | None:
+        """Stop the peer if its time has come; then, how much of its last words is heard."""
+        crash = self._crashes.get(host.index)
+        if crash is None or host.ended:
+            return None
+        place = (host.machine.state.step, PHASES.index(host.machine.attempt.phase))
+        if host.index not in self._doomed and place < (crash.step, PHASES.index(crash.phase)):
+            return None
+        left = self._doomed.setdefault(host.index, crash.events)
+        self._doomed[host.index] = left - 1
+        if left > 0:
+            return None
+        host.alive = False
+        self._say(host, "crashes")
+        return crash.heard
+
+    # ------------------------------------------------------------ messages and blobs
+
+    def _send(self, host: Host, send: Send, heard: float | None) -> None:
+        if _VIEW_RELAY in send.raw[:4]:
+            state = host.machine.state
+            self.disputes.add((state.step, state.attempt))
+        for peer in send.to:
+            index = self.index_of.get(peer)
+            if index is None or index == host.index or (heard is not None and not self._breath.chance(heard)):
+                continue
+            arrival = self.links.control(host.index, index, self.now)
+            if arrival is not None:
+                self._at(arrival, index, Received(host.peer, send.raw))
+
+    def _push(self, host: Host, push: PushBlob, heard: float | None) -> None:
+        data = host.blob(push)
+        if data is None:
+            self._say(host, f"no longer holds {short(push.digest)}")
+            return
+        for peer in push.to:
+            index = self.index_of.get(peer)
+            if index is None or index == host.index or (heard is not None and not self._breath.chance(heard)):
+                continue
+            arrival = self.links.blob(host.index, index, self.now)
+            if arrival is not None:
+                self._at(arrival, index, _Blob(host.peer, push.digest, data))
+
+    # ------------------------------------------------------------ work
+
+    def _queue_work(self, host: Host, effect: Effect) -> None:
+        host.queue.append(effect)
+        if len(host.queue) == 1:
+            self._at(self.now + self._duration(host, effect), host.index, None)
+
+    def _duration(self, host: Host, effect: Effect) -> float:
+        for slow in self.scenario.slow:
+            if slow.peer == host.index and slow.step == host.machine.state.step:
+                return slow.effect_s
+        phase_s = self.scenario.config.phase_s
+        if isinstance(effect, ComputeGradient | Recompute | Update):
+            return self._work.between(0.005, 0.1) * phase_s
+        return self._work.between(0.0001, 0.001) * phase_s
+
+    def _finish_work(self, host: Host) -> None:
+        effect = host.queue.popleft()
+        if host.queue:
+            self._at(self.now + self._duration(host, host.queue[0]), host.index, None)
+        try:
+            result = host.work(effect)
+        except Exception as error:
+            self._object("exceptions", host, error)
+            return
+        self._check(lambda checker: checker.worked(self, host, effect))
+        self._say(host, f"has done {type(effect).__name__}")
+        self._let(host, lambda: host.handle(Done(effect, result), self.now))
+
+    # ------------------------------------------------------------ inside
+
+    def _at(self, time: float, index: int, what: Any) -> None:
+        self._sequence += 1
+        heapq.heappush(self._heap, (time, self._sequence, index, what))
+
+    def _check(self, look: Callable[[Checker], str | None]) -> None:
+        for checker in self.checkers:
+            if self._violation is None:
+                complaint = look(checker)
+                if complaint is not None:
+                    self._violation = Violation(checker.name, f"at {self.now:.3f} s: {complaint}")
+
+    def _object(self, name: str, host: Host, error: Exception) -> None:
+        if self._violation is None:
+            text = "".join(traceback.format_exception(error))
+            self._violation = Violation(name, f"at {self.now:.3f} s peer {host.index} {host.kind}: {text}")
+
+    def _say(self, host: Host, words: str) -> None:
+        if self._trace is not None:
+            self._trace(self.now, host.index, words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Blob:
+    sender: PeerId
+    name: Digest
+    data: bytes
+
+
+_VIEW_RELAY = b"\xa1W"
+"""The tag of `messages.ViewRelay` as it is encoded."""
