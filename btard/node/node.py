@@ -66,12 +66,12 @@ class Node:
         self.machine = machine
         self.transport = transport
         self._perform = perform
-        self._engine = engine
+        self.engine = engine
         self._store = store
-        self._worker = worker
+        self.worker = worker
         self._records = records
         self._ledger = ledger
-        self._progress = progress
+        self.progress = progress
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._over: asyncio.Future[Ended] = self._loop.create_future()
@@ -82,11 +82,11 @@ class Node:
     # ------------------------------------------------------------ running
 
     async def run(self, timeout_s: float | None = None) -> Ended:
-        """Start the transport, wait for the roster, take part until the end. The transport stays open:
-        whoever is still at the last step may need an answer. Call `stop` afterwards.
+        """Wait for the roster, take part until the end. The transport, which must have been started with
+        this node as its inbox, stays open: whoever is still at the last step may need an answer. Call
+        `stop` afterwards.
 
-        Raises what broke (LedgerError, NetworkError) and leaves the ledger whole."""
-        await self.transport.start(self)
+        Raises what broke (LedgerError) and leaves the ledger whole."""
         self._connect(self.machine.state)
         await self._wait_for_roster(timeout_s)
         self._started = True
@@ -107,7 +107,7 @@ class Node:
         """Close transport and worker."""
         if self._timer is not None:
             self._timer.cancel()
-        self._worker.stop()
+        self.worker.stop()
         await self.transport.stop()
 
     def fail(self, error: BaseException) -> None:
@@ -128,7 +128,7 @@ class Node:
     def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
         """Accept what the attempt expects, and little else: it may come before the message that explains it."""
         seats = max(1, len(self.machine.state.participants))
-        part_bytes = self._engine.part_bytes(0, seats)
+        part_bytes = self.engine.part_bytes(0, seats)
         if digest in self._store or size > part_bytes or size % FLOAT_BYTES or not self._store.fits(size):
             return False
         if self.machine.expects(sender, digest):
@@ -172,7 +172,7 @@ class Node:
 
     def _effect(self, effect: Effect) -> None:
         if not isinstance(effect, PushBlob):
-            self._worker.submit(
+            self.worker.submit(
                 lambda: self._perform(effect), lambda result: self._handle(Done(effect, result))
             )
             return
@@ -188,7 +188,7 @@ class Node:
                 self._ledger.append(output.entry)
             if output.entry.record.removals:
                 self._connect(output.state)
-            self._progress(Progress(output.entry, output.state))
+            self.progress(Progress(output.entry, output.state))
         elif isinstance(output, Diverged):
             self.fail(AssertionError(f"this peer's model diverged from the swarm's in step {output.step}"))
         elif isinstance(output, Ended) and not self._over.done():

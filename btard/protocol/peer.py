@@ -17,6 +17,9 @@ from btard.protocol.step import Entry, StepMachine
 from btard.types import Digest, Fault, PeerId
 from btard.wire import Rejection, Sealed, decode, open_sealed
 
+FINISHED = "finished"
+"""Why a run ended that went through all its steps."""
+
 EARLY_MAX = 512
 """Messages kept for a later attempt, of one sender."""
 
@@ -204,7 +207,7 @@ class PeerMachine:
                 word = "was banned" if removal.kind == BAN else "lost its seat"
                 return f"this peer {word} in step {entry.record.step}: {removal.reason}"
         if self.state.step >= self._steps:
-            return "finished"
+            return FINISHED
         if not self.state.has_majority:
             return "too few peers take part for a majority: start a new run from the last checkpoint"
         return None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from pathlib import Path
 
 from btard.adversary import make_adversary
 from btard.network import MemoryHub, MemoryTransport, PeerRecord
 from btard.node.assembly import assemble
 from btard.node.end import end_report
+from btard.node.ledger_header import LedgerHeader
 from btard.node.node import Node
 from btard.node.recorder import Recorder
 from btard.node.report import EndReport, StepReport
@@ -53,10 +53,8 @@ async def _run(
             InlineWorker(),
             records,
             now=0.0,
-            ledger=run_dir.create_ledger(config, genesis.members) if index == 0 else None,
-            adversary=None
-            if kind is None
-            else make_adversary(kind, identity, identity.seed, spec.colluders),
+            ledger=run_dir.create_ledger(LedgerHeader.of(config, genesis.members)) if index == 0 else None,
+            adversary=None if kind is None else make_adversary(kind, identity, identity.seed, spec.colluders),
         )
         if index == 0:
             recorder = Recorder(

@@ -43,6 +43,10 @@ class BlobStore:
             self._size_bytes += len(data)
         return name
 
+    def resize(self, capacity_bytes: int) -> None:
+        """Change the capacity; what's held stays."""
+        self._capacity_bytes = capacity_bytes
+
     def fits(self, size_bytes: int) -> bool:
         """Is there room for a blob of this size now?"""
         return self._size_bytes + size_bytes <= self._capacity_bytes

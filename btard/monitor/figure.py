@@ -1,0 +1,77 @@
+"""The figure of a run: accuracy and loss over steps, attackers and their bans marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from btard.monitor.summary import Summary
+from btard.node.report import StepReport
+from btard.protocol.record import BAN
+
+BLUE, ORANGE, RED, GREY = "#2a6fbb", "#d9822b", "#c23030", "#8a8a8a"
+
+
+def draw_run(summary: Summary, reports: Sequence[StepReport], path: Path) -> None:
+    """Write the figure as PNG. Needs matplotlib (extra `figures`)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    evaluated = [
+        (r.step + 1, r.accuracy, r.loss) for r in reports if r.accuracy is not None and r.loss is not None
+    ]
+    figure = Figure(figsize=(9, 6.2), layout="constrained")
+    FigureCanvasAgg(figure)
+    top, seats = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.6))
+    steps = [step for step, _, _ in evaluated]
+    config = summary.spec.config
+    top.plot(steps, [100 * accuracy for _, accuracy, _ in evaluated], color=BLUE, lw=1.8)
+    top.set_ylabel("test accuracy, %", color=BLUE)
+    top.set_ylim(0, 102)
+    top.grid(alpha=0.25)
+    right = top.twinx()
+    right.plot(steps, [loss for _, _, loss in evaluated], color=ORANGE, lw=1.2)
+    right.set_ylabel("test loss", color=ORANGE)
+    right.set_ylim(bottom=0)
+    final = "" if summary.final_accuracy is None else f", {summary.final_accuracy:.1%} at the end"
+    attackers = f", {len(summary.spec.byzantine)} of them Byzantine" if summary.spec.byzantine else ""
+    top.set_title(f"{config.task}: {config.peers} peers{attackers}{final}", loc="left")
+    _draw_seats(seats, summary)
+    for each in summary.exits:
+        top.axvline(each.step, color=RED if each.kind == BAN else GREY, lw=0.9, ls=":")
+    seats.set_xlabel("step")
+    seats.set_xlim(0, max(1, config.steps))
+    figure.savefig(path, dpi=130)
+
+
+def _draw_seats(axes: object, summary: Summary) -> None:
+    """One line an adversary (or honest peer that lost its seat): from the start to its exit."""
+    from matplotlib.axes import Axes
+
+    assert isinstance(axes, Axes)
+    config = summary.spec.config
+    exits = {each.name: each for each in summary.exits}
+    names = [*dict.fromkeys([*summary.seated_adversaries, *exits])]
+    names.sort(key=lambda name: (exits[name].step if name in exits else config.steps, name))
+    for row, name in enumerate(names):
+        found = exits.get(name)
+        end = config.steps if found is None else found.step
+        axes.plot([0, end], [row, row], color=GREY if found is None else RED, lw=3, solid_capstyle="butt")
+        word = "" if found is None else f"  {'banned' if found.kind == BAN else 'left'}: {found.reason}"
+        if found is not None:
+            axes.plot([end], [row], marker="X", ms=8, color=RED if found.kind == BAN else GREY)
+        left = end < 0.6 * config.steps
+        axes.annotate(
+            f"{word}  (step {end})" if found else "",
+            (end, row),
+            xytext=(6 if left else -6, 7 if not left else 0),
+            textcoords="offset points",
+            ha="left" if left else "right",
+            va="center",
+            fontsize=8,
+        )
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(-0.7, max(0.7, len(names) - 0.3))
+    axes.grid(axis="x", alpha=0.25)
+    if not names:
+        axes.text(0.5, 0.5, "everybody kept its seat", transform=axes.transAxes, ha="center", va="center")

@@ -1,0 +1,151 @@
+"""The summary of a swarm's run: what `--json` writes and the last table shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from btard.node.report import EndReport, StepReport
+from btard.node.swarm import SwarmSpec
+from btard.protocol.record import BAN, LEAVE, STEP
+from btard.training.vector import FLOAT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Exit:
+    """A peer that lost its seat: by ban, or (`LEAVE`) without one."""
+
+    peer: str
+    name: str
+    byzantine: str | None
+    kind: str
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a swarm's run ended. `problems` is empty where all went as it must: honest peers went through all
+    steps with one model and no ban."""
+
+    spec: SwarmSpec
+    steps: int
+    seconds: float
+    final_loss: float | None
+    final_accuracy: float | None
+    exits: tuple[Exit, ...]
+    seated_adversaries: tuple[str, ...]
+    tensor_bytes: float
+    control_bytes: float
+    bytes_ratio: float
+    model_digest: str
+    ledger_digest: str
+    problems: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON. Bytes are per honest peer and completed step, aborted attempts included."""
+        return {
+            "task": self.spec.config.task,
+            "peers": self.spec.config.peers,
+            "byzantine": list(self.spec.byzantine),
+            "seed": self.spec.config.seed,
+            "run": self.spec.config.digest.hex(),
+            "steps": self.steps,
+            "seconds": round(self.seconds, 3),
+            "final_loss": self.final_loss,
+            "final_accuracy": self.final_accuracy,
+            "banned": [_exit(each) for each in self.exits if each.kind == BAN],
+            "left": [_exit(each) for each in self.exits if each.kind == LEAVE],
+            "seated_adversaries": list(self.seated_adversaries),
+            "bytes_per_peer_step": round(self.tensor_bytes + self.control_bytes, 1),
+            "tensor_bytes_per_peer_step": round(self.tensor_bytes, 1),
+            "control_bytes_per_peer_step": round(self.control_bytes, 1),
+            "bytes_ratio": round(self.bytes_ratio, 4),
+            "model_digest": self.model_digest,
+            "ledger_digest": self.ledger_digest,
+            "problems": list(self.problems),
+        }
+
+
+def _exit(each: Exit) -> dict[str, Any]:
+    return {
+        "peer": each.peer,
+        "name": each.name,
+        "byzantine": each.byzantine,
+        "step": each.step,
+        "reason": each.reason,
+    }
+
+
+def summarise(
+    spec: SwarmSpec, reports: Sequence[StepReport], ends: Sequence[EndReport], seconds: float
+) -> Summary:
+    """Of the first peer's reports and every peer's end, by index (an end is missing where a process died)."""
+    names = peer_names(spec)
+    kinds = {peer.hex(): spec.kind(index) for index, peer in enumerate(spec.peers)}
+    exits = tuple(
+        Exit(r.peer, names[r.peer], kinds[r.peer], r.kind, report.step, r.reason)
+        for report in reports
+        for r in report.removals
+        if r.kind in (BAN, LEAVE)
+    )
+    gone = {each.peer for each in exits}
+    honest = [end for end in ends if kinds[end.peer] is None and end.peer not in gone]
+    steps = sum(1 for report in reports if report.kind == STEP)
+    evaluated = [report for report in reports if report.accuracy is not None]
+    first = honest[0] if honest else None
+    floor = _floor_bytes(reports, spec.config.peers, 0 if first is None else first.parameters)
+    count = max(1, len(honest)) * max(1, steps)
+    tensor = sum(end.blob_bytes for end in honest) / count
+    return Summary(
+        spec=spec,
+        steps=steps,
+        seconds=seconds,
+        final_loss=evaluated[-1].loss if evaluated else None,
+        final_accuracy=evaluated[-1].accuracy if evaluated else None,
+        exits=exits,
+        seated_adversaries=tuple(
+            names[peer] for peer, kind in kinds.items() if kind is not None and peer not in gone
+        ),
+        tensor_bytes=tensor,
+        control_bytes=sum(end.control_bytes for end in honest) / count,
+        bytes_ratio=tensor * max(1, steps) / floor if floor else 0.0,
+        model_digest="" if first is None else first.model,
+        ledger_digest="" if first is None else first.ledger,
+        problems=tuple(_problems(spec, exits, honest, steps, gone)),
+    )
+
+
+def _floor_bytes(reports: Sequence[StepReport], peers: int, parameters: int) -> float:
+    """What plain butterfly all-reduce would have sent, per peer, over the same steps: 2 d (n - 1) / n floats."""
+    total, roster = 0.0, peers
+    for report in reports:
+        if report.kind == STEP:
+            total += 2 * parameters * (roster - 1) / roster * FLOAT_BYTES
+        roster = report.roster
+    return total
+
+
+def _problems(
+    spec: SwarmSpec, exits: Sequence[Exit], honest: Sequence[EndReport], steps: int, gone: set[str]
+) -> list[str]:
+    found = [f"{e.name} is honest and lost its seat: {e.reason}" for e in exits if e.byzantine is None]
+    expected = sum(1 for i, p in enumerate(spec.peers) if spec.kind(i) is None and p.hex() not in gone)
+    names = peer_names(spec)
+    found += [f"{names[end.peer]} stopped: {end.reason}" for end in honest if not end.finished]
+    if len(honest) < expected:
+        found.append(f"{expected - len(honest)} honest peers did not come to the end")
+    if steps < spec.config.steps:
+        found.append(f"{steps} of {spec.config.steps} steps were made")
+    if len({(end.model, end.ledger) for end in honest}) > 1:
+        found.append("honest peers ended with different models or ledgers")
+    return found
+
+
+def peer_names(spec: SwarmSpec) -> dict[str, str]:
+    """Key (hex) -> what people call a peer of this swarm: `peer-3`, or `peer-7 (sign_flip)`."""
+    return {
+        peer.hex(): f"peer-{index}" + (f" ({kind})" if (kind := spec.kind(index)) else "")
+        for index, peer in enumerate(spec.peers)
+    }

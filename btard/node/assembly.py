@@ -1,0 +1,47 @@
+"""Puts a node together: store, engine, machine, and the adversary around them where there's one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from btard.adversary import AdversarialMachine, Adversary, tampered
+from btard.crypto import Identity, digest
+from btard.network import PeerRecord, Transport
+from btard.node.node import Ledger, Node
+from btard.node.performer import Perform, Performer
+from btard.node.run_config import STORE_MODELS, RunConfig
+from btard.node.worker import Worker
+from btard.protocol.peer import PeerMachine
+from btard.protocol.state import State
+from btard.training.store import BlobStore
+from btard.training.vector import FLOAT_BYTES
+from btard.types import PeerId
+
+
+def assemble(
+    identity: Identity,
+    config: RunConfig,
+    genesis: State,
+    transport: Transport,
+    worker: Worker,
+    records: Mapping[PeerId, PeerRecord],
+    *,
+    now: float,
+    ledger: Ledger | None = None,
+    adversary: Adversary | None = None,
+    device: str = "cpu",
+) -> Node:
+    """A node at the beginning of a run. Its coin shares and salts derive from its key and the run.
+
+    Raises ConfigurationError or RunMismatchError where this machine can't do the run's task."""
+    store = BlobStore(capacity_bytes=1)
+    engine = config.engine(store, device)
+    store.resize(STORE_MODELS * (engine.dimension * FLOAT_BYTES + len(genesis.members) * FLOAT_BYTES))
+    secret = digest("peer secret", identity.seed, config.digest)
+    machine = PeerMachine(identity, secret, genesis, config.steps, now)
+    perform: Perform = Performer(engine)
+    if adversary is not None:
+        perform = tampered(adversary, perform, engine)
+        machine = cast(PeerMachine, AdversarialMachine(machine, adversary))  # it delegates the rest
+    return Node(machine, perform, engine, store, transport, worker, records, ledger)
