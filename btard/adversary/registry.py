@@ -7,8 +7,11 @@ from dataclasses import fields
 from typing import Any, get_type_hints
 
 from btard.adversary.base import Adversary
+from btard.adversary.colluding_aggregate import ColludingAggregate
 from btard.adversary.equivocation import Equivocation
 from btard.adversary.false_accusation import FalseAccusation
+from btard.adversary.false_reveal import FalseReveal
+from btard.adversary.garbage import Garbage
 from btard.adversary.gradient_kinds import (
     ALittleIsEnough,
     DelayedGradient,
@@ -18,6 +21,9 @@ from btard.adversary.gradient_kinds import (
     RandomDirection,
     SignFlip,
 )
+from btard.adversary.lazy_validator import LazyValidator
+from btard.adversary.misreported_projection import MisreportedProjection
+from btard.adversary.withholding import Silent, WithheldAggregate, WithheldPart, WithheldReveal
 from btard.adversary.wrong_aggregate import WrongAggregate
 from btard.crypto import Identity
 from btard.errors import ConfigurationError
@@ -25,14 +31,23 @@ from btard.types import PeerId
 
 ADVERSARIES: dict[str, type[Adversary]] = {
     "alie": ALittleIsEnough,
+    "colluding_aggregate": ColludingAggregate,
     "delayed_gradient": DelayedGradient,
     "equivocation": Equivocation,
     "false_accusation": FalseAccusation,
+    "false_reveal": FalseReveal,
+    "garbage": Garbage,
     "ipm": InnerProductManipulation,
     "label_flip": LabelFlip,
+    "lazy_validator": LazyValidator,
+    "misreported_projection": MisreportedProjection,
     "nan_gradient": NotANumber,
     "random_direction": RandomDirection,
     "sign_flip": SignFlip,
+    "silent": Silent,
+    "withheld_aggregate": WithheldAggregate,
+    "withheld_part": WithheldPart,
+    "withheld_reveal": WithheldReveal,
     "wrong_aggregate": WrongAggregate,
 }
 """Kind -> class."""

@@ -1,0 +1,45 @@
+"""An aggregator that shifts its part and hides it from the zero sum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from btard.adversary.base import Perform
+from btard.adversary.wrong_aggregate import WrongAggregate
+from btard.protocol.machine import Aggregate, Effect, Project, ProjectRows
+from btard.training import Engine
+from btard.types import Digest, Scalars
+
+
+@dataclass(kw_only=True, eq=False)
+class ColludingAggregate(WrongAggregate):
+    """Shifts the aggregate of its part, and publishes such projections of its own row of that part that the
+    sum is zero. Nobody but the aggregator holds that row, so it needs no second cheat. What remains:
+    Verification 2, where the shift puts most norms above Delta_max, and the validator who draws it, since
+    the projections that it published are not those of its gradient."""
+
+    _rows: tuple[Digest, ...] = field(init=False, default=(), repr=False)
+
+    def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
+        """Shift the aggregate, and balance the projections."""
+        result = super().perform(effect, honest, engine)
+        seat = self.seat
+        if isinstance(effect, Aggregate):
+            self._rows = effect.rows
+        elif isinstance(effect, Project) and self.is_attacking and seat is not None:
+            return self._balanced(effect, result, seat, honest)
+        return result
+
+    def _balanced(self, effect: Project, result: Any, seat: int, honest: Perform) -> Any:
+        parts = len(effect.aggregates)
+        true: tuple[Scalars | None, ...] = honest(
+            ProjectRows(seat, parts, self._rows, effect.aggregates[seat], effect.coin, effect.tau)
+        )
+        others = [row for index, row in enumerate(true) if index != seat]
+        if len(self._rows) != parts or any(row is None for row in others):
+            return result
+        balance = tuple(-sum(p) for p in zip(*(row.projections for row in others if row), strict=True))
+        scalars = list(result)
+        scalars[seat] = replace(scalars[seat], projections=balance)
+        return tuple(scalars)

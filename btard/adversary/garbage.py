@@ -1,0 +1,54 @@
+"""A peer that sends bytes without meaning: unsigned noise, or noise under its own signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from btard.adversary.base import Adversary
+from btard.adversary.forge import own_posts, reseal
+from btard.crypto import keystream
+from btard.errors import ConfigurationError
+from btard.protocol.machine import Send, Step
+from btard.protocol.messages import GRADIENT, PHASES
+from btard.protocol.peer import PeerMachine
+
+
+@dataclass(kw_only=True, eq=False)
+class Garbage(Adversary):
+    """In its slot of `phase`: with `signed`, noise in place of the payload, sealed properly; else `count`
+    messages of noise to everybody before the honest one. Each has `size_bytes`."""
+
+    phase: str = GRADIENT
+    signed: bool = True
+    count: int = 10
+    size_bytes: int = 1000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.phase not in PHASES:
+            raise ConfigurationError(
+                f"there is no phase {self.phase!r} to send garbage in: choose one of {', '.join(PHASES)}"
+            )
+        if not (1 <= self.count <= 1000 and 1 <= self.size_bytes <= 2**18):
+            raise ConfigurationError("garbage is 1 to 1,000 messages of 1 to 262,144 bytes: change these")
+
+    def tamper(self, out: Step, machine: PeerMachine, now: float) -> Step:
+        """Put noise in place of its message, or before it."""
+        for send, sealed in tuple(own_posts(out, self.identity)):
+            envelope = sealed.envelope
+            if envelope.phase != self.phase or not self.active(envelope.step) or len(send.to) < 2:
+                continue
+            place = out.messages.index(send)
+            if self.signed:
+                noise = self._noise(envelope.step, envelope.attempt, 0)
+                out.messages[place] = Send(send.to, reseal(self.identity, sealed, noise))
+            else:
+                out.messages[place:place] = [
+                    Send(send.to, self._noise(envelope.step, envelope.attempt, index))
+                    for index in range(self.count)
+                ]
+        return out
+
+    def _noise(self, step: int, attempt: int, index: int) -> bytes:
+        place = b"".join(number.to_bytes(8, "little") for number in (step, attempt, index))
+        return keystream(self.seed + place, "garbage", self.size_bytes)

@@ -1,0 +1,38 @@
+"""A validator that does not do its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from btard.adversary.base import Adversary, Perform
+from btard.protocol.machine import Effect, Fingerprint, Recompute, Recomputed
+from btard.protocol.state import gradient_seed
+from btard.training import Engine
+from btard.types import Scalars
+
+
+@dataclass(kw_only=True, eq=False)
+class LazyValidator(Adversary):
+    """Approves of its target without computing anything: as recomputed scalars it takes those that the
+    target published. For the fingerprint on the new coin there is nothing to copy, so it says zero."""
+
+    def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
+        """Skip a validator's work."""
+        target = self._target()
+        if target is None or not isinstance(effect, Recompute | Fingerprint) or effect.seed != target[0]:
+            return honest(effect)
+        if isinstance(effect, Recompute):
+            return Recomputed(target[1], 0.0)
+        return Scalars((0.0,) * self.attempt.state.config.directions, 0.0)
+
+    def _target(self) -> tuple[bytes, tuple[Scalars, ...]] | None:
+        """Seed and published scalars of the gradient that it should recompute; None where it need not."""
+        past = self.attempt.state.finished
+        if past is None or not self.is_attacking:
+            return None
+        for validator, target in self.attempt.state.pairs:
+            if validator == self.me:
+                seat = past.participants.index(target)
+                return gradient_seed(past.seed_coin, target), past.scalars[seat]
+        return None

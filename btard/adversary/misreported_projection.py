@@ -1,0 +1,36 @@
+"""A peer that publishes false scalars of the gradient that it committed to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from btard.adversary.base import Adversary, Perform
+from btard.protocol.machine import Effect, Project
+from btard.training import Engine
+from btard.types import Scalars
+
+
+@dataclass(kw_only=True, eq=False)
+class MisreportedProjection(Adversary):
+    """Adds `shift` to its projections, and `norm_shift` to its norm, in the part of one random victim. The
+    victim holds the bytes, so it knows better. Under the zero sum alone, the victim would be to blame."""
+
+    shift: float = 1.0
+    norm_shift: float = 0.0
+
+    def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
+        """Falsify the scalars of one part."""
+        result = honest(effect)
+        victims = self.victims() if isinstance(effect, Project) and self.is_attacking else ()
+        if not victims:
+            return result
+        scalars: list[Scalars] = list(result)
+        part = self.attempt.participants.index(victims[0])
+        true = scalars[part]
+        scalars[part] = replace(
+            true,
+            projections=tuple(p + self.shift for p in true.projections),
+            norm=max(0.0, true.norm + self.norm_shift),
+        )
+        return tuple(scalars)
