@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 
 from btard import __version__
+from btard.cli.audit import audit
 from btard.cli.keygen import keygen
 from btard.errors import BtardError
 
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(keygen)
+app.command()(audit)
 
 
 @app.callback(invoke_without_command=True)

@@ -1,0 +1,82 @@
+"""`btard audit`: verify a finished run offline, and compute some of its gradients again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from btard.node.audit import AuditReport
+
+
+def audit(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="The directory of the run.")],
+    recompute: Annotated[
+        int, typer.Option(metavar="K", min=0, help="Compute K gradients again, drawn from the ledger.")
+    ] = 0,
+) -> None:
+    """Verify a run's ledger: every signature, every coin, every zero sum, every ban."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from btard.node.audit import audit as verify
+
+    terminal = Console(stderr=True)
+    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
+        tasks = {
+            name: bar.add_task(name, total=None) for name in ("ledger", *(["gradients"] * bool(recompute)))
+        }
+        report = verify(
+            run_dir, recompute, lambda name, done, of: bar.update(tasks[name], completed=done, total=of)
+        )
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(_summary(report))
+    if report.lost_seats:
+        console.print(_seats(report))
+    console.print(_verdict(report))
+
+
+def _summary(report: AuditReport) -> RenderableType:
+    from rich.table import Table
+
+    table = Table(title=f"run {report.run.hex()[:16]}", title_justify="left", show_header=False)
+    rows = {
+        "records": f"{report.records}: {report.steps} steps, {report.aborts} aborted attempts",
+        "disputes": f"{report.disputes}, {report.endorsed} of them without their views",
+        "roster": f"{report.founders} peers at the start, {report.members} at the end",
+        "seats lost": f"{len(report.bans)} banned, {len(report.lost_seats) - len(report.bans)} left",
+        "missed steps": f"{report.misses}",
+        "signatures verified": f"{report.signatures}",
+        "coins recomputed": f"{report.coins}",
+        "projections summed": f"{report.projections}",
+        "gradients recomputed": f"{len(report.recomputed)} of {report.to_recompute} asked for",
+    }
+    for name, value in rows.items():
+        table.add_row(name, value)
+    return table
+
+
+def _seats(report: AuditReport) -> RenderableType:
+    from rich.table import Table
+
+    table = Table("record", "step", "peer", "what", "reason")
+    for lost in report.lost_seats:
+        table.add_row(
+            str(lost.index), str(lost.step), lost.peer.hex()[:16], lost.kind, _printable(lost.reason)
+        )
+    return table
+
+
+def _printable(text: str) -> str:
+    """Text out of a stranger's file, without markup or control characters."""
+    from rich.markup import escape
+
+    return escape("".join(c if c.isprintable() else "?" for c in text))
+
+
+def _verdict(report: AuditReport) -> str:
+    return f"All {report.records} records hold. The ledger ends at {report.head.hex()}."

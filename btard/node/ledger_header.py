@@ -1,0 +1,85 @@
+"""What a ledger begins with: the run, and the roster that it began with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from btard.crypto import Identity, digest, verify
+from btard.errors import LedgerError
+from btard.node.run_config import RunConfig
+from btard.protocol.state import State
+from btard.types import Digest, PeerId
+from btard.wire import MAX_PEERS, MaxLen, MaxSize, Rejection, Size, decode, encode, message
+
+CONFIGURATION_BYTES_MAX = 2**18
+
+
+def genesis_statement(run: Digest, members: tuple[PeerId, ...]) -> Digest:
+    """What a bootstrap signs, so that a ledger can prove whose run it is."""
+    return digest("ledger genesis", run, *members)
+
+
+@message("ledger")
+@dataclass(frozen=True, slots=True)
+class LedgerHeader:
+    """`configuration` are the canonical bytes of a `RunConfig`, whose digest is the run id; the protocol's
+    constants are part of it. `members` is the first roster, sorted. `bootstrap` vouches for both with
+    `signature` over `genesis_statement`; both are None in a run without one.
+
+    The run id is in every signed message, and the roster in what the first of them hold, so neither can
+    be exchanged for another beneath a ledger's records."""
+
+    configuration: Annotated[bytes, MaxSize(CONFIGURATION_BYTES_MAX)]
+    members: Annotated[tuple[PeerId, ...], MaxLen(MAX_PEERS)]
+    bootstrap: PeerId | None = None
+    signature: Annotated[bytes, Size(64)] | None = None
+
+    @classmethod
+    def of(
+        cls, config: RunConfig, members: tuple[PeerId, ...], bootstrap: Identity | None = None
+    ) -> LedgerHeader:
+        """The header of a run; `bootstrap` signs it, if given."""
+        roster = tuple(sorted(members))
+        if bootstrap is None:
+            return cls(config.to_bytes(), roster)
+        return cls(
+            config.to_bytes(),
+            roster,
+            bootstrap.peer,
+            bootstrap.sign(genesis_statement(config.digest, roster)),
+        )
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> LedgerHeader:
+        """Read what `to_bytes` wrote. Raises LedgerError on anything else."""
+        header: LedgerHeader | Rejection = decode(cls, raw)
+        if isinstance(header, Rejection):
+            raise LedgerError(
+                f"the header of the ledger does not hold: {header.detail or header.reason.value}"
+            )
+        return header
+
+    def to_bytes(self) -> bytes:
+        """The canonical encoding."""
+        return encode(self)
+
+    def open(self) -> tuple[RunConfig, State]:
+        """The run, and the state before its first record. Raises LedgerError where the header contradicts
+        itself, ConfigurationError where the run is of another version."""
+        config = RunConfig.from_bytes(self.configuration)
+        if list(self.members) != sorted(set(self.members)) or len(self.members) != config.peers:
+            raise LedgerError(
+                f"the header of the ledger does not hold: it needs a roster of {config.peers} different peers"
+            )
+        if (self.bootstrap is None) != (self.signature is None):
+            raise LedgerError(
+                "the header of the ledger does not hold: a bootstrap and its signature go together"
+            )
+        if (
+            self.bootstrap is not None
+            and self.signature is not None
+            and not verify(self.bootstrap, genesis_statement(config.digest, self.members), self.signature)
+        ):
+            raise LedgerError("the header of the ledger does not hold: its bootstrap did not sign it")
+        return config, State.genesis(config.digest, config.protocol, self.members)

@@ -1,0 +1,311 @@
+"""Verification of a ledger: what its records say must follow from the signed messages beside them.
+
+`check_entry` does again, on what was written down, what a peer did when it took part: it opens every
+message, lets `rules.after_phase` say which phase follows and how the attempt ends, makes the record anew
+and compares it byte for byte, and counts the signatures that certify it. Nothing of the rules is written
+down twice.
+
+What cannot be proven from a ledger, because nobody signs it, and what therefore rests on the majority that
+certified the record: that a peer was silent, that a signed view came in time, how a peer voted about bytes
+that were never public, and that `model` is what the aggregates lead to (`btard audit --recompute` compares).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NoReturn
+
+from btard.errors import LedgerError
+from btard.protocol.broadcast import Board, Post, set_digest
+from btard.protocol.dispute import Remove, decide
+from btard.protocol.messages import (
+    ACCUSE,
+    ENDORSE,
+    GRADIENT,
+    PHASES,
+    RECORD,
+    RELAY,
+    REVEAL,
+    SCALARS,
+    VERDICT,
+    VIEW,
+    Endorse,
+    View,
+)
+from btard.protocol.mprng import combine
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Record
+from btard.protocol.rules import Attempt, Ending, after_phase, finished, make_record
+from btard.protocol.state import State, roster_digest
+from btard.protocol.step import Entry
+from btard.types import Digest, short
+from btard.wire import Rejection, Sealed, decode, encode, open_sealed
+
+EVIDENCE_MAX = 2
+"""Messages that a transcript may hold of one slot: the agreed one, and one that proves an equivocation."""
+
+_ONWARD = {REVEAL: SCALARS, ACCUSE: VERDICT}
+"""Phases that end the attempt or don't, depending on sets that the views of a dispute don't hold."""
+_LAST = (RELAY, VERDICT)
+"""Phases that always end the attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A record that holds: `state` after it, `sets` the agreed payloads by phase, `signatures` how many were
+    verified. `derived` is False where only the endorsements speak for the record: a dispute whose views
+    this ledger doesn't hold."""
+
+    record: Record
+    state: State
+    sets: Mapping[str, Sequence[Any]]
+    signatures: int
+    derived: bool
+
+
+def replay(genesis: State, entries: Iterable[Entry]) -> Iterator[Checked]:
+    """Check a ledger from its first record on, one entry at a time; the last `Checked.state` is where it
+    ends. Raises LedgerError at the first record that doesn't hold."""
+    state = genesis
+    for entry in entries:
+        checked = check_entry(state, entry)
+        yield checked
+        state = checked.state
+
+
+def check_entry(state: State, entry: Entry) -> Checked:
+    """Check the entry that follows `state`. Raises LedgerError, naming the record, where it doesn't hold.
+
+    Reads `record`, `transcript` and `certificate` alone: what an entry leaves for the step after it is
+    derived from them."""
+    return _Check(state, entry).run()
+
+
+class _Check:
+    """One entry under examination."""
+
+    def __init__(self, state: State, entry: Entry) -> None:
+        self._state = state
+        self._entry = entry
+        self._record = entry.record
+        self._attempt = Attempt(state)
+        self._peers = state.participants
+        self._board = Board(self._attempt)
+
+    def run(self) -> Checked:
+        if not self._state.has_majority:
+            self._fail("too few peers were left before it: the run had ended")
+        self._place()
+        if self._record.disputed:
+            derived = self._disputed()
+            sets: dict[str, tuple[Any, ...]] = {}
+            done = None
+        else:
+            derived = True
+            sets = self._phases()
+            done = finished(self._attempt, sets, self._record.coin) if self._record.kind == STEP else None
+            self._votes()
+        return Checked(
+            record=self._record,
+            state=self._state.after(self._record, done),
+            sets=sets,
+            signatures=len(self._entry.transcript) + len(self._entry.certificate),
+            derived=derived,
+        )
+
+    def _fail(self, why: str) -> NoReturn:
+        raise LedgerError(f"record {self._state.index} of the ledger does not hold: {why}")
+
+    def _place(self) -> None:
+        """Where the record stands: run, chain and roster."""
+        state, record = self._state, self._record
+        expected: tuple[tuple[str, object, object], ...] = (
+            ("is of another run", record.run, state.run),
+            (f"calls itself record {record.index}", record.index, state.index),
+            ("does not follow the record before it", record.previous, state.head),
+            (f"is of step {record.step} instead of {state.step}", record.step, state.step),
+            (f"is of attempt {record.attempt} instead of {state.attempt}", record.attempt, state.attempt),
+            ("names another roster", record.participants, roster_digest(self._peers)),
+        )
+        for sentence, said, true in expected:
+            if said != true:
+                self._fail(f"it {sentence}")
+
+    # ------------------------------------------------------------ an attempt that its phases ended
+
+    def _phases(self) -> dict[str, tuple[Any, ...]]:
+        """Follow the rules through the transcript, and make the record again; the agreed payloads."""
+        posts = self._transcript()
+        sets: dict[str, tuple[Any, ...]] = {}
+        trail = []
+        held = self._attempt.first_held()
+        following: str | Ending = GRADIENT
+        for phase, slots in posts:
+            if isinstance(following, Ending):
+                self._fail(f"the attempt had ended before its phase {phase}")
+            if phase != following:
+                self._fail(f"phase {following} is due where its transcript has {phase}")
+            for post in slots:
+                if post.payload is not None and post.payload.held != held:
+                    self._fail(f"{self._name(post.seat)} holds another set before phase {phase}")
+            held = set_digest(phase, slots)
+            trail.append((phase, held))
+            sets[phase] = tuple(post.payload for post in slots)
+            following = after_phase(self._attempt, phase, sets)
+        if not isinstance(following, Ending):
+            self._fail(f"the attempt had not ended: phase {following} is missing")
+        coin = _coin(sets)
+        if coin != self._record.coin:
+            self._fail("its coin is not that of the reveals")
+        model = Digest(self._record.model) if following.kind == STEP else NOTHING
+        self._compare(make_record(self._attempt, following, trail, coin, model))
+        return sets
+
+    def _transcript(self) -> list[tuple[str, list[Post]]]:
+        """The transcript as posts, by phase and seat. Messages beyond the agreed ones must be evidence."""
+        seats = len(self._peers)
+        raws = self._entry.transcript
+        agreed = len(self._record.phases) * seats
+        if not agreed <= len(raws) <= EVIDENCE_MAX * agreed:
+            self._fail(f"its transcript has {len(raws)} messages, {agreed} belong to its phases")
+        posts = [self._post(raw, k) for k, raw in enumerate(raws)]
+        for k, post in enumerate(posts):
+            phase = post.sealed.envelope.phase
+            if k >= agreed and phase not in self._record.phases:
+                self._fail(f"message {k} of its transcript is of phase {phase}, which is not in it")
+            if k < agreed and (self._record.phases[k // seats], k % seats) != (phase, post.seat):
+                self._fail(
+                    f"message {k} of its transcript is {phase} of {self._name(post.seat)}, out of order"
+                )
+        return [
+            (phase, posts[index * seats : (index + 1) * seats])
+            for index, phase in enumerate(self._record.phases)
+        ]
+
+    def _post(self, raw: bytes, number: int, part: str = "transcript") -> Post:
+        opened = open_sealed(raw)
+        post = opened if isinstance(opened, Rejection) else self._board.read(opened)
+        if isinstance(post, Rejection):
+            self._fail(f"message {number} of its {part} is refused: {post.detail or post.reason.value}")
+        return post
+
+    def _votes(self) -> None:
+        """More than half of the participants voted for this very record."""
+        voters: list[int] = []
+        for k, raw in enumerate(self._entry.certificate):
+            post = self._post(raw, k, "certificate")
+            if post.sealed.envelope.phase != RECORD or post.payload is None:
+                self._fail(f"message {k} of its certificate is no vote")
+            if post.payload.record != self._record.digest:
+                self._fail(f"{self._name(post.seat)} voted for another record")
+            voters.append(post.seat)
+        self._majority(voters)
+
+    # ------------------------------------------------------------ an attempt that a dispute ended
+
+    def _disputed(self) -> bool:
+        """The endorsements hold; whether the views lead to the record too. Views that don't are a failure."""
+        record = self._record
+        self._compare(
+            make_record(self._attempt, Ending(ABORT, record.removals), (), NOTHING, NOTHING, disputed=True)
+        )
+        seats = [self._peers.index(r.peer) if r.peer in self._peers else -1 for r in record.removals]
+        if not seats or -1 in seats or seats != sorted(set(seats)):
+            self._fail("it does not remove participants of the attempt, each once and in their order")
+        if any(r.kind not in (BAN, LEAVE, MISS) for r in record.removals):
+            self._fail("it removes somebody in a way that does not exist")
+        self._endorsements()
+        if not self._entry.transcript:
+            return False
+        agreed = self._views()
+        if not any(_decides(self._attempt, agreed, record, ends) for ends in (False, True)):
+            self._fail("whom it removes is not what the views of its dispute lead to")
+        return True
+
+    def _views(self) -> list[list[Sealed]]:
+        """The agreed views by seat: at most two of one author, all of one dispute."""
+        agreed: list[list[Sealed]] = [[] for _ in self._peers]
+        disputes = set()
+        for k, raw in enumerate(self._entry.transcript):
+            sealed = self._sealed(raw, VIEW, f"view {k}")
+            view = decode(View, sealed.envelope.payload)
+            if isinstance(view, Rejection):
+                self._fail(f"view {k} is refused: {view.detail or view.reason.value}")
+            disputes.add(view.dispute)
+            mine = agreed[self._peers.index(sealed.envelope.sender)]
+            if len(mine) == EVIDENCE_MAX or any(sealed.digest == other.digest for other in mine):
+                self._fail(f"view {k} is one too many of its author")
+            mine.append(sealed)
+        if len(disputes) > 1:
+            self._fail("its views are of different disputes")
+        return agreed
+
+    def _endorsements(self) -> None:
+        """More than half of the participants signed this very record."""
+        expected = encode(Endorse(encode(self._record)))
+        endorsers: list[int] = []
+        for k, raw in enumerate(self._entry.certificate):
+            sealed = self._sealed(raw, ENDORSE, f"message {k} of its certificate")
+            seat = self._peers.index(sealed.envelope.sender)
+            if sealed.envelope.payload != expected:
+                self._fail(f"{self._name(seat)} endorsed another record")
+            endorsers.append(seat)
+        self._majority(endorsers)
+
+    def _sealed(self, raw: bytes, phase: str, what: str) -> Sealed:
+        """A message of this attempt that has no slot on the board."""
+        sealed = open_sealed(raw)
+        if isinstance(sealed, Rejection):
+            self._fail(f"{what} is refused: {sealed.detail or sealed.reason.value}")
+        said, state = sealed.envelope, self._state
+        place = (state.run, state.step, state.attempt, phase, roster_digest(self._peers))
+        if (said.run, said.step, said.attempt, said.phase, said.roster) != place:
+            self._fail(f"{what} belongs elsewhere")
+        if said.sender not in self._peers:
+            self._fail(f"{what} is of somebody who takes no part in the attempt")
+        return sealed
+
+    # ------------------------------------------------------------ both
+
+    def _majority(self, signers: list[int]) -> None:
+        if len(set(signers)) < len(signers):
+            self._fail("its certificate counts a peer twice")
+        if 2 * len(signers) <= len(self._peers):
+            self._fail(f"{len(signers)} of {len(self._peers)} participants signed it, not more than half")
+
+    def _compare(self, made: Record) -> None:
+        """The record must be, byte for byte, the one that the messages lead to."""
+        if encode(made) == encode(self._record):
+            return
+        differing = [f.name for f in fields(Record) if getattr(made, f.name) != getattr(self._record, f.name)]
+        self._fail(f"its messages lead to another one ({', '.join(differing)})")
+
+    def _name(self, seat: int) -> str:
+        return f"peer {short(self._peers[seat])}"
+
+
+def _coin(sets: Mapping[str, Sequence[Any]]) -> bytes:
+    """r_t of the agreed reveals; zero where there are none, or one of them doesn't decode."""
+    reveals = sets.get(REVEAL, (None,))
+    return NOTHING if None in reveals else combine(reveals)
+
+
+def _decides(attempt: Attempt, agreed: Sequence[Sequence[Sealed]], record: Record, ends: bool) -> bool:
+    """Whether `dispute.decide` removes whom the record removes, if the attempt `ends` where the views can't
+    tell; with or without the lenience that an earlier dispute of the attempt may have used up."""
+
+    def next_phase(completed: str, posts: dict[int, Post]) -> str | Ending:
+        if not completed:
+            return GRADIENT
+        if completed in _LAST or (completed in _ONWARD and ends):
+            return Ending(ABORT)
+        if completed in _ONWARD:
+            return _ONWARD[completed]
+        payloads = tuple(posts[seat].payload for seat in range(len(posts)))
+        return after_phase(attempt, completed, {completed: payloads})
+
+    for used in ((), ("", *PHASES)):
+        decision = decide(attempt, agreed, next_phase, used)
+        if isinstance(decision, Remove) and decision.removals == record.removals:
+            return True
+    return False
