@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from dataclasses import replace
 from typing import Any
 
 from btard.adversary import AdversarialMachine, make_adversary
 from btard.crypto import Identity, digest
 from btard.node.node import EARLY_PARTS
 from btard.node.performer import Perform, Performer
-from btard.protocol.machine import BlobHeld, Effect, Event, PushBlob, Step
+from btard.protocol.machine import Adopt, BlobHeld, Effect, Event, PushBlob, Step
 from btard.protocol.peer import PeerMachine, Recorded
 from btard.protocol.state import State
 from btard.simulation.scenario import Scenario
@@ -43,6 +44,7 @@ class Host:
         self.store = BlobStore(STORE_BYTES)
         self.engine = Engine(recipe(), self.store, bytes(32))
         self._early: Counter[PeerId] = Counter()
+        self._arrived: list[Digest] = []
         secret = digest("simulated secret", *place)
         machine = PeerMachine(identity, secret, state, scenario.steps, now=0.0)
         honest = Performer(self.engine)
@@ -73,6 +75,10 @@ class Host:
 
     def work(self, effect: Effect) -> Any:
         """The result of an effect."""
+        if isinstance(effect, Adopt):
+            # What came since the machine asked for this belongs to the next step.
+            arrived, self._arrived = self._arrived, []
+            return self.perform(replace(effect, keep=(*effect.keep, *arrived)))
         return self.perform(effect)
 
     def take(self, sender: PeerId, name: Digest, data: bytes) -> BlobHeld | None:
@@ -81,7 +87,7 @@ class Host:
             return None
         finite = is_finite(data)
         if finite:
-            self.store.put(data)
+            self._arrived.append(self.store.put(data))
         return BlobHeld(name, finite)
 
     def blob(self, push: PushBlob) -> bytes | None:
@@ -98,6 +104,8 @@ class Host:
         return self._early[sender] <= EARLY_PARTS
 
     def _taken(self, out: Step) -> Step:
+        if any(isinstance(effect, Adopt) for effect in out.effects):
+            self._arrived.clear()
         if any(isinstance(output, Recorded) for output in out.outputs):
             self._early.clear()
         return out

@@ -6,44 +6,44 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from btard.training import Evaluation, Recipe
 
-INPUTS, OUTPUTS = 10, 5
-DIMENSION = (INPUTS + 1) * OUTPUTS
+INPUTS, CLASSES = 10, 5
+DIMENSION = (INPUTS + 1) * CLASSES
 
 
-class Regression:
-    """Least squares with a linear model of 55 parameters; fresh inputs for each seed."""
+class Classification:
+    """Softmax regression with 55 parameters: which of 5 directions is a Gaussian input nearest to?"""
 
-    name = "simulated-regression"
+    name = "simulated-classification"
 
     def build(self, seed: bytes) -> nn.Module:
         """All weights zero: there is nothing to draw."""
-        model = nn.Linear(INPUTS, OUTPUTS)
+        model = nn.Linear(INPUTS, CLASSES)
         nn.init.zeros_(model.weight)
         nn.init.zeros_(model.bias)
         return model
 
     def loss(self, model: nn.Module, seed: bytes, batch_size: int) -> Tensor:
-        """Mean squared distance from the truth on Gaussian inputs."""
+        """Cross entropy on fresh inputs."""
         inputs = torch.randn(batch_size, INPUTS)
-        error: Tensor = model(inputs) - inputs @ _truth()
-        return error.square().mean()
+        return functional.cross_entropy(model(inputs), _labels(inputs))
 
     def evaluate(self, model: nn.Module) -> Evaluation:
-        """The loss in expectation over the inputs; there is no accuracy to speak of."""
-        weight, bias = model.weight, model.bias
-        assert isinstance(weight, Tensor)
-        assert isinstance(bias, Tensor)
-        loss = ((weight.T - _truth()).square().sum() + bias.square().sum()) / OUTPUTS
-        return Evaluation(float(loss), 0.0)
+        """Loss and accuracy on a grid of inputs."""
+        inputs = torch.linspace(-2.0, 2.0, 40 * INPUTS).sin().reshape(40, INPUTS)
+        logits, labels = model(inputs), _labels(inputs)
+        accuracy = (logits.argmax(1) == labels).float().mean()
+        return Evaluation(float(functional.cross_entropy(logits, labels)), float(accuracy))
 
 
-def _truth() -> Tensor:
-    return torch.linspace(-1.0, 1.0, INPUTS * OUTPUTS).reshape(INPUTS, OUTPUTS)
+def _labels(inputs: Tensor) -> Tensor:
+    directions = torch.linspace(-9.0, 9.0, INPUTS * CLASSES).sin().reshape(INPUTS, CLASSES)
+    return (inputs @ directions).argmax(1)
 
 
 def recipe() -> Recipe:
     """Plain momentum, so that the optimizer has a state that peers must agree on."""
-    return Recipe(Regression(), batch_size=8, optimizer=partial(torch.optim.SGD, lr=0.05, momentum=0.9))
+    return Recipe(Classification(), batch_size=8, optimizer=partial(torch.optim.SGD, lr=0.05, momentum=0.9))
