@@ -19,6 +19,7 @@ from pathlib import Path
 
 from btard.crypto import Identity
 from btard.errors import NetworkError
+from btard.network.deadline import within
 from btard.network.libp2p import key_file, listen_multiaddr
 
 _START_TIMEOUT_S = 10.0
@@ -116,7 +117,7 @@ class Daemon:
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(signal.SIGTERM)
             try:
-                await asyncio.wait_for(self._process.wait(), _STOP_TIMEOUT_S)
+                await within(_STOP_TIMEOUT_S, self._process.wait())
             except asyncio.TimeoutError:
                 with contextlib.suppress(ProcessLookupError):
                     self._process.kill()
@@ -133,10 +134,7 @@ class Daemon:
             return
         said = self._last_line
         if initial_peers and (not said or "bootstrap" in said):
-            raise NetworkError(
-                f"no bootstrap answers at {', '.join(initial_peers)}: check that it runs, that the address is "
-                "complete and current, and that its port is open to you"
-            )
+            raise no_bootstrap(initial_peers)
         if "address already in use" in said or "cannot assign" in said or "failed to listen" in said:
             raise NetworkError(f"libp2p cannot listen on {host}:{port}: choose another address or port")
         raise NetworkError(f"libp2p's daemon does not start ({said!r}): reinstall hivemind or check ulimits")
@@ -156,3 +154,11 @@ class Daemon:
                 self._ready.set()
         await self._process.wait()
         self.exited.set()
+
+
+def no_bootstrap(initial_peers: Sequence[str]) -> NetworkError:
+    """The error of a swarm that does not answer."""
+    return NetworkError(
+        f"no bootstrap answers at {', '.join(initial_peers)}: check that it runs, that the address is "
+        "complete and current, and that its port is open to you"
+    )

@@ -13,15 +13,18 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from btard.crypto import Identity
+from btard.crypto import Identity, digest
 from btard.errors import NetworkError
-from btard.network.daemon import Daemon
+from btard.network.daemon import Daemon, no_bootstrap
+from btard.network.deadline import within
 from btard.network.discovery import check_document
 from btard.network.libp2p import libp2p_id_text, peer_of
 from btard.network.record import PeerRecord, open_record, seal_record
 from btard.types import PeerId
 
 T = TypeVar("T")
+
+_DHTID_BYTES = 20
 
 _CREATE_TIMEOUT_S = 14.0
 _CALL_TIMEOUT_S = 10.0
@@ -94,10 +97,10 @@ class DhtDirectory:
         self._initial_peers = tuple(initial_peers)
         self._port = port
         try:
-            await asyncio.wait_for(self._bring_up(), _CREATE_TIMEOUT_S)
+            await within(_CREATE_TIMEOUT_S, self._bring_up())
         except asyncio.TimeoutError:
             await self.close()
-            raise _nobody(initial_peers) from None
+            raise no_bootstrap(initial_peers) from None
         except BaseException:
             await self.close()
             raise
@@ -162,8 +165,17 @@ class DhtDirectory:
         stored = await self._call(
             lambda node: node.store(key, value, expiration, subkey=bytes(self.me)), "publishing"
         )
-        if not stored:
+        # hivemind reports what the last replica said, and one that has it already, from another, says no.
+        if not stored and not await self._holds(key, expiration):
             raise NetworkError("the swarm did not store our record: check that this machine's clock is right")
+
+    async def _holds(self, key: str, expiration: float) -> bool:
+        """Whether the swarm has this peer's publication of that expiration."""
+        found = await self._call(lambda node: node.get(key, latest=True), "looking up")
+        mine = (
+            found.value.get(bytes(self.me)) if found is not None and isinstance(found.value, dict) else None
+        )
+        return mine is not None and mine.expiration_time >= expiration
 
     async def _find(self, key: str) -> list[bytes]:
         """The payloads of the valid publications under a key."""
@@ -183,7 +195,7 @@ class DhtDirectory:
                 "the libp2p daemon has died and is being restarted: try again in a few seconds"
             )
         try:
-            return await asyncio.wait_for(ask(self._node), _CALL_TIMEOUT_S)
+            return await within(_CALL_TIMEOUT_S, ask(self._node))
         except asyncio.TimeoutError:
             raise NetworkError(
                 f"{what} in the DHT took over {_CALL_TIMEOUT_S:g} s: check the connection"
@@ -195,6 +207,7 @@ class DhtDirectory:
 
     async def _bring_up(self) -> None:
         from hivemind.dht.node import DHTNode
+        from hivemind.dht.routing import DHTID
         from hivemind.p2p import P2P
         from hivemind.utils.multiaddr import Multiaddr
         from hivemind.utils.timed_storage import get_dht_time
@@ -208,13 +221,15 @@ class DhtDirectory:
         try:
             node = await DHTNode.create(
                 p2p=self._p2p,
+                # The same after a restart, or others' routing tables hold this peer twice.
+                node_id=DHTID.from_bytes(digest("network dht node", self.me)[:_DHTID_BYTES]),
                 initial_peers=list(self._initial_peers),
                 record_validator=PublicationValidator(get_dht_time),
                 strict=False,
                 cache_size=KEYS_MAX,
             )
         except RuntimeError:
-            raise _nobody(self._initial_peers) from None
+            raise no_bootstrap(self._initial_peers) from None
         node.protocol.storage.maxsize = KEYS_MAX
         self._port = int(Multiaddr(self.addresses[0])["tcp"])
         self._node = node
@@ -226,7 +241,7 @@ class DhtDirectory:
         # Asking a dead daemon anything may hang.
         if node is not None and daemon is not None and not daemon.exited.is_set():
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(node.shutdown(), _STOP_TIMEOUT_S)
+                await within(_STOP_TIMEOUT_S, node.shutdown())
         if p2p is not None:
             with contextlib.suppress(Exception):
                 await p2p.shutdown()
@@ -262,13 +277,6 @@ class DhtDirectory:
                 await self._store(run, name, payload)
             except NetworkError as error:
                 _log.warning("what this peer has published could not be renewed: %s", error)
-
-
-def _nobody(initial_peers: Sequence[str]) -> NetworkError:
-    return NetworkError(
-        f"no bootstrap answers at {', '.join(initial_peers)}: check that it runs, that the address is "
-        "complete and current, and that its port is open to you"
-    )
 
 
 def _import_hivemind() -> str:

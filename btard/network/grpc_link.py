@@ -13,6 +13,7 @@ import grpc.aio
 from btard.crypto import Identity
 from btard.network.certificate import SERVER_NAME, fingerprint, pem_of
 from btard.network.counters import Traffic
+from btard.network.deadline import within
 from btard.network.frames import (
     DELIVERED,
     FORGED,
@@ -136,7 +137,7 @@ class Link:
         established = False
         try:
             call = channel.stream_stream(f"/{SERVICE}/{stream}")()
-            await asyncio.wait_for(self._greet(call, stream), self._me.limits.connect_timeout_s)
+            await within(self._me.limits.connect_timeout_s, self._greet(call, stream))
             established = True
             self._traffic.connects += 1
             self.up = self.up or stream == CONTROL
@@ -173,7 +174,9 @@ class Link:
             ("grpc.max_receive_message_length", _REPLY_BYTES_MAX),
             ("grpc.max_send_message_length", -1),
             ("grpc.keepalive_time_ms", int(limits.keepalive_s * 1000)),
+            # Both, or a ping of the flow control that is under way keeps the keepalive waiting for 60 s.
             ("grpc.keepalive_timeout_ms", int(limits.keepalive_timeout_s * 1000)),
+            ("grpc.http2.ping_timeout_ms", int(limits.keepalive_timeout_s * 1000)),
             ("grpc.http2.max_pings_without_data", 0),
         ]
 
@@ -201,7 +204,7 @@ class Link:
 
     async def _exchange(self, call: Call, digest: Digest, data: bytes) -> None:
         traffic, limits = self._traffic, self._me.limits
-        await asyncio.wait_for(call.write(pack_offer(digest, len(data))), limits.stall_timeout_s)
+        await within(limits.stall_timeout_s, call.write(pack_offer(digest, len(data))))
         traffic.blob_bytes_sent += OFFER_COST
         verdict = await self._reply(call)
         if verdict == UNWANTED:
@@ -210,7 +213,7 @@ class Link:
         if verdict != WANTED:
             raise _BadReply("answered an offer with neither yes nor no")
         for chunk in chunks(data, limits.chunk_bytes):
-            await asyncio.wait_for(call.write(chunk), limits.stall_timeout_s)
+            await within(limits.stall_timeout_s, call.write(chunk))
         traffic.blob_bytes_sent += body_cost(len(data), limits.chunk_bytes)
         verdict = await self._reply(call)
         if verdict == FORGED:
@@ -220,7 +223,7 @@ class Link:
         traffic.blobs_sent += 1
 
     async def _reply(self, call: Call) -> object:
-        reply = await asyncio.wait_for(call.read(), self._me.limits.stall_timeout_s)
+        reply = await within(self._me.limits.stall_timeout_s, call.read())
         if reply is grpc.aio.EOF:
             raise asyncio.InvalidStateError
         self._traffic.blob_bytes_received += REPLY_COST

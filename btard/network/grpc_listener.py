@@ -13,6 +13,7 @@ from btard.crypto import digest as digest_of
 from btard.errors import NetworkError
 from btard.network.certificate import Certificate, fingerprint
 from btard.network.counters import Counters
+from btard.network.deadline import within
 from btard.network.frames import (
     DELIVERED,
     FORGED,
@@ -119,7 +120,9 @@ class Listener:
             ("grpc.server_handshake_timeout_ms", int(limits.connect_timeout_s * 1000)),
             ("grpc.max_connection_idle_ms", 60_000),
             ("grpc.keepalive_time_ms", keepalive_ms),
+            # Both, or a ping of the flow control that is under way keeps the keepalive waiting for 60 s.
             ("grpc.keepalive_timeout_ms", int(limits.keepalive_timeout_s * 1000)),
+            ("grpc.http2.ping_timeout_ms", int(limits.keepalive_timeout_s * 1000)),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", keepalive_ms // 2),
@@ -148,10 +151,6 @@ class Listener:
             traffic = self._counters.peers.get(error.fault.peer, self._counters.others)
             traffic.rejected += 1
             self._inbox.fault(error.fault)
-        except Exception as error:  # ours: the inbox raised. Containment, and no text for the remote
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"the inbox raised on a {name} stream", "exception": error}
-            )
 
     async def _authenticate(self, name: str, context: Context) -> PeerId:
         task = asyncio.current_task()
@@ -160,7 +159,7 @@ class Listener:
             next(iter(self._strangers)).cancel()
         self._strangers[task] = None
         try:
-            return await asyncio.wait_for(self._hello(name, context), self._limits.connect_timeout_s)
+            return await within(self._limits.connect_timeout_s, self._hello(name, context))
         except asyncio.TimeoutError:
             raise _Misbehaved(STRANGER, "no_hello", f"opened a {name} stream and did not say hello") from None
         finally:
@@ -239,7 +238,7 @@ class Listener:
         left = size
         while left:
             try:
-                chunk = await asyncio.wait_for(_read(context), self._limits.stall_timeout_s)
+                chunk = await within(self._limits.stall_timeout_s, _read(context))
             except asyncio.TimeoutError:
                 raise _Misbehaved(
                     peer, "stalled_blob", f"stopped in the middle of a blob, {left} bytes short"

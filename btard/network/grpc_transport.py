@@ -22,10 +22,13 @@ from btard.network.certificate import Certificate
 from btard.network.counters import Counters
 from btard.network.grpc_link import Link, Me
 from btard.network.grpc_listener import Listener
+from btard.network.guard import GuardedInbox
 from btard.network.limits import Limits
 from btard.network.record import PeerRecord
 from btard.network.transport import Inbox
 from btard.types import Digest, PeerId
+
+_STOP_TIMEOUT_S = 1.0
 
 
 class GrpcTransport:
@@ -58,7 +61,7 @@ class GrpcTransport:
         """The port, once started."""
         self.certificate = certificate or Certificate.from_seed(identity.seed)
         self._limits = limits or Limits()
-        self._inbox: Inbox | None = None
+        self._inbox: GuardedInbox | None = None
         self._links: dict[PeerId, Link] = {}
         self._closing: set[asyncio.Task[None]] = set()
         self._identity = identity
@@ -76,13 +79,15 @@ class GrpcTransport:
     async def start(self, inbox: Inbox) -> None:
         """Listen. Raises NetworkError where the port is taken or the address is not this machine's."""
         assert self._inbox is None, "a transport is started once"
-        self._inbox = inbox
-        self.port = await self._listener.start(inbox, self.host, self.port)
+        self._inbox = GuardedInbox(inbox)
+        self.port = await self._listener.start(self._inbox, self.host, self.port)
 
     async def stop(self) -> None:
         """Close every stream and release the port."""
         self._drop(tuple(self._links))
-        await asyncio.gather(self._listener.stop(), *self._closing, return_exceptions=True)
+        await self._listener.stop()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=_STOP_TIMEOUT_S)
 
     def connect(self, records: Iterable[PeerRecord]) -> None:
         """Take the roster's records; see `Transport.connect`."""

@@ -32,8 +32,9 @@ class Limits:
     stall_timeout_s: float = 30.0
     """The longest silence within an exchange: an offer, a chunk, an acknowledgement."""
     keepalive_s: float = 10.0
-    keepalive_timeout_s: float = 5.0
-    """A frozen or dead remote is noticed after at most their sum."""
+    keepalive_timeout_s: float = 20.0
+    """A frozen or dead remote is noticed after at most their sum. A ping waits behind what fills the
+    socket's buffer: on a home uplink that takes seconds."""
     backoff_first_s: float = 0.2
     backoff_max_s: float = 10.0
     strangers_max: int = 128

@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from btard.crypto import digest as digest_of
 from btard.network.counters import Counters, Traffic
 from btard.network.frames import OFFER_COST, REPLY_COST, body_cost, framed
+from btard.network.guard import GuardedInbox
 from btard.network.limits import Limits
 from btard.network.outbox import Outbox
 from btard.network.record import PeerRecord
@@ -59,7 +60,7 @@ class MemoryTransport:
     ) -> None:
         self.me = me
         self.counters = Counters()
-        self.inbox: Inbox | None = None
+        self.inbox: GuardedInbox | None = None
         self._hub = hub
         self._allowed = allowed
         self._limits = limits or Limits()
@@ -68,7 +69,7 @@ class MemoryTransport:
     async def start(self, inbox: Inbox) -> None:
         """Appear on the hub."""
         assert self.inbox is None, "a transport is started once"
-        self.inbox = inbox
+        self.inbox = GuardedInbox(inbox)
         self._hub.join(self)
 
     async def stop(self) -> None:

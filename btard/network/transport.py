@@ -26,8 +26,7 @@ the identity that it claimed would let anybody incriminate anybody."""
 class Inbox(Protocol):
     """Where a transport delivers. Called in the transport's event loop; must not block.
 
-    An exception raised here is our bug: it goes to the loop's exception handler, and ends only the
-    stream that carried the message.
+    An exception raised here is our bug: it goes to the loop's exception handler, and the streams go on.
     """
 
     def control(self, sender: PeerId, raw: bytes) -> None:

@@ -75,11 +75,11 @@ class RecordingInbox:
 
 
 async def eventually(condition: Callable[[], bool]) -> None:
-    """Wait for a condition that nothing announces, such as a counter: polls, within the deadline."""
+    """Wait for a condition that nothing announces, such as a counter: look each round of the loop."""
 
     async def poll() -> None:
         while not condition():
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0)
 
     await asyncio.wait_for(poll(), DEADLINE_S)
 

@@ -1,0 +1,221 @@
+"""The DHT directory with real libp2p daemons on loopback; forged publications; daemons that die."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from btard.crypto import digest
+from btard.errors import ConfigurationError, NetworkError
+from btard.network import (
+    Certificate,
+    DhtDirectory,
+    Directory,
+    MemoryDirectory,
+    PeerRecord,
+    Shelf,
+    libp2p_id_text,
+    peer_of,
+    seal_record,
+)
+from btard.types import PeerId
+from tests.network.rigs import DEADLINE_S, RUN, eventually, identity
+
+# Loading hivemind (2 s) is paid for by the first test that creates a DhtDirectory.
+
+
+def record(number: int, sequence: int = 0) -> PeerRecord:
+    who = identity(number)
+    return PeerRecord(RUN, who.peer, sequence, ("127.0.0.1:7070",), Certificate.from_seed(who.seed).der)
+
+
+async def join(number: int, *bootstraps: str) -> DhtDirectory:
+    return await DhtDirectory.create(identity(number), initial_peers=bootstraps, host="127.0.0.1", nat=False)
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[tuple[DhtDirectory, DhtDirectory]]:
+    bootstrap = await join(1)
+    other = await join(2, *bootstrap.addresses)
+    yield bootstrap, other
+    await other.close()
+    await bootstrap.close()
+
+
+async def exercise(a: Directory, b: Directory) -> None:
+    """What every directory promises."""
+    await a.publish(record(1))
+    await b.publish(record(2))
+    for each in (a, b):
+        assert await each.members(RUN) == {a.me: record(1), b.me: record(2)}
+        assert await each.members(digest("another run")) == {}
+    await b.publish(record(2, sequence=1))
+    assert (await a.members(RUN))[b.me].sequence == 1
+    await a.publish_document(RUN, "genesis", b"g" * 100_000)
+    assert await b.document(RUN, "genesis", a.me) == b"g" * 100_000
+    assert await b.document(RUN, "genesis", b.me) is None
+    with pytest.raises(ConfigurationError, match="no slash"):
+        await a.publish_document(RUN, "a/b", b"")
+    with pytest.raises(ConfigurationError, match="publish its digest"):
+        await a.publish_document(RUN, "large", bytes(1 << 20))
+
+
+async def test_memory_directory() -> None:
+    shelf = Shelf()
+    await exercise(MemoryDirectory(identity(1), shelf), MemoryDirectory(identity(2), shelf))
+    shelf.records[RUN, identity(3).peer] = seal_record(identity(1), record(1))
+    assert identity(3).peer not in await MemoryDirectory(identity(1), shelf).members(RUN)
+
+
+async def test_two_nodes_find_each_other_by_one_address(pair: tuple[DhtDirectory, DhtDirectory]) -> None:
+    bootstrap, other = pair
+    assert [peer_of(each) for each in bootstrap.addresses] == [bootstrap.me]
+    assert all("/tcp/" in each for each in (*bootstrap.addresses, *other.addresses))
+    await exercise(bootstrap, other)
+
+
+async def test_forged_publications_are_refused_by_those_who_store_and_those_who_read(
+    pair: tuple[DhtDirectory, DhtDirectory],
+) -> None:
+    from hivemind.dht.routing import DHTID
+    from hivemind.dht.validation import DHTRecord
+    from hivemind.utils.serializer import MSGPackSerializer
+    from hivemind.utils.timed_storage import get_dht_time
+
+    from btard.network.dht_validator import (
+        LIFETIME_MAX_S,
+        PublicationValidator,
+        document_key,
+        members_key,
+        seal_publication,
+    )
+
+    bootstrap, mallory = pair
+    await bootstrap.publish(record(1))
+    until = get_dht_time() + 100
+    alice, me = identity(1), identity(2)
+    mine = seal_record(me, record(2))
+    hers = seal_record(alice, record(1))
+    good = seal_publication(me, RUN, "", mine, until)
+    key = members_key(RUN)
+
+    def verdict(key: str, value: object, until: float, subkey: PeerId) -> bool:
+        dumps: Callable[[object], bytes] = MSGPackSerializer.dumps
+        validator = PublicationValidator(get_dht_time)
+        raw_key = DHTID.generate(source=key).to_bytes()
+        return validator.validate(DHTRecord(raw_key, dumps(bytes(subkey)), dumps(value), until))
+
+    assert verdict(key, good, until, me.peer)
+    forged = {
+        "under another's name": (key, good, until, alice.peer),
+        "prolonged": (key, good, until + 1, me.peer),
+        "for ever": (key, seal_publication(me, RUN, "", mine, float("inf")), float("inf"), me.peer),
+        "no time": (key, seal_publication(me, RUN, "", mine, float("nan")), float("nan"), me.peer),
+        "too long": (
+            key,
+            seal_publication(me, RUN, "", mine, until + LIFETIME_MAX_S),
+            until + LIFETIME_MAX_S,
+            me.peer,
+        ),
+        "elsewhere": (members_key(digest("x")), good, until, me.peer),
+        "another's record": (key, seal_publication(me, RUN, "", hers, until), until, me.peer),
+        "no record": (key, seal_publication(me, RUN, "", b"junk", until), until, me.peer),
+        "a document as a record": (key, seal_publication(me, RUN, "x", mine, until), until, me.peer),
+        "another's document": (
+            document_key(RUN, "x", alice.peer),
+            seal_publication(me, RUN, "x", b"", until),
+            until,
+            me.peer,
+        ),
+        "changed": (key, good[:-1] + bytes([good[-1] ^ 1]), until, me.peer),
+        "not bytes": (key, ["x"] * 3, until, me.peer),
+        "huge": (key, bytes(1 << 20), until, me.peer),
+    }
+    assert [what for what, case in forged.items() if verdict(*case)] == []
+    # And over the network: past mallory's own validator, at the others'.
+    node = mallory._node
+    node.protocol.record_validator = None
+    await node.store(key, good, until + 50, subkey=bytes(alice.peer))
+    assert (await bootstrap.members(RUN))[alice.peer] == record(1)
+    assert set(await bootstrap.members(RUN)) == {alice.peer}
+
+
+async def test_node_keeps_a_bounded_number_of_publishers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from btard.network import dht_validator
+
+    monkeypatch.setattr(dht_validator, "PUBLISHERS_MAX", 2)
+    now = [0.0]
+    validator = dht_validator.PublicationValidator(lambda: now[0])
+    assert [validator._room(b"key", bytes([n]), 10.0) for n in (1, 2, 3, 1)] == [True, True, False, True]
+    now[0] = 11.0
+    assert validator._room(b"key", b"\x03", 20.0)
+
+
+async def test_daemon_that_dies_is_replaced_and_what_was_published_is_still_there(
+    pair: tuple[DhtDirectory, DhtDirectory],
+) -> None:
+    bootstrap, other = pair
+    await other.publish(record(2))
+    daemon = other._daemon
+    assert daemon is not None
+    addresses = other.addresses
+    os.kill(daemon.pid, signal.SIGKILL)
+    await daemon.exited.wait()
+    await eventually(lambda: other._daemon is not daemon and other._node is not None)
+    assert other.addresses == addresses
+    await bootstrap.publish(record(1))
+    assert set(await other.members(RUN)) == {bootstrap.me, other.me}
+
+
+async def test_unreachable_or_malformed_bootstrap_says_what_to_check() -> None:
+    nobody = f"/ip4/127.0.0.1/tcp/9/p2p/{libp2p_id_text(identity(1).peer)}"
+    with pytest.raises(NetworkError, match=r"no bootstrap answers at .*check that it runs"):
+        await join(3, nobody)
+    with pytest.raises(NetworkError, match="paste the whole line"):
+        await join(3, "127.0.0.1:7070")
+
+
+async def test_port_that_is_taken_says_so() -> None:
+    taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    with pytest.raises(NetworkError, match="choose another address or port"):
+        await DhtDirectory.create(identity(3), host="127.0.0.1", port=port, nat=False)
+    taken.close()
+    await taken.wait_closed()
+
+
+async def test_daemon_does_not_outlive_a_peer_that_is_killed() -> None:
+    """On Linux, that is: elsewhere the daemon ends with an orderly stop only."""
+    script = (
+        "import asyncio\n"
+        "from btard.network import DhtDirectory\n"
+        "from tests.network.rigs import identity\n"
+        "async def main():\n"
+        "    node = await DhtDirectory.create(identity(5), host='127.0.0.1', nat=False)\n"
+        "    print(node._daemon.pid, flush=True)\n"
+        "    await asyncio.Event().wait()\n"
+        "asyncio.run(main())\n"
+    )
+    peer = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+    assert peer.stdout is not None
+    pid = int(await asyncio.wait_for(peer.stdout.readline(), DEADLINE_S))
+    peer.kill()
+    await peer.wait()
+    if sys.platform == "linux":
+        await eventually(lambda: not runs(pid))
+    else:
+        os.kill(pid, signal.SIGKILL)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs; a zombie that nobody reaps does not."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
