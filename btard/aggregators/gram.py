@@ -21,8 +21,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from btard.aggregators.order import column_blocks
-
 Matrix = NDArray[np.float64]
 
 SAMPLE = 1024
@@ -36,6 +34,9 @@ EXACT_BELOW = 1 << 17
 
 SMALL = 1 << 16
 """Elements up to which NumPy on one thread does the work."""
+
+DISTANCE_COLUMNS = 1 << 15
+"""Columns of a block whose differences to a vector are measured."""
 
 CLOSE_FLOAT32 = 2.0**-9
 CLOSE_FLOAT64 = 2.0**-30
@@ -73,7 +74,7 @@ class Gram:
                 or rows_ND.device.type != "cpu"
             )
         products = _products(rows_ND, reference, unit, in_float64)
-        if not in_float64 and not np.isfinite(products).all():
+        if not in_float64 and not _in_range(products, rows_ND.shape[1]):
             in_float64 = True
             products = _products(rows_ND, reference, unit, in_float64)
         return cls(rows_ND, reference, products, unit, in_float64)
@@ -125,7 +126,7 @@ def central_row(squared_distances: Matrix) -> int:
 
 def combine(rows_ND: Tensor, weights: Matrix, reference: int) -> Tensor:
     """`Gram.combine` around row `reference`, for rules that need no products."""
-    dtype = torch.float64 if rows_ND.shape[1] < EXACT_BELOW else _working(rows_ND.dtype)
+    dtype = _result_dtype(rows_ND)
     result = _combine(rows_ND, weights, reference, dtype)
     if dtype != torch.float64 and not bool(result.isfinite().all()):
         result = _combine(rows_ND, weights, reference, torch.float64)
@@ -136,10 +137,18 @@ def distances_to(rows_ND: Tensor, centre_D: Tensor) -> Matrix:
     """unit |x_i - c| for a vector c of shape (d,), in float64; one pass, shape (n,)."""
     largest = torch.stack([rows_ND.abs().amax(), centre_D.abs().amax()]).view(1, 2)
     unit = _unit(largest)
-    squares_N = torch.zeros(rows_ND.shape[0], dtype=torch.float64, device=rows_ND.device)
-    for part in column_blocks(rows_ND):
-        shifted_NB = rows_ND[:, part].double().mul_(unit) - centre_D[part].double() * unit
-        squares_N += shifted_NB.square_().sum(1)
+    n, d = rows_ND.shape
+    squares_N = torch.zeros(n, dtype=torch.float64, device=rows_ND.device)
+    columns = min(d, DISTANCE_COLUMNS)
+    buffer_NB = torch.empty(n, columns, dtype=torch.float64, device=rows_ND.device)
+    for start in range(0, d, columns):
+        shifted_NB = buffer_NB[:, : d - start].copy_(rows_ND[:, start : start + columns])
+        centre_B = centre_D[start : start + columns].double()
+        if unit != 1.0:
+            shifted_NB.mul_(unit)
+            centre_B = centre_B * unit
+        shifted_NB.sub_(centre_B)
+        squares_N += torch.linalg.vector_norm(shifted_NB, dim=1).square_()
     distances: Matrix = squares_N.sqrt_().cpu().numpy()
     return distances
 
@@ -151,12 +160,13 @@ def _combine(rows_ND: Tensor, weights: Matrix, reference: int, dtype: torch.dtyp
     d = rows_ND.shape[1]
     mixing_KN = torch.from_numpy(np.atleast_2d(weights)).to(rows_ND.device, dtype)
     result_KD = torch.empty(len(mixing_KN), d, dtype=rows_ND.dtype, device=rows_ND.device)
+    buffer_KB: Tensor | None = None
     for start, shifted_NB, centre_B in _shifted_blocks(rows_ND, reference, dtype, 1.0):
-        end = start + len(centre_B)
-        if len(mixing_KN) == 1:
-            result_KD[0, start:end] = torch.mv(shifted_NB.T, mixing_KN[0]).add_(centre_B)
-        else:
-            result_KD[:, start:end] = torch.mm(mixing_KN, shifted_NB).add_(centre_B)
+        width = len(centre_B)
+        if buffer_KB is None or buffer_KB.shape[1] != width:
+            buffer_KB = shifted_NB.new_empty(len(mixing_KN), width)
+        torch.mm(mixing_KN, shifted_NB, out=buffer_KB)
+        result_KD[:, start : start + width] = buffer_KB.add_(centre_B)
     return result_KD[0] if weights.ndim == 1 else result_KD
 
 
@@ -220,8 +230,17 @@ def _small(rows_ND: Tensor) -> bool:
     return rows_ND.device.type == "cpu" and rows_ND.numel() <= SMALL
 
 
-def _working(dtype: torch.dtype) -> torch.dtype:
-    return torch.float64 if dtype == torch.float64 else torch.float32
+def _in_range(products: Matrix, d: int) -> bool:
+    """Whether float32 squares have neither overflowed nor come near the least numbers."""
+    squares = np.delete(products.diagonal(), int(np.argmin(products.diagonal())))
+    return bool(np.isfinite(products).all() and (squares > 1e-24 * d).all())
+
+
+def _result_dtype(rows_ND: Tensor) -> torch.dtype:
+    """What one pass over the rows computes in: float64 where it is asked for or costs nothing."""
+    return (
+        torch.float64 if rows_ND.dtype == torch.float64 or rows_ND.shape[1] < EXACT_BELOW else torch.float32
+    )
 
 
 def _expand(products: Matrix) -> Matrix:

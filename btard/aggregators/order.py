@@ -93,17 +93,22 @@ def mean_around_median(rows_NB: Tensor, keep: int) -> Tensor:
     n = rows_NB.shape[0]
     distances_NB = (rows_NB - median(rows_NB)).abs_()
     radius_B, *next_B = ranks(distances_NB, keep - 1, min(keep + 1, n))
-    # The ranks of no tie need no counting; a tie at the edge fills what room is left in row order.
-    tied = bool(next_B) and bool((next_B[0] == radius_B).any())
-    room_B = keep - (distances_NB < radius_B).sum(0) if tied else None
-    total_B = torch.zeros_like(radius_B)
+    # Comparisons go into 0.0 and 1.0 of the rows' own dtype: counting bools is many times slower.
+    kept_B, at_edge_B, total_B = radius_B.new_empty(3, len(radius_B)).unbind()
+    # Without a tie at the edge nothing needs counting; with one, room is filled in row order.
+    room_B: Tensor | None = None
+    if next_B and bool((next_B[0] == radius_B).any()):
+        room_B = torch.full_like(radius_B, keep)
+        for distance_B in distances_NB:
+            room_B -= torch.lt(distance_B, radius_B, out=kept_B)
+    total_B.zero_()
     for row_B, distance_B in zip(rows_NB, distances_NB, strict=True):
-        kept_B = distance_B <= radius_B
+        torch.le(distance_B, radius_B, out=kept_B)
         if room_B is not None:
-            at_edge_B = distance_B == radius_B
-            kept_B &= ~at_edge_B | (room_B > 0)
-            room_B -= at_edge_B.to(room_B.dtype)
-        total_B += torch.where(kept_B, row_B, 0.0)
+            torch.eq(distance_B, radius_B, out=at_edge_B)
+            kept_B.addcmul_(at_edge_B, room_B <= 0, value=-1.0)
+            room_B -= at_edge_B
+        total_B.addcmul_(row_B, kept_B)
     return total_B / keep
 
 

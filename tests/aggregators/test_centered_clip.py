@@ -157,6 +157,11 @@ def test_float32_near_its_largest_values_does_not_overflow() -> None:
     assert np.linalg.norm(definitions.clipped(scaled, v.double().numpy() * 1e-38, 1.0)) <= 1e-6
 
 
+def test_float32_whose_squares_vanish_keeps_its_digits() -> None:
+    rows = attacked(200_000, "sign flip x1000") * 1e-30
+    assert residual(rows * 1e30, CenteredClip(1e-29)(rows) * 1e30, 10.0) <= 1e-6
+
+
 def test_solver_on_a_line_finds_the_middle() -> None:
     points = np.array([[0.0], [1.0], [5.0], [100.0], [1e6]])
     weights, distances = huber_weights(points, 0.1)
