@@ -6,7 +6,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -189,7 +190,14 @@ async def test_port_that_is_taken_says_so() -> None:
     await taken.wait_closed()
 
 
-async def test_daemon_does_not_outlive_a_peer_that_is_killed() -> None:
+@pytest.fixture
+def short_directory() -> Iterator[str]:
+    """pytest's own paths may be too long for a socket."""
+    with tempfile.TemporaryDirectory() as path:
+        yield path
+
+
+async def test_daemon_does_not_outlive_a_peer_that_is_killed(short_directory: str) -> None:
     """On Linux, that is: elsewhere the daemon ends with an orderly stop only."""
     script = (
         "import asyncio\n"
@@ -201,7 +209,10 @@ async def test_daemon_does_not_outlive_a_peer_that_is_killed() -> None:
         "    await asyncio.Event().wait()\n"
         "asyncio.run(main())\n"
     )
-    peer = await asyncio.create_subprocess_exec(sys.executable, "-c", script, stdout=asyncio.subprocess.PIPE)
+    environment = {**os.environ, "TMPDIR": short_directory}  # the killed peer cannot tidy up
+    peer = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script), stdout=asyncio.subprocess.PIPE, env=environment
+    )
     assert peer.stdout is not None
     pid = int(await asyncio.wait_for(peer.stdout.readline(), DEADLINE_S))
     peer.kill()
