@@ -1,0 +1,327 @@
+"""An auditor comes to the same states as the peers, and no forged entry gets past it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from btard.errors import LedgerError
+from btard.protocol.ledger import check_entry, replay
+from btard.protocol.machine import Step
+from btard.protocol.messages import (
+    ACCUSE,
+    AGGREGATE,
+    ENDORSE,
+    GRADIENT,
+    PAYLOADS,
+    RECORD,
+    REVEAL,
+    SCALARS,
+    VERDICT,
+    Endorse,
+    PublishedScalars,
+    RecordVote,
+)
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, Record, Removal
+from btard.protocol.state import State, roster_digest
+from btard.protocol.step import Entry
+from btard.types import Digest
+from btard.wire import Envelope, Sealed, decode, encode, open_sealed, seal
+from tests.protocol.ledgers import (
+    Ledger,
+    Peer,
+    Swarm,
+    Tamper,
+    aggregates_wrongly,
+    equivocates,
+    falls_silent,
+    forged,
+    index_of,
+    misreports,
+    says,
+)
+
+SPOKEN = (GRADIENT, AGGREGATE, REVEAL, SCALARS, ACCUSE)
+"""The phases of a step in which nothing is wrong, but for the vote."""
+
+
+def another_held(phase: str) -> Callable[[bytes], bytes]:
+    def change(payload: bytes) -> bytes:
+        said = decode(PAYLOADS[phase], payload)
+        return encode(replace(said, held=bytes(32)))  # type: ignore[type-var]
+
+    return change
+
+
+def dies_in_step_1(peer: Peer, out: Step) -> Step:
+    return Step() if peer.machine.state.step >= 1 else out
+
+
+def swarm(cheat: int = 1, peers: int = 5, **how: object) -> Swarm:
+    """Peers that run three steps; one of them cheats in step 1."""
+    made = Swarm(peers, 3)
+    for name, value in how.items():
+        setattr(made.seat(cheat), name, value)
+    return made
+
+
+@cache
+def with_a_verdict() -> Ledger:
+    """Three steps; in step 1 a peer is banned by everybody's votes."""
+    return swarm(misdeed=misreports).run()
+
+
+@cache
+def with_a_dispute() -> Ledger:
+    """Three steps; in step 1 a peer is banned for its two messages."""
+    return swarm(tamper=equivocates(REVEAL, another_held(REVEAL))).run()
+
+
+def verify(ledger: Ledger) -> list[State]:
+    return [checked.state for checked in replay(ledger.genesis, ledger.entries)]
+
+
+# ---------------------------------------------------------------- what holds
+
+MISDEEDS: dict[str, Tamper] = {
+    **{f"garbage as {p}": says(p, lambda payload: b"garbage") for p in (*SPOKEN, RECORD)},
+    **{f"two messages as {p}": equivocates(p, another_held(p)) for p in (*SPOKEN, RECORD)},
+    **{f"silent in {p}": falls_silent(p) for p in SPOKEN},
+    "silent in the last vote": falls_silent(RECORD, step=2),
+    "dead": dies_in_step_1,
+}
+
+
+@pytest.mark.parametrize("misdeed", MISDEEDS)
+def test_the_auditor_comes_to_the_state_of_every_honest_peer(misdeed: str) -> None:
+    made = swarm(tamper=MISDEEDS[misdeed])
+    made.run()
+    for peer in made.honest:
+        states = verify(Ledger(made.genesis, tuple(peer.entries), made.identities))
+        assert states[-1] == peer.machine.state
+        assert states[-1].step == 3
+
+
+def test_a_ban_by_zero_sum_and_one_by_verdict_follow_from_the_messages() -> None:
+    for ledger in (swarm(misdeed=aggregates_wrongly).run(), with_a_verdict()):
+        assert [r.kind for e in ledger.entries for r in e.record.removals] == [BAN]
+        assert verify(ledger)[-1].members == tuple(i.peer for k, i in enumerate(ledger.identities) if k != 1)
+
+
+def test_a_dispute_follows_from_its_views_and_without_them_rests_on_its_endorsements() -> None:
+    ledger = with_a_dispute()
+    at = index_of(ledger.entries, disputed=True)
+    assert [c.derived for c in replay(ledger.genesis, ledger.entries)] == [True] * len(ledger.entries)
+    checked = list(replay(ledger.genesis, forged(ledger, at, transcript=()).entries))
+    assert [k for k, c in enumerate(checked) if not c.derived] == [at]
+
+
+def test_the_evidence_of_an_equivocation_may_stand_beside_the_agreed_messages() -> None:
+    ledger = with_a_verdict()
+    extra = ledger.entries[1].transcript[0]
+    assert len(verify(forged(ledger, 1, transcript=(*ledger.entries[1].transcript, extra)))) == 4
+
+
+# ---------------------------------------------------------------- what does not
+
+
+def refused(ledger: Ledger, index: int) -> str:
+    """The auditor's sentence, which must name this record."""
+    with pytest.raises(LedgerError, match=f"^record {index} of the ledger does not hold: ") as caught:
+        verify(ledger)
+    return str(caught.value)
+
+
+def recertified(ledger: Ledger, at: int, /, **changes: object) -> Ledger:
+    """Another record in one entry, signed by the participants: by all of them, as if all had been corrupt."""
+    state = [ledger.genesis, *verify(ledger)][at]
+    record = replace(ledger.entries[at].record, **changes)  # type: ignore[arg-type]
+    if record.disputed:
+        phase, payload = ENDORSE, encode(Endorse(encode(record)))
+    else:
+        phase, payload = RECORD, encode(RecordVote(NOTHING, record.digest))
+    place = (state.run, state.step, state.attempt, phase, roster_digest(state.participants))
+    signing = [i for i in ledger.identities if i.peer in state.participants]
+    votes = tuple(seal(i, Envelope(*place, i.peer, payload)) for i in signing)
+    return forged(ledger, at, record=record, certificate=votes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"run": bytes(32)}, "another run"),
+        ({"index": 7}, "calls itself record 7"),
+        ({"previous": bytes(32)}, "does not follow the record before it"),
+        ({"step": 2}, "of step 2 instead of 1"),
+        ({"attempt": 3}, "of attempt 3 instead of 0"),
+        ({"participants": bytes(32)}, "another roster"),
+        ({"coin": bytes(31) + b"x"}, "its coin is not that of the reveals"),
+        ({"removals": ()}, "its messages lead to another one (removals)"),
+        ({"kind": "step"}, "its messages lead to another one (kind"),
+        ({"model": bytes(31) + b"x"}, "its messages lead to another one (model)"),
+        ({"sets": (bytes(32),) * 6}, "its messages lead to another one (sets)"),
+        (
+            {"disputed": True, "phases": (), "sets": (), "coin": NOTHING},
+            "of its transcript|view 0 belongs elsewhere",
+        ),
+        ({"phases": (GRADIENT,)}, "24 messages, 5 belong|30 messages, 5 belong"),
+    ],
+)
+def test_a_false_record_is_refused_even_if_everybody_signed_it(
+    changes: dict[str, object], sentence: str
+) -> None:
+    said = refused(recertified(with_a_verdict(), 1, **changes), 1)
+    assert any(each in said for each in sentence.split("|"))
+
+
+def test_an_invented_ban_is_refused_even_if_everybody_signed_it() -> None:
+    ledger = with_a_verdict()
+    victim = Removal(ledger.identities[3].peer, BAN, "false scalars")
+    said = refused(recertified(ledger, 0, kind=ABORT, model=NOTHING, removals=(victim,)), 0)
+    assert "its messages lead to another one" in said
+
+
+def test_the_aggregates_of_a_step_that_never_happened_are_refused() -> None:
+    ledger = with_a_verdict()
+    short = ledger.entries[0].transcript[:-5]
+    phases, sets = ledger.entries[0].record.phases[:-1], ledger.entries[0].record.sets[:-1]
+    cut = recertified(ledger, 0, phases=phases, sets=sets)
+    assert "phase accuse is missing" in refused(forged(cut, 0, transcript=short), 0)
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_half_of_the_signatures_or_fewer_are_not_enough(kept: int) -> None:
+    ledger = with_a_verdict()
+    cut = ledger.entries[1].certificate[:kept]
+    assert f"{kept} of 5 participants signed it" in refused(forged(ledger, 1, certificate=cut), 1)
+    assert len(verify(forged(ledger, 1, certificate=ledger.entries[1].certificate[:3]))) == 4
+
+
+def test_a_signature_counts_once() -> None:
+    ledger = with_a_verdict()
+    (first, second, *_) = ledger.entries[1].certificate
+    assert "counts a peer twice" in refused(forged(ledger, 1, certificate=(first, second, first)), 1)
+
+
+def test_votes_for_another_record_do_not_certify_this_one() -> None:
+    ledger = with_a_verdict()
+    other = recertified(ledger, 1, removals=())
+    assert "voted for another record" in refused(forged(other, 1, record=ledger.entries[1].record), 1)
+
+
+def test_the_signatures_of_outsiders_do_not_count() -> None:
+    ledger = with_a_verdict()
+    banned = ledger.identities[1]
+    state = verify(ledger)[1]
+    place = (state.run, state.step, state.attempt, RECORD, roster_digest(state.participants))
+    vote = seal(
+        banned, Envelope(*place, banned.peer, encode(RecordVote(NOTHING, ledger.entries[2].record.digest)))
+    )
+    certificate = (*ledger.entries[2].certificate, vote)
+    assert "takes no part" in refused(forged(ledger, 2, certificate=certificate), 2)
+
+
+def test_entries_in_another_order_are_refused() -> None:
+    ledger = with_a_verdict()
+    a, b, *rest = ledger.entries
+    assert "calls itself record 1" in refused(replace(ledger, entries=(b, a, *rest)), 0)
+    assert "calls itself record 2" in refused(replace(ledger, entries=(a, *rest)), 1)
+
+
+def test_a_message_that_is_dropped_exchanged_or_doubled_is_refused() -> None:
+    ledger = with_a_verdict()
+    said = ledger.entries[1].transcript
+    assert "30 belong to its phases" in refused(forged(ledger, 1, transcript=said[:-1]), 1)
+    assert "out of order" in refused(forged(ledger, 1, transcript=(said[1], said[0], *said[2:])), 1)
+    assert "out of order" in refused(forged(ledger, 1, transcript=(said[0], said[0], *said[2:])), 1)
+    alien = ledger.entries[0].transcript[0]
+    assert "no slot of this attempt" in refused(forged(ledger, 1, transcript=(alien, *said[1:])), 1)
+    assert "no slot of this attempt" in refused(forged(ledger, 1, transcript=(*said, alien)), 1)
+
+
+def test_scalars_that_their_own_author_changes_afterwards_break_the_sets() -> None:
+    ledger = with_a_verdict()
+    seat, peers = 2, 5
+    at = 3 * peers + seat
+    sealed = open_sealed(ledger.entries[0].transcript[at])
+    assert isinstance(sealed, Sealed)
+    said = decode(PublishedScalars, sealed.envelope.payload)
+    assert isinstance(said, PublishedScalars)
+    softer = replace(said, parts=tuple(replace(p, norm=p.norm / 2) for p in said.parts))
+    changed = seal(ledger.identities[seat], replace(sealed.envelope, payload=encode(softer)))
+    transcript = list(ledger.entries[0].transcript)
+    transcript[at] = changed
+    assert "holds another set before phase accuse" in refused(
+        forged(ledger, 0, transcript=tuple(transcript)), 0
+    )
+
+
+def test_a_vote_of_a_verdict_that_its_author_takes_back_breaks_the_sets() -> None:
+    ledger = with_a_verdict()
+    entry = ledger.entries[1]
+    assert entry.record.phases[-1] == VERDICT
+    sealed = open_sealed(entry.transcript[-1])
+    assert isinstance(sealed, Sealed)
+    empty = encode(replace(decode(PAYLOADS[VERDICT], sealed.envelope.payload), votes=()))  # type: ignore[type-var]
+    changed = seal(ledger.identities[4], replace(sealed.envelope, payload=empty))
+    said = refused(forged(ledger, 1, transcript=(*entry.transcript[:-1], changed)), 1)
+    assert "its messages lead to another one" in said
+
+
+# ---------------------------------------------------------------- disputes
+
+
+@pytest.mark.parametrize("kind", [LEAVE, MISS, BAN])
+def test_a_dispute_removes_nobody_but_whom_its_views_convict(kind: str) -> None:
+    ledger = with_a_dispute()
+    at = index_of(ledger.entries, disputed=True)
+    victim = Removal(ledger.identities[3].peer, kind, "silent in phase reveal")
+    assert "not what the views" in refused(recertified(ledger, at, removals=(victim,)), at)
+
+
+def test_a_dispute_needs_all_of_its_views_and_each_once() -> None:
+    ledger = with_a_dispute()
+    at = index_of(ledger.entries, disputed=True)
+    views = ledger.entries[at].transcript
+    for k in (0, 2, 3, 4):
+        # Without an honest view the cheat is still convicted, but the view's author would be missing too.
+        fewer = views[:k] + views[k + 1 :]
+        assert "not what the views" in refused(forged(ledger, at, transcript=fewer), at)
+    assert "one too many" in refused(forged(ledger, at, transcript=(*views, views[0])), at)
+
+
+def test_endorsements_are_counted_as_votes_are() -> None:
+    ledger = with_a_dispute()
+    at = index_of(ledger.entries, disputed=True)
+    few = ledger.entries[at].certificate[:2]
+    assert "2 of 5 participants signed" in refused(forged(ledger, at, certificate=few), at)
+    other = recertified(ledger, at, removals=())
+    assert "does not remove" in refused(other, at)
+    assert "endorsed another record" in refused(forged(other, at, record=ledger.entries[at].record), at)
+
+
+def test_a_dispute_cannot_be_passed_off_as_a_step() -> None:
+    ledger = with_a_dispute()
+    at = index_of(ledger.entries, disputed=True)
+    assert "lead to another one" in refused(recertified(ledger, at, kind="step", model=bytes(32)), at)
+    assert "is no vote" in refused(
+        forged(with_a_verdict(), 0, certificate=with_a_verdict().entries[0].transcript[:1]), 0
+    )
+
+
+def test_a_run_without_a_majority_has_no_further_records() -> None:
+    ledger = with_a_verdict()
+    alone = replace(ledger.genesis, excluded=ledger.genesis.members[:3])
+    with pytest.raises(LedgerError, match="the run had ended"):
+        check_entry(alone, ledger.entries[0])
+
+
+def test_a_record_reads_back_as_it_was_written() -> None:
+    entry: Entry = with_a_verdict().entries[0]
+    again = decode(Record, encode(entry.record))
+    assert again == entry.record
+    assert isinstance(again, Record)
+    assert again.digest == Digest(entry.record.digest)
