@@ -214,9 +214,11 @@ async def test_daemon_does_not_outlive_a_peer_that_is_killed(short_directory: st
         *(sys.executable, "-c", script), stdout=asyncio.subprocess.PIPE, env=environment
     )
     assert peer.stdout is not None
-    pid = int(await asyncio.wait_for(peer.stdout.readline(), DEADLINE_S))
-    peer.kill()
-    await peer.wait()
+    try:
+        pid = int(await asyncio.wait_for(peer.stdout.readline(), DEADLINE_S))
+    finally:
+        peer.kill()
+        await peer.wait()
     if sys.platform == "linux":
         await eventually(lambda: not runs(pid))
     else:
