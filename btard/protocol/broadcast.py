@@ -71,6 +71,11 @@ class Board:
             self.conflicts.setdefault((phase, post.seat), (first, post))
         return False
 
+    def all_posts(self) -> tuple[Post, ...]:
+        """Every post, and every second one of a slot."""
+        first = [post for slot in self.posts.values() for post in slot.values()]
+        return (*first, *(second for _, second in self.conflicts.values()))
+
     def replace(self, phase: str, posts: Iterable[Post]) -> None:
         """Take the agreed posts of a phase in place of those held."""
         self.posts[phase] = {post.seat: post for post in posts}
@@ -100,11 +105,15 @@ class Board:
         return all(post.payload is None or post.payload.held == held for post in self.posts[phase].values())
 
     def raws(self, phases: Iterable[str]) -> tuple[bytes, ...]:
-        """The bytes of all posts of these phases, in order, then of the conflicting ones."""
-        phases = tuple(phases)
-        first = [self.posts[phase][seat].sealed.raw for phase in phases for seat in sorted(self.posts[phase])]
-        second = [b.sealed.raw for (phase, _), (_, b) in sorted(self.conflicts.items()) if phase in phases]
-        return (*first, *second)
+        """The bytes of all posts of these phases, in order."""
+        return tuple(
+            self.posts[phase][seat].sealed.raw for phase in phases for seat in sorted(self.posts[phase])
+        )
+
+    def evidence(self) -> tuple[bytes, ...]:
+        """The bytes of all conflicting posts, of whatever phase: the second may come long after the first."""
+        pairs = (pair for _, pair in sorted(self.conflicts.items(), key=lambda item: item[0]))
+        return tuple(post.sealed.raw for pair in pairs for post in pair)
 
 
 def set_digest(phase: str, posts: Sequence[Post]) -> Digest:

@@ -41,6 +41,10 @@ class ProtocolConfig:
             raise ConfigurationError("validators and relay_steps must not be negative")
 
 
+SLACK_ROUNDS = 3
+"""From the soft to the hard deadline of a phase, in delta: a request, its answer, and the skew between peers."""
+
+
 def tolerated(peers: int) -> int:
     """The largest minority of `peers`: how many of them may be Byzantine."""
     return (peers - 1) // 2

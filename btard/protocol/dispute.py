@@ -9,7 +9,9 @@ view, and honest peers signed some of them, so every honest peer completed the p
 2. two messages of one author in one slot: ban; no view at all: the peer misses the step;
 3. a message that holds another set than the agreed one: ban, its author signed a set that doesn't exist;
 4. all messages of the phase after p are there: everybody takes them and goes on;
-5. somebody was still completing p: everybody takes p's messages and goes on, once a phase;
+5. the first time, everybody takes p's messages and goes on, with deadlines that count from the same moment:
+   entering p, honest peers may have lain a whole phase apart (a Byzantine message that came early to one and
+   late to another), and a Byzantine peer may begin a dispute whenever it likes;
 6. else whoever is missing in the phase after p misses the step.
 
 From the reveal to the verdict a missing peer loses its seat: it has seen the coin, and could otherwise stay
@@ -135,7 +137,7 @@ def decide(
     if removals:
         return Remove(removals)
     missing = union.missing(collecting)
-    if not missing or (completed not in lenient_used and any(proof.rank < best.rank for proof in held)):
+    if not missing or completed not in lenient_used:
         return GoOn(completed, dict(posts), dict(union.posts[collecting]))
     return Remove(tuple(_missing(attempt, seat, collecting) for seat in missing))
 

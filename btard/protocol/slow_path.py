@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from btard.crypto import digest
 from btard.protocol.agreement import Agreement
 from btard.protocol.broadcast import Post
-from btard.protocol.dispute import Final, GoOn, Remove, decide
+from btard.protocol.constants import SLACK_ROUNDS
+from btard.protocol.dispute import Final, GoOn, Remove, decide, read_view
 from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, VIEW, Endorse, View, ViewRelay
 from btard.protocol.record import ABORT, NOTHING, Record
 from btard.protocol.rules import Ending, after_phase, make_record
@@ -31,7 +32,8 @@ class SlowPath:
         self._step = step
         self._agreement: Agreement | None = None
         self._dispute = 0
-        self._lenient_used: set[str] = set()
+        self._resumed: dict[str, float] = {}
+        self._kept: dict[tuple[PeerId, int], ViewRelay] = {}
         self._final: Final | None = None
         self._removal: Record | None = None
         self._views: tuple[bytes, ...] = ()
@@ -61,21 +63,33 @@ class SlowPath:
             return
         trail = tuple(phase for phase, _ in step.trail)
         since = PHASES.index(trail[-1]) if trail else 0
-        view = View(self._dispute, trail, step.board.raws(PHASES[since:]))
+        messages = (*step.board.raws(PHASES[since:]), *step.board.evidence())
+        view = View(self._dispute, trail, tuple(dict.fromkeys(messages)))
         sealed = step.sign(VIEW, encode(view))
         relay = ViewRelay(state.step, state.attempt, self._dispute, sealed.raw, (), ())
         self._agreement.accept(step.seat, sealed, relay, now)
         step.ask(relay)
 
     def relay(self, request: ViewRelay, sender: PeerId, now: float) -> None:
-        """Take a relayed view; the first one draws this peer into the dispute too."""
-        if request.dispute != self._dispute or self._final is not None or self._removal is not None:
+        """Take a relayed view. It draws this peer into the dispute too, but not before its time (`_may_join`).
+        Until then it is kept, and its messages are taken: if there is a reason, it's in them."""
+        if self._final is not None or self._removal is not None:
+            return
+        if request.dispute not in (self._dispute, self._dispute + 1):
             return
         sealed = open_sealed(request.view)
-        author = None if isinstance(sealed, Rejection) else self._author(sealed)
+        author = None if isinstance(sealed, Rejection) else self._author(sealed, request.dispute)
         if author is None or isinstance(sealed, Rejection):
             self._step.out.faults.append(Fault(sender, "bad view", "a relayed view is none of this dispute"))
-            return
+        elif request.dispute == self._dispute and (self._agreement is not None or self._may_join(now)):
+            self._accept(author, sealed, request, now)
+        elif (sender, author) not in self._kept:
+            self._kept[sender, author] = request
+            proof = read_view(self._step.attempt, sealed) if self._agreement is None else None
+            for post in proof.board.all_posts() if proof is not None else ():
+                self._step.board.add(post)
+
+    def _accept(self, author: int, sealed: Sealed, request: ViewRelay, now: float) -> None:
         if self._agreement is None:
             self.begin(now)
         assert self._agreement is not None
@@ -83,13 +97,36 @@ class SlowPath:
         if onward is not None:
             self._step.ask(onward)
 
-    def _author(self, sealed: Sealed) -> int | None:
+    def _may_join(self, now: float) -> bool:
+        """Whether an honest peer may have begun a dispute on account of its deadline.
+
+        After the first dispute of a phase the deadlines of honest peers lie at most delta apart: a view that
+        comes earlier has evidence in it, or is an attempt to disturb those who are still at work."""
+        trail, config = self._step.trail, self._step.state.config
+        resumed = self._resumed.get(trail[-1][0] if trail else "")
+        return resumed is None or now >= resumed + config.phase_s + (SLACK_ROUNDS - 1) * config.delta_s
+
+    def reconsider(self, now: float) -> bool:
+        """Take the kept views of the dispute under way, or whose time has come; whether there were any."""
+        if self._final is not None or self._removal is not None or not self._kept:
+            return False
+        if self._agreement is None and not self._may_join(now):
+            return False
+        due = [key for key, request in self._kept.items() if request.dispute == self._dispute]
+        for key in due:
+            request = self._kept.pop(key)
+            sealed = open_sealed(request.view)
+            assert isinstance(sealed, Sealed), sealed
+            self._accept(key[1], sealed, request, now)
+        return bool(due)
+
+    def _author(self, sealed: Sealed, dispute: int) -> int | None:
         """The seat of a view's author, None where it's no view of this dispute."""
         envelope, mine = sealed.envelope, self._step.sign_place(VIEW)
         view = decode(View, envelope.payload)
         if (envelope.run, envelope.step, envelope.attempt, envelope.phase, envelope.roster) != mine:
             return None
-        if isinstance(view, Rejection) or view.dispute != self._dispute:
+        if isinstance(view, Rejection) or view.dispute != dispute:
             return None
         return self._step.board.seat_of.get(envelope.sender)
 
@@ -102,12 +139,12 @@ class SlowPath:
         self._agreement = None
         self._dispute += 1
         self._views = tuple(view.raw for of_author in views for view in of_author)
-        decision = decide(step.attempt, views, self._next_phase, self._lenient_used)
+        decision = decide(step.attempt, views, self._next_phase, self._resumed)
         if isinstance(decision, Final):
             self._final = decision
             self._catch_up(decision.completed, decision.posts, now)
         elif isinstance(decision, GoOn):
-            self._lenient_used.add(decision.completed)
+            self._resumed[decision.completed] = now
             self._catch_up(decision.completed, decision.posts, now)
             for post in decision.following.values():
                 step.board.add(post)

@@ -14,6 +14,7 @@ from typing import Any
 
 from btard.crypto import Identity
 from btard.protocol.broadcast import Board, Post, audience
+from btard.protocol.constants import SLACK_ROUNDS
 from btard.protocol.duties import Duties
 from btard.protocol.machine import BlobHeld, Done, Effect, Event, PushBlob, Send, Step, Tick
 from btard.protocol.messages import (
@@ -32,9 +33,6 @@ from btard.protocol.slow_path import SlowPath
 from btard.protocol.state import Finished, State, roster_digest
 from btard.types import Digest, Fault, PeerId
 from btard.wire import Envelope, Rejection, Sealed, encode, open_sealed, seal
-
-SLACK_ROUNDS = 3
-"""From the soft to the hard deadline, in delta: the request, its answer, and the skew between peers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ class StepMachine:
 
     def run(self, now: float) -> Step:
         """Do all that can be done now; what it takes."""
-        while self._advance(now):
+        while self._advance(now) or self._slow.reconsider(now):
             pass
         out, self.out = self.out, Step()
         return out
@@ -177,8 +175,7 @@ class StepMachine:
         return True
 
     def _doubt(self, now: float) -> bool:
-        if self.seat is not None:
-            self._slow.begin(now)
+        self._slow.begin(now)
         return False
 
     @property

@@ -11,12 +11,12 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btard.protocol.constants import ProtocolConfig, tolerated
+from btard.protocol.constants import SLACK_ROUNDS, ProtocolConfig, tolerated
 from btard.protocol.machine import Adopt, Effect, Step
 from btard.protocol.messages import PHASES
 from btard.protocol.peer import EARLY_MAX, Recorded
 from btard.protocol.record import ABORT, BAN, MISS, STEP
-from btard.protocol.step import SLACK_ROUNDS, Diverged
+from btard.protocol.step import Diverged
 from btard.simulation.causes import may_cause
 from btard.simulation.footprint import footprint
 from btard.types import Digest, PeerId

@@ -11,7 +11,9 @@ from btard.simulation.faults import Cut, Weather
 class Links:
     """The links between all peers of a scenario, by index."""
 
-    def __init__(self, seed: int, weather: Weather, cuts: Collection[Cut], byzantine: Collection[int]) -> None:
+    def __init__(
+        self, seed: int, weather: Weather, cuts: Collection[Cut], byzantine: Collection[int]
+    ) -> None:
         self._weather = weather
         self._cuts: dict[tuple[int, int], list[Cut]] = {}
         for cut in cuts:

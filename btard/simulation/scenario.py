@@ -64,7 +64,9 @@ def parse_kinds(text: str) -> tuple[str, ...]:
         kind, _, count = item.partition("*")
         if kind not in ADVERSARIES or (count and not count.isdecimal()):
             known = ", ".join(sorted(ADVERSARIES))
-            raise ConfigurationError(f"{item!r} names no adversary: write KIND or KIND*COUNT with one of {known}")
+            raise ConfigurationError(
+                f"{item!r} names no adversary: write KIND or KIND*COUNT with one of {known}"
+            )
         kinds += [kind] * int(count or 1)
     return tuple(kinds)
 
@@ -102,7 +104,9 @@ def draw_scenario(
         weather=_draw_weather(dice, config, cut),
         byzantine=tuple(Byzantine(peer, kind) for peer, kind in zip(cheats, chosen, strict=True)),
         crashes=tuple(_draw_crash(dice, peer, length) for peer in crashed),
-        slow=tuple(Slow(peer, dice.below(length), config.phase_s * dice.between(1.2, 3.0)) for peer in slowed),
+        slow=tuple(
+            Slow(peer, dice.below(length), config.phase_s * dice.between(1.2, 3.0)) for peer in slowed
+        ),
         cuts=_draw_cuts(dice, honest) if cut else (),
     )
 
