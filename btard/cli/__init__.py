@@ -20,7 +20,10 @@ import typer
 
 from btard import __version__
 from btard.cli.audit import audit
+from btard.cli.bootstrap import bootstrap
 from btard.cli.keygen import keygen
+from btard.cli.peer import peer
+from btard.cli.swarm import swarm
 from btard.errors import BtardError
 
 app = typer.Typer(
@@ -32,6 +35,9 @@ app = typer.Typer(
 )
 app.command()(keygen)
 app.command()(audit)
+app.command()(bootstrap)
+app.command()(peer)
+app.command()(swarm)
 
 
 @app.callback(invoke_without_command=True)

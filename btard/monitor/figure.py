@@ -12,8 +12,8 @@ from btard.protocol.record import BAN
 BLUE, ORANGE, RED, GREY = "#2a6fbb", "#d9822b", "#c23030", "#8a8a8a"
 
 
-def draw_run(summary: Summary, reports: Sequence[StepReport], path: Path) -> None:
-    """Write the figure as PNG. Needs matplotlib (extra `figures`)."""
+def draw_run(summary: Summary, reports: Sequence[StepReport], path: Path) -> Path:
+    """Write the figure as PNG. Raises ImportError without matplotlib (extra `figures`)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -42,6 +42,7 @@ def draw_run(summary: Summary, reports: Sequence[StepReport], path: Path) -> Non
     seats.set_xlabel("step")
     seats.set_xlim(0, max(1, config.steps))
     figure.savefig(path, dpi=130)
+    return path
 
 
 def _draw_seats(axes: object, summary: Summary) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from btard.crypto import PEER_ID_BYTES
+from btard.errors import ConfigurationError
 from btard.node.run_config import RunConfig
 from btard.types import PeerId
 
@@ -37,3 +39,14 @@ class BootstrapOptions:
     key: Path
     host: str = "127.0.0.1"
     port: int = 0
+
+
+def read_keys(text: str) -> tuple[PeerId, ...]:
+    """Peers from comma-separated hexadecimal keys. Raises ConfigurationError."""
+    try:
+        keys = tuple(PeerId(bytes.fromhex(each)) for each in text.split(",") if each)
+    except ValueError:
+        keys = (PeerId(b""),)
+    if any(len(key) != PEER_ID_BYTES for key in keys):
+        raise ConfigurationError("a peer is named by the 64 hexadecimal digits of its public key")
+    return keys

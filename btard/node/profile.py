@@ -86,6 +86,16 @@ def load_profile(path: str | Path) -> Profile:
     return profile
 
 
+def trainer_profile(name_or_path: str) -> Profile:
+    """The profile of `btard peer`: one of `peers/` by its name, or a file. Raises ConfigurationError where
+    it's none of a trainer."""
+    known = name_or_path in profile_names()
+    profile = load_profile(profile_path(name_or_path) if known else name_or_path)
+    if profile.role != "trainer":
+        raise ConfigurationError(f"the profile {name_or_path} is a {profile.role}'s: use `btard {profile.role}`")
+    return profile
+
+
 def _check(profile: Profile, path: Path) -> None:
     if profile.adversary is None:
         return

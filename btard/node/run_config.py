@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -68,6 +70,21 @@ class RunConfig(BaseModel):
         if config.to_bytes() != raw:
             raise ConfigurationError("this run's description is not in canonical form: ask who published it")
         return config
+
+    @classmethod
+    def load(cls, path: Path) -> RunConfig:
+        """Read the file that `save` wrote. Raises ConfigurationError where it's missing or something else."""
+        try:
+            return cls.from_bytes(path.read_bytes().strip())
+        except OSError as error:
+            raise ConfigurationError(f"can't read {path}: {os.strerror(error.errno or 0)}") from error
+
+    def save(self, path: Path) -> None:
+        """Write the configuration. Raises ConfigurationError where that's impossible."""
+        try:
+            path.write_bytes(self.to_bytes() + b"\n")
+        except OSError as error:
+            raise ConfigurationError(f"can't write {path}: {os.strerror(error.errno or 0)}") from error
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: sorted keys, no spaces, ASCII."""

@@ -28,6 +28,9 @@ class Recipe:
     `batch_size` is per peer and step, `clip` the norm that a peer's stochastic gradient is clipped to
     before it is sent (BTARD-Clipped-SGD, Gorbunov et al. 2022, section 4; None: not clipped),
     `projections` the number K of public directions behind the published scalars.
+
+    `steps`, `tau` and `delta_max` are what the task suggests for a run of its own: they depend on the
+    scale of its gradients. A run's configuration decides.
     """
 
     task: Task
@@ -36,6 +39,9 @@ class Recipe:
     scheduler: SchedulerFactory | None = None
     clip: float | None = None
     projections: int = 4
+    steps: int = 100
+    tau: float = 1.0
+    delta_max: float = 10.0
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
