@@ -45,14 +45,13 @@ class LedgerFile:
     @classmethod
     def create(cls, path: Path, header: LedgerHeader) -> LedgerFile:
         """Begin a ledger. Raises LedgerError where the file exists, or can't be written."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(
-                path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o644
-            )
-        except FileExistsError:
-            raise LedgerError(f"{path} exists: choose another directory, or continue its run") from None
+            descriptor = os.open(path, flags, 0o644)
         except OSError as error:
+            if path.exists():
+                raise LedgerError(f"{path} exists: choose another directory, or continue its run") from error
             raise LedgerError(
                 f"the ledger {path} can't be created ({error.strerror}): check its path"
             ) from error

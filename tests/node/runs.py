@@ -1,0 +1,57 @@
+"""The directory of a real run: its ledger as a peer wrote it, and the checkpoints of every step."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+from btard.node.ledger_file import LedgerFile
+from btard.node.ledger_header import LedgerHeader
+from btard.node.ledger_reader import FILE_NAME
+from btard.node.run_config import RunConfig
+from btard.protocol.step import Entry
+from btard.training import register, save_checkpoint
+from tests.protocol.ledgers import CONFIG, Peer, Swarm, misreports
+
+PEERS, STEPS = 4, 4
+register("quadratic", "tests.protocol.ledgers:quadratic")
+
+
+@cache
+def recorded() -> tuple[Path, LedgerHeader, tuple[Entry, ...]]:
+    """A run in which a peer is banned in step 1: where it lies, its header, its entries.
+
+    Not to be changed, but for files of other names."""
+    config = RunConfig.create("quadratic", steps=STEPS, peers=PEERS, protocol=CONFIG)
+    swarm = Swarm(PEERS, STEPS, run=config.digest, make_engine=config.engine)
+    swarm.seat(1).misdeed = misreports
+    folder = Path(mkdtemp(prefix="btard-run-"))
+    atexit.register(shutil.rmtree, folder)
+    (folder / "checkpoints").mkdir()
+
+    def keep(peer: Peer) -> None:
+        if peer is swarm.honest[0]:
+            checkpoint = peer.engine.checkpoint()
+            save_checkpoint(checkpoint, folder / "checkpoints" / f"step-{checkpoint.step:06d}.safetensors")
+
+    swarm.on_adopt = keep
+    ledger = swarm.run()
+    header = LedgerHeader.of(config, ledger.genesis.members, bootstrap=ledger.identities[0])
+    write(folder / FILE_NAME, header, ledger.entries)
+    return folder, header, ledger.entries
+
+
+def write(path: Path, header: LedgerHeader, entries: tuple[Entry, ...]) -> None:
+    """Write a ledger as a peer does, whatever the entries say: all its digests are right."""
+    path.unlink(missing_ok=True)
+    with LedgerFile.create(path, header) as file:
+        for entry in entries:
+            file.append(entry)
+
+
+def copied(folder: Path) -> Path:
+    """A copy of the run that may be changed."""
+    return Path(shutil.copytree(recorded()[0], folder / "run"))
