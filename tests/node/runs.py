@@ -14,20 +14,20 @@ from btard.node.ledger_reader import FILE_NAME
 from btard.node.run_config import RunConfig
 from btard.protocol.step import Entry
 from btard.training import register, save_checkpoint
-from tests.protocol.ledgers import CONFIG, Peer, Swarm, misreports
+from tests.protocol.ledgers import CONFIG, Misdeed, Peer, Swarm, misreports
 
 PEERS, STEPS = 4, 4
 register("quadratic", "tests.protocol.ledgers:quadratic")
 
 
 @cache
-def recorded() -> tuple[Path, LedgerHeader, tuple[Entry, ...]]:
-    """A run in which a peer is banned in step 1: where it lies, its header, its entries.
+def recorded(misdeed: Misdeed = misreports) -> tuple[Path, LedgerHeader, tuple[Entry, ...]]:
+    """A run in which a peer cheats, and is banned in step 1: where it lies, its header, its entries.
 
     Not to be changed, but for files of other names."""
     config = RunConfig.create("quadratic", steps=STEPS, peers=PEERS, protocol=CONFIG)
     swarm = Swarm(PEERS, STEPS, run=config.digest, make_engine=config.engine)
-    swarm.seat(1).misdeed = misreports
+    swarm.seat(1).misdeed = misdeed
     folder = Path(mkdtemp(prefix="btard-run-"))
     atexit.register(shutil.rmtree, folder)
     (folder / "checkpoints").mkdir()

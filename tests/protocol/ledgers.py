@@ -17,6 +17,7 @@ from btard.protocol.machine import (
     Aggregate,
     Aggregated,
     BlobHeld,
+    ComputeGradient,
     Done,
     Effect,
     Event,
@@ -195,6 +196,13 @@ def misreports(peer: Peer, honest: Perform, effect: Effect) -> object:
         assert isinstance(result, tuple)
         return tuple(replace(scalars, norm=scalars.norm + 1.0) for scalars in result)
     return result
+
+
+def owes_another_gradient(peer: Peer, honest: Perform, effect: Effect) -> object:
+    """Takes a batch of its own choice in step 3, and publishes the true scalars of that."""
+    if isinstance(effect, (ComputeGradient, Project)) and effect.step == 3:
+        return honest(replace(effect, seed=bytes(32)))
+    return honest(effect)
 
 
 def aggregates_wrongly(peer: Peer, honest: Perform, effect: Effect) -> object:

@@ -1,0 +1,231 @@
+"""`btard audit` on a real run: what it reports, and which record it names when something was changed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from btard.cli import app
+from btard.errors import ConfigurationError, LedgerError
+from btard.node.audit import audit
+from btard.node.ledger_header import LedgerHeader
+from btard.node.ledger_reader import FILE_NAME
+from btard.protocol.messages import SCALARS
+from btard.protocol.record import BAN
+from btard.protocol.step import Entry
+from btard.training import load_checkpoint, save_checkpoint
+from btard.types import short
+from btard.wire import Sealed, open_sealed
+from tests.node.runs import PEERS, STEPS, copied, recorded, write
+from tests.protocol.ledgers import owes_another_gradient
+
+Change = tuple[int, dict[str, object]]
+
+
+def btard(*args: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in an interpreter of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-m", "btard", *args]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+def rewritten(folder: Path, *entries: Entry, header: LedgerHeader | None = None) -> Path:
+    """A run whose ledger was written anew, with right digests, by somebody who changed it."""
+    run = copied(folder)
+    write(run / FILE_NAME, header or recorded()[1], entries)
+    return run
+
+
+# ---------------------------------------------------------------- an honest run
+
+
+def test_the_report_counts_what_was_verified_and_says_who_was_banned_and_why() -> None:
+    folder, header, entries = recorded()
+    report = audit(folder)
+    members = header.open()[1].members
+    (ban,) = report.bans
+    assert (ban.peer, ban.step, ban.index, ban.kind, ban.reason) == (members[1], 1, 1, BAN, "false scalars")
+    assert (report.records, report.steps, report.aborts, report.disputes) == (STEPS + 1, STEPS, 1, 0)
+    assert (report.founders, report.members, report.misses) == (PEERS, PEERS - 1, 0)
+    assert report.coins == STEPS + 1
+    assert report.projections == 2 * (2 * PEERS**2 + 3 * (PEERS - 1) ** 2)
+    assert report.signatures == sum(len(e.transcript) + len(e.certificate) for e in entries)
+    assert report.head == entries[-1].record.digest
+
+
+def test_all_gradients_of_all_steps_are_what_their_owners_published() -> None:
+    done: list[tuple[str, int, int]] = []
+    report = audit(recorded()[0], 1000, lambda what, at, of: done.append((what, at, of)))
+    assert len(report.recomputed) == PEERS + 3 * (PEERS - 1)
+    assert report.to_recompute == 1000
+    for what in ("ledger", "gradients"):
+        mine = [(at, of) for name, at, of in done if name == what]
+        assert mine == sorted(mine)
+        assert mine[-1][0] == mine[-1][1]
+
+
+def test_the_sample_is_drawn_from_the_head_and_is_the_same_for_every_auditor() -> None:
+    first, second = audit(recorded()[0], 3), audit(recorded()[0], 3)
+    assert len(set(first.recomputed)) == 3
+    assert first == second
+
+
+def test_the_command_prints_tables_and_a_verdict() -> None:
+    folder, _, entries = recorded()
+    result = CliRunner().invoke(app, ["audit", str(folder), "--recompute", "2"])
+    assert result.exit_code == 0, result.exception
+    assert "4 steps, 1 aborted attempts" in result.stdout
+    assert "2 of 2 asked for" in result.stdout
+    assert "false scalars" in result.stdout
+    assert result.stdout.endswith(
+        f"All 5 records hold. The ledger ends at {entries[-1].record.digest.hex()}.\n"
+    )
+
+
+# ---------------------------------------------------------------- a run that was changed
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_flipped_bit_fails_the_audit_by_the_name_of_its_record(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    whole = bytearray((recorded()[0] / FILE_NAME).read_bytes())
+    whole[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    (tmp_path / FILE_NAME).write_bytes(whole)
+    with pytest.raises(LedgerError, match=r"^(the header|record \d+) of "):
+        audit(tmp_path)
+
+
+def test_a_flipped_bit_is_one_sentence_and_status_1(tmp_path: Path) -> None:
+    run = copied(tmp_path)
+    whole = bytearray((run / FILE_NAME).read_bytes())
+    whole[-1] ^= 1
+    (run / FILE_NAME).write_bytes(whole)
+    result = btard("audit", str(run))
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "btard: record 4 of the ledger does not hold: its bytes were altered\n"
+
+
+def changed(index: int, **fields: object) -> list[Entry]:
+    entries = list(recorded()[2])
+    record = replace(entries[index].record, **fields)  # type: ignore[arg-type]
+    entries[index] = replace(entries[index], record=record)
+    return entries
+
+
+def with_messages(
+    index: int, transcript: tuple[bytes, ...] = (), certificate: tuple[bytes, ...] = ()
+) -> list[Entry]:
+    entries = list(recorded()[2])
+    entry = entries[index]
+    entries[index] = replace(
+        entry, transcript=transcript or entry.transcript, certificate=certificate or entry.certificate
+    )
+    return entries
+
+
+def with_false_scalars() -> list[Entry]:
+    """Other scalars of one peer, in the very bytes that it signed."""
+    said = list(recorded()[2][3].transcript)
+    at = next(k for k, raw in enumerate(said) if phase_of(raw) == SCALARS)
+    body = bytearray(said[at])
+    body[len(body) // 2] ^= 1
+    said[at] = bytes(body)
+    return with_messages(3, transcript=tuple(said))
+
+
+def phase_of(raw: bytes) -> str:
+    sealed = open_sealed(raw)
+    assert isinstance(sealed, Sealed)
+    return sealed.envelope.phase
+
+
+def test_forgeries_with_right_digests_are_found_by_what_they_say(tmp_path: Path) -> None:
+    entries = list(recorded()[2])
+    vote_dropped = entries[1].transcript[:-1]
+    forgeries = {
+        "another coin": (2, changed(2, coin=bytes(32))),
+        "a ban removed": (1, changed(1, removals=())),
+        "a record removed": (1, [entries[0], *entries[2:]]),
+        "records exchanged": (2, [*entries[:2], entries[3], entries[2], entries[4]]),
+        "a vote dropped": (1, with_messages(1, transcript=vote_dropped)),
+        "scalars altered": (3, with_false_scalars()),
+        "half of the signatures": (0, with_messages(0, certificate=entries[0].certificate[:2])),
+        "another model": (4, changed(4, model=bytes(32))),
+    }
+    for what, (index, forged) in forgeries.items():
+        run = rewritten(tmp_path / what, *forged)
+        with pytest.raises(LedgerError, match=f"^record {index} of the ledger does not hold: "):
+            audit(run)
+
+
+def test_another_roster_beneath_the_records_fails_at_the_first_of_them(tmp_path: Path) -> None:
+    _, header, entries = recorded()
+    config, genesis = header.open()
+    members = (*genesis.members[:-1], type(genesis.members[0])(b"\xff" * 32))
+    run = rewritten(tmp_path, *entries, header=LedgerHeader.of(config, members))
+    with pytest.raises(LedgerError, match=r"^record 0 of the ledger does not hold: it does not follow"):
+        audit(run)
+
+
+def test_another_configuration_beneath_the_records_is_another_run(tmp_path: Path) -> None:
+    _, header, entries = recorded()
+    config, genesis = header.open()
+    easier = config.model_copy(update={"protocol": replace(config.protocol, tau=9.0)})
+    run = rewritten(tmp_path, *entries, header=LedgerHeader.of(easier, genesis.members))
+    with pytest.raises(LedgerError, match=r"^record 0 of the ledger does not hold: it is of another run"):
+        audit(run)
+
+
+def test_a_checkpoint_of_another_model_is_not_taken_for_the_run_s(tmp_path: Path) -> None:
+    run = copied(tmp_path)
+    path = run / "checkpoints" / "step-000002.safetensors"
+    checkpoint = load_checkpoint(path)
+    tensors = {name: tensor + 1 for name, tensor in checkpoint.state.tensors.items()}
+    save_checkpoint(replace(checkpoint, state=replace(checkpoint.state, tensors=tensors)), path)
+    with pytest.raises(
+        LedgerError, match=r"step-000002.safetensors is not the model that the ledger certifies"
+    ):
+        audit(run, 1000)
+
+
+def test_a_checkpoint_with_another_aggregate_disagrees_with_its_record(tmp_path: Path) -> None:
+    run = copied(tmp_path)
+    path = run / "checkpoints" / "step-000002.safetensors"
+    checkpoint = load_checkpoint(path)
+    assert checkpoint.aggregate is not None
+    save_checkpoint(replace(checkpoint, aggregate=checkpoint.aggregate + 1), path)
+    with pytest.raises(LedgerError, match=r"record 2 .* the aggregate of step 1 is another one"):
+        audit(run, 1000)
+
+
+def test_a_run_without_checkpoints_says_what_recomputing_takes(tmp_path: Path) -> None:
+    run = copied(tmp_path)
+    for path in (run / "checkpoints").iterdir():
+        path.unlink()
+    with pytest.raises(ConfigurationError, match="checkpoints of two successive steps"):
+        audit(run, 1)
+
+
+def test_a_gradient_that_no_validator_drew_is_found_by_recomputing_it() -> None:
+    folder, header, _ = recorded(owes_another_gradient)
+    cheat = header.members[1]
+    assert audit(folder).bans == ()
+    with pytest.raises(
+        LedgerError, match=rf"record 3 .* gradient that peer {short(cheat)} published in step 3"
+    ):
+        audit(folder, 1000)
+
+
+def test_a_directory_without_a_ledger_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"there is no ledger .*: give the directory of a run"):
+        audit(tmp_path)
