@@ -128,15 +128,14 @@ def combine(rows_ND: Tensor, weights: Matrix, reference: int) -> Tensor:
     """`Gram.combine` around row `reference`, for rules that need no products."""
     dtype = _result_dtype(rows_ND)
     result = _combine(rows_ND, weights, reference, dtype)
-    if dtype != torch.float64 and not bool(result.isfinite().all()):
+    if dtype != torch.float64 and not bool(result.sum().isfinite()):
         result = _combine(rows_ND, weights, reference, torch.float64)
     return result
 
 
 def distances_to(rows_ND: Tensor, centre_D: Tensor) -> Matrix:
     """unit |x_i - c| for a vector c of shape (d,), in float64; one pass, shape (n,)."""
-    largest = torch.stack([rows_ND.abs().amax(), centre_D.abs().amax()]).view(1, 2)
-    unit = _unit(largest)
+    unit = _unit(rows_ND, centre_D)
     n, d = rows_ND.shape
     squares_N = torch.zeros(n, dtype=torch.float64, device=rows_ND.device)
     columns = min(d, DISTANCE_COLUMNS)
@@ -217,10 +216,10 @@ def _sampled_reference(rows_ND: Tensor, unit: float) -> int:
     return central_row(_expand(sample @ sample.T))
 
 
-def _unit(rows_ND: Tensor) -> float:
-    if rows_ND.dtype != torch.float64:
+def _unit(*values: Tensor) -> float:
+    if values[0].dtype != torch.float64:
         return 1.0
-    largest = float(rows_ND.abs().amax())
+    largest = max(abs(float(bound)) for value in values for bound in torch.aminmax(value))
     exponent = int(np.frexp(largest)[1])
     return 1.0 if abs(exponent) < 300 or largest == 0.0 else float(np.ldexp(1.0, -exponent))
 
