@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from btard.crypto import Draw, Identity
 from btard.errors import ConfigurationError
@@ -32,6 +32,9 @@ class Adversary:
     the adversaries that know each other, itself included or not. It attacks in steps `start`,
     `start + period`, `start + 2 period`, ... Raises ConfigurationError for parameters out of bounds.
     """
+
+    reasons: ClassVar[frozenset[str]] = frozenset()
+    """Why it may lose its seat, with or without a ban; empty: it's harmless."""
 
     identity: Identity
     seed: bytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from btard.adversary.base import Perform
 from btard.adversary.wrong_aggregate import WrongAggregate
@@ -18,6 +18,8 @@ class ColludingAggregate(WrongAggregate):
     sum is zero. Nobody but the aggregator holds that row, so it needs no second cheat. What remains:
     Verification 2, where the shift puts most norms above Delta_max, and the validator who draws it, since
     the projections that it published are not those of its gradient."""
+
+    reasons: ClassVar[frozenset[str]] = frozenset({"false gradient", "wrong aggregate"})
 
     _rows: tuple[Digest, ...] = field(init=False, default=(), repr=False)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from btard.adversary.base import Adversary
 from btard.adversary.forge import other_payload, own_posts, reseal
@@ -15,6 +16,8 @@ from btard.protocol.peer import PeerMachine
 @dataclass(kw_only=True, eq=False)
 class Equivocation(Adversary):
     """Signs two different messages in its slot of `phase`. Each is what an honest peer might have sent."""
+
+    reasons: ClassVar[frozenset[str]] = frozenset({"equivocation"})
 
     phase: str = GRADIENT
 

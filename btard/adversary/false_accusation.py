@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from btard.adversary.base import Adversary, Perform
 from btard.errors import ConfigurationError
@@ -18,6 +18,8 @@ ROW, GRADIENT, BOTH = "row", "gradient", "both"
 class FalseAccusation(Adversary):
     """Sees wrong numbers where there are none, and so accuses and votes: the `row` of a random honest
     contributor to its part, the `gradient` of the peer that it validates, or `both` (parameter `what`)."""
+
+    reasons: ClassVar[frozenset[str]] = frozenset({"false accusation"})
 
     what: str = BOTH
     _lies: set[Digest] = field(init=False, default_factory=set, repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from btard.adversary.base import Adversary
 from btard.crypto import keystream
@@ -13,6 +13,8 @@ from btard.protocol.messages import REVEAL
 @dataclass(kw_only=True, eq=False)
 class FalseReveal(Adversary):
     """Reveals a random share in place of its own."""
+
+    reasons: ClassVar[frozenset[str]] = frozenset({"false reveal"})
 
     def speak(self, phase: str, payload: Any) -> Any:
         """Change the share."""

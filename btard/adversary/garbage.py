@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from btard.adversary.base import Adversary
 from btard.adversary.forge import own_posts, reseal
@@ -17,6 +18,8 @@ from btard.protocol.peer import PeerMachine
 class Garbage(Adversary):
     """In its slot of `phase`: with `signed`, noise in place of the payload, sealed properly; else `count`
     messages of noise to everybody before the honest one. Each has `size_bytes`."""
+
+    reasons: ClassVar[frozenset[str]] = frozenset({"malformed message", "silent in phase record"})
 
     phase: str = GRADIENT
     signed: bool = True

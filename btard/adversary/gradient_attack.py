@@ -30,12 +30,18 @@ class GradientAdversary(Adversary):
     """Base: `attack()` makes the forgery. Asked as a target for the fingerprint of its gradient it answers
     honestly, as that is not tied to what was aggregated; the scalars that it published are."""
 
+    reasons: ClassVar[frozenset[str]] = frozenset({"false gradient"})
+
     spares_own_part: ClassVar[bool] = False
     """Whether the part that it aggregates itself stays honest."""
 
     _forged: dict[int, Tensor] = field(init=False, default_factory=dict, repr=False)
     _parts: dict[int, tuple[Digest, ...]] = field(init=False, default_factory=dict, repr=False)
     _past: dict[int, Tensor] = field(init=False, default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.attack()  # refuses parameters out of bounds now, and not in the middle of a run
 
     def attack(self) -> Attack:
         """The attack with its parameters."""

@@ -83,6 +83,8 @@ class ALittleIsEnough(GradientAdversary):
 class NotANumber(GradientAdversary):
     """Sends NaN in every part but the one that it aggregates itself."""
 
+    reasons: ClassVar[frozenset[str]] = frozenset({"part is not finite"})
+
     spares_own_part: ClassVar[bool] = True
 
     def attack(self) -> Attack:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from btard.adversary.base import Adversary, Perform
 from btard.protocol.machine import Effect, Fingerprint, Recompute, Recomputed
@@ -16,6 +16,8 @@ from btard.types import Scalars
 class LazyValidator(Adversary):
     """Approves of its target without computing anything: as recomputed scalars it takes those that the
     target published. For the fingerprint on the new coin there is nothing to copy, so it says zero."""
+
+    reasons: ClassVar[frozenset[str]] = frozenset({"false validation"})
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
         """Skip a validator's work."""

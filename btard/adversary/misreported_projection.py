@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from btard.adversary.base import Adversary, Perform
 from btard.protocol.machine import Effect, Project
@@ -15,6 +15,8 @@ from btard.types import Scalars
 class MisreportedProjection(Adversary):
     """Adds `shift` to its projections, and `norm_shift` to its norm, in the part of one random victim. The
     victim holds the bytes, so it knows better. Under the zero sum alone, the victim would be to blame."""
+
+    reasons: ClassVar[frozenset[str]] = frozenset({"false scalars"})
 
     shift: float = 1.0
     norm_shift: float = 0.0

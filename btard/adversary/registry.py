@@ -23,7 +23,8 @@ from btard.adversary.gradient_kinds import (
 )
 from btard.adversary.lazy_validator import LazyValidator
 from btard.adversary.misreported_projection import MisreportedProjection
-from btard.adversary.withholding import Silent, WithheldAggregate, WithheldPart, WithheldReveal
+from btard.adversary.silent import Silent
+from btard.adversary.withholding import WithheldAggregate, WithheldPart, WithheldReveal
 from btard.adversary.wrong_aggregate import WrongAggregate
 from btard.crypto import Identity
 from btard.errors import ConfigurationError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -19,6 +19,8 @@ class WrongAggregate(Adversary):
     """Shifts the aggregate of its part by a vector of length `shift` (unit of the gradient), consistently:
     it commits to the shifted bytes and sends them. Everybody sees that the part's projections do not sum
     to zero."""
+
+    reasons: ClassVar[frozenset[str]] = frozenset({"wrong aggregate"})
 
     shift: float = 1.0
 

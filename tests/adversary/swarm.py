@@ -1,10 +1,11 @@
-"""The smallest driver of real machines: one queue, no delays, time that jumps when nothing is left to do."""
+"""The smallest driver of real machines: one queue, and time that jumps to the next event."""
 
 from __future__ import annotations
 
-from collections import deque
+import math
 from dataclasses import dataclass, field
 from functools import partial
+from heapq import heappop, heappush
 from typing import Any
 
 import torch
@@ -70,7 +71,9 @@ class Peer:
 
 
 class Swarm:
-    """`honest` honest peers and one adversary for each of `kinds` (a kind, or a kind with parameters)."""
+    """`honest` honest peers and one adversary for each of `kinds` (a kind, or a kind with parameters).
+
+    Messages and blobs take no time, effects take `effect_s`."""
 
     def __init__(
         self,
@@ -79,10 +82,13 @@ class Swarm:
         steps: int = 12,
         config: ProtocolConfig = CONFIG,
         seed: int = 0,
+        effect_s: float = 0.0,
     ) -> None:
         self.config = config
         self.now = 0.0
-        self._queue: deque[tuple[PeerId, Event, bytes | None]] = deque()
+        self._effect_s = effect_s
+        self._queue: list[tuple[float, int, PeerId, Event, bytes | None]] = []
+        self._queued = 0
         keys = identities(honest + len(kinds), seed)
         state = State.genesis(digest("run", b"test"), config, [key.peer for key in keys])
         colluders = tuple(key.peer for key in keys[honest:])
@@ -113,18 +119,21 @@ class Swarm:
         for peer in self.peers.values():
             self._take(peer, peer.machine.begin(self.now))
         while not all(peer.machine.ended for peer in self.honest):
-            while self._queue:
-                self._deliver(*self._queue.popleft())
-            wakes = [peer.machine.wake for peer in self.peers.values()]
-            due = [wake for wake in wakes if wake is not None]
-            if not due:
-                break
+            due = [peer.machine.wake for peer in self.peers.values() if peer.machine.wake is not None]
+            if self._queue and self._queue[0][0] <= min(due, default=math.inf):
+                self.now, _, to, event, data = heappop(self._queue)
+                self._deliver(to, event, data)
+                continue
             self.now = max(self.now, min(due))
             assert self.now < until, "the swarm does not come to an end"
             for peer in self.peers.values():
                 if peer.machine.wake is not None and peer.machine.wake <= self.now:
                     self._take(peer, peer.machine.handle(Tick(), self.now))
         return self
+
+    def _put(self, to: PeerId, event: Event, data: bytes | None = None, delay_s: float = 0.0) -> None:
+        self._queued += 1
+        heappush(self._queue, (self.now + delay_s, self._queued, to, event, data))
 
     def _deliver(self, to: PeerId, event: Event, data: bytes | None) -> None:
         peer = self.peers[to]
@@ -137,17 +146,19 @@ class Swarm:
         peer.faults += out.faults
         peer.records += [output for output in out.outputs if isinstance(output, Recorded)]
         for send in out.messages:
-            self._queue.extend((to, Received(me, send.raw), None) for to in send.to)
+            for to in send.to:
+                self._put(to, Received(me, send.raw))
         for effect in out.effects:
             if isinstance(effect, PushBlob):
                 data = peer.store.get(effect.digest)
                 assert data is not None, "a peer pushes what it holds"
                 held = BlobHeld(effect.digest, is_finite(data))
-                self._queue.extend((to, held, data) for to in effect.to)
+                for to in effect.to:
+                    self._put(to, held, data)
             else:
                 result = peer.perform(effect)
                 if not isinstance(effect, Adopt):
-                    self._queue.append((me, Done(effect, result), None))
+                    self._put(me, Done(effect, result), delay_s=self._effect_s)
 
     # ------------------------------------------------------------ what came of it
 

@@ -1,0 +1,42 @@
+"""A peer that calls for a dispute where there is nothing to settle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from btard.adversary.base import Adversary
+from btard.errors import ConfigurationError
+from btard.protocol.machine import Step
+from btard.protocol.messages import GRADIENT, PHASES
+from btard.protocol.peer import PeerMachine
+
+
+@dataclass(kw_only=True, eq=False)
+class PrematureDispute(Adversary):
+    """Falls into dispute as soon as it enters `phase`, at the expense of the others, who may not have had the
+    time to speak."""
+
+    reasons: ClassVar[frozenset[str]] = frozenset(f"silent in phase {phase}" for phase in PHASES)
+
+    phase: str = GRADIENT
+    _disputed: tuple[int, int] = field(init=False, default=(-1, -1), repr=False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.phase not in PHASES:
+            raise ConfigurationError(
+                f"there is no phase {self.phase!r} to dispute in: choose one of {', '.join(PHASES)}"
+            )
+
+    def tamper(self, out: Step, machine: PeerMachine, now: float) -> Step:
+        """Begin the dispute once an attempt, as its machine would at the deadline."""
+        step = machine.attempt
+        place = (step.state.step, step.state.attempt)
+        if step.phase != self.phase or place == self._disputed or not self.is_attacking:
+            return out
+        self._disputed = place
+        if not step._slow.active:
+            step._slow.begin(now)
+            out.extend(step.run(now))
+        return out

@@ -1,0 +1,134 @@
+"""What becomes of each adversary among three honest peers, and that these agree on everything."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from btard.adversary import ADVERSARIES
+from tests.adversary.swarm import CONFIG, Swarm
+
+
+def banned(reason: str) -> set[tuple[str, str, str]]:
+    return {("adversary", "ban", reason)}
+
+
+def seat_lost(reason: str) -> set[tuple[str, str, str]]:
+    return {("adversary", "leave", reason)}
+
+
+def struck_out(reason: str) -> set[tuple[str, str, str]]:
+    return {("adversary", "miss", reason), ("adversary", "leave", reason)}
+
+
+OUTCOMES: list[tuple[str, dict[str, Any], set[tuple[str, str, str]]]] = [
+    ("sign_flip", {}, banned("false gradient")),
+    ("label_flip", {}, banned("false gradient")),
+    ("random_direction", {}, banned("false gradient")),
+    ("delayed_gradient", {"delay": 1}, banned("false gradient")),
+    ("ipm", {}, banned("false gradient")),
+    ("ipm", {"epsilon": 0.1}, banned("false gradient")),
+    ("alie", {}, banned("false gradient")),
+    ("nan_gradient", {}, banned("part is not finite")),
+    ("wrong_aggregate", {}, banned("wrong aggregate")),
+    ("wrong_aggregate", {"shift": 1e-4}, banned("wrong aggregate")),
+    ("colluding_aggregate", {}, banned("false gradient")),
+    ("colluding_aggregate", {"shift": 5 * CONFIG.delta_max}, banned("wrong aggregate")),
+    ("misreported_projection", {}, banned("false scalars")),
+    ("misreported_projection", {"shift": 1e-6}, banned("false scalars")),
+    ("misreported_projection", {"shift": 0.0, "norm_shift": 1.0}, banned("false scalars")),
+    ("false_accusation", {"what": "row"}, banned("false accusation")),
+    ("false_accusation", {"what": "gradient"}, banned("false accusation")),
+    ("false_accusation", {"what": "both"}, banned("false accusation")),
+    ("lazy_validator", {}, banned("false validation")),
+    ("false_reveal", {}, banned("false reveal")),
+    ("equivocation", {"phase": "gradient"}, banned("equivocation")),
+    ("equivocation", {"phase": "aggregate"}, banned("equivocation")),
+    ("equivocation", {"phase": "reveal"}, banned("equivocation")),
+    ("equivocation", {"phase": "scalars"}, banned("equivocation")),
+    ("garbage", {"phase": "gradient"}, banned("malformed message")),
+    ("garbage", {"phase": "reveal"}, banned("malformed message")),
+    ("garbage", {"phase": "accuse"}, banned("malformed message")),
+    ("garbage", {"signed": False}, set()),
+    ("withheld_part", {}, struck_out("withheld part")),
+    ("withheld_part", {"count": 3}, struck_out("withheld part")),
+    ("withheld_aggregate", {}, seat_lost("withheld aggregate")),
+    ("withheld_reveal", {}, seat_lost("silent in phase reveal")),
+    ("silent", {"phase": "gradient"}, struck_out("silent in phase gradient")),
+    ("silent", {"phase": "aggregate"}, struck_out("silent in phase aggregate")),
+    ("silent", {"phase": "scalars"}, seat_lost("silent in phase scalars")),
+    ("silent", {"phase": "accuse"}, seat_lost("silent in phase accuse")),
+]
+
+
+def name(value: object) -> str:
+    return ",".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "expected"),
+    [pytest.param(*outcome, id="-".join(filter(None, map(name, outcome[:2])))) for outcome in OUTCOMES],
+)
+def test_adversary_meets_its_end_and_training_goes_on(
+    kind: str, params: dict[str, Any], expected: set[tuple[str, str, str]]
+) -> None:
+    # Whoever is found by a validator must be drawn first.
+    steps = 8 if expected in (banned("false gradient"), banned("false validation")) else 4
+    swarm = Swarm((kind, params), steps=steps).run()
+    assert swarm.removals() == expected
+    assert {reason for _, _, reason in expected} <= ADVERSARIES[kind].reasons
+    assert swarm.steps() == steps
+    assert len(swarm.models()) == 1
+
+
+def test_every_kind_of_adversary_has_met_its_end() -> None:
+    assert {kind for kind, _, _ in OUTCOMES} == set(ADVERSARIES)
+
+
+def test_unsigned_noise_is_counted_as_its_sender_s_fault() -> None:
+    swarm = Swarm(("garbage", {"signed": False, "count": 3}), steps=1).run()
+    byzantine = swarm.byzantine[0].identity.peer
+    for peer in swarm.honest:
+        assert [(fault.peer, fault.kind) for fault in peer.faults] == [(byzantine, "malformed")] * 3
+
+
+def test_adversary_attacks_from_its_start_on() -> None:
+    swarm = Swarm(("false_reveal", {"start": 2}), steps=4).run()
+    assert [r.entry.record.step for r in swarm.honest[0].records if r.entry.record.removals] == [2]
+
+
+@cache
+def head_of_honest_peers() -> bytes:
+    return Swarm(honest=4, steps=2).run().honest[0].machine.state.head
+
+
+@pytest.mark.parametrize("kind", ADVERSARIES)
+def test_adversary_that_has_not_begun_is_an_honest_peer(kind: str) -> None:
+    swarm = Swarm((kind, {"start": 100}), steps=2).run()
+    assert swarm.honest[0].machine.state.head == head_of_honest_peers()
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("sign_flip", "wrong_aggregate", "lazy_validator"),
+        ("alie", "alie", "alie"),
+        ("equivocation", "false_accusation", "silent"),
+        ("colluding_aggregate", "misreported_projection", "withheld_part"),
+    ],
+    ids=" ".join,
+)
+def test_three_of_seven_adversaries_lose_their_seats_and_no_honest_peer_does(kinds: tuple[str, ...]) -> None:
+    swarm = Swarm(*kinds, honest=4, steps=12).run()
+    assert "honest" not in {who for who, _, _ in swarm.removals()}
+    byzantine = {peer.identity.peer for peer in swarm.byzantine}
+    assert not byzantine & set(swarm.honest[0].machine.state.members)
+    assert len(swarm.models()) == 1
+
+
+def test_the_same_seeds_give_the_same_ledger() -> None:
+    kinds = ("random_direction", "false_accusation", "garbage")
+    one, other = (Swarm(*kinds, honest=4, steps=3).run() for _ in range(2))
+    assert one.honest[0].machine.state.head == other.honest[0].machine.state.head

@@ -1,0 +1,150 @@
+"""Each attack against its formula, written out by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import FrozenInstanceError, replace
+from statistics import NormalDist
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from btard.attacks import (
+    ATTACKS,
+    AttackContext,
+    Constant,
+    DelayedGradient,
+    Gaussian,
+    Infinite,
+    InnerProductManipulation,
+    LabelFlip,
+    NotANumber,
+    RandomDirection,
+    Reversed,
+    SignFlip,
+    alie_z,
+)
+from btard.attacks import ALittleIsEnough as Alie
+from btard.errors import ConfigurationError
+
+HONEST = torch.tensor([[1.0, 2.0, 0.0], [3.0, 2.0, -4.0]])
+OWN = torch.tensor([3.0, 0.0, -4.0])
+PAST = {1: torch.tensor([1.0, 1.0, 1.0]), 1000: torch.tensor([7.0, 7.0, 7.0])}
+
+
+def context(**changes: object) -> AttackContext:
+    given = AttackContext(
+        own=OWN.clone(),
+        step=5,
+        seed=b"colluders",
+        peers=3,
+        byzantine=1,
+        honest=HONEST.clone,
+        relabelled=lambda: torch.tensor([9.0, 9.0, 9.0]),
+        past=PAST.__getitem__,
+    )
+    return replace(given, **changes)
+
+
+@pytest.mark.parametrize(
+    ("attack", "expected"),
+    [
+        (SignFlip(), [-3000.0, 0.0, 4000.0]),
+        (SignFlip(scale=2.0), [-6.0, 0.0, 8.0]),
+        (Reversed(), [-300.0, 0.0, 400.0]),
+        (LabelFlip(), [9.0, 9.0, 9.0]),
+        (DelayedGradient(), [7.0, 7.0, 7.0]),
+        (DelayedGradient(delay=1), [1.0, 1.0, 1.0]),
+        (InnerProductManipulation(epsilon=0.5), [-1.0, -1.0, 1.0]),
+        (Alie(z=2.0), [0.0, 2.0, -6.0]),
+        (Alie(z=2.0, sign=1), [4.0, 2.0, 2.0]),
+        (Constant(), [-100.0, -100.0, -100.0]),
+        (Infinite(), [math.inf, math.inf, math.inf]),
+    ],
+    ids=repr,
+)
+def test_attack_sends_what_its_formula_says(attack: object, expected: list[float]) -> None:
+    assert torch.equal(attack(context()), torch.tensor(expected))
+
+
+def test_nan_is_sent_in_every_coordinate() -> None:
+    assert torch.isnan(NotANumber()(context())).all()
+
+
+def test_random_direction_is_a_thousand_gradients_long_and_common_to_all_attackers() -> None:
+    mine = RandomDirection()(context())
+    theirs = RandomDirection()(context(own=torch.tensor([0.0, 10.0, 0.0])))
+    assert mine.norm().item() == pytest.approx(1000 * 5.0, rel=1e-5)
+    assert torch.allclose(mine / mine.norm(), theirs / theirs.norm())
+
+
+def test_random_direction_changes_with_the_step_and_the_seed() -> None:
+    directions = [RandomDirection()(context(**change)) for change in ({}, {"step": 6}, {"seed": b"others"})]
+    assert len({tuple(direction.tolist()) for direction in directions}) == 3
+
+
+def test_gaussian_has_its_deviation_and_no_mean() -> None:
+    noise = Gaussian(deviation=200.0)(context(own=torch.zeros(100_000)))
+    assert noise.std().item() == pytest.approx(200.0, rel=0.02)
+    assert abs(noise.mean().item()) < 3.0
+    assert torch.equal(noise, Gaussian(deviation=200.0)(context(own=torch.zeros(100_000))))
+
+
+@pytest.mark.parametrize(("peers", "byzantine", "share"), [(16, 7, 7 / 9), (50, 24, 24 / 26), (10, 2, 4 / 8)])
+def test_alie_takes_z_from_n_and_f(peers: int, byzantine: int, share: float) -> None:
+    assert alie_z(peers, byzantine) == pytest.approx(NormalDist().inv_cdf(share))
+
+
+def test_alie_without_z_uses_the_paper_s() -> None:
+    honest = torch.randn(9, 3, generator=torch.Generator().manual_seed(0))
+    sent = Alie()(context(peers=16, byzantine=7, honest=lambda: honest))
+    expected = honest.mean(0) - alie_z(16, 7) * ((honest - honest.mean(0)) ** 2).mean(0).sqrt()
+    assert torch.allclose(sent, expected)
+
+
+def test_alie_says_where_its_formula_has_no_value() -> None:
+    with pytest.raises(ConfigurationError, match="give it one"):
+        alie_z(2, 1)
+
+
+@pytest.mark.parametrize("wrong", [lambda: DelayedGradient(delay=0), lambda: Alie(sign=0)])
+def test_parameters_out_of_bounds_are_refused(wrong: object) -> None:
+    with pytest.raises(ConfigurationError):
+        wrong()
+
+
+@pytest.mark.parametrize("attack", [LabelFlip(), DelayedGradient(), InnerProductManipulation()], ids=repr)
+def test_attack_that_lacks_knowledge_says_what_to_put_into_the_context(attack: object) -> None:
+    with pytest.raises(ConfigurationError, match="AttackContext"):
+        attack(AttackContext(own=OWN))
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_attack_changes_nothing_that_it_was_given(kind: str) -> None:
+    own, honest = OWN.clone(), HONEST.clone()
+    ATTACKS[kind]()(context(own=own, honest=lambda: honest, peers=16, byzantine=7))
+    assert torch.equal(own, OWN)
+    assert torch.equal(honest, HONEST)
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_attack_is_a_value(kind: str) -> None:
+    attack = ATTACKS[kind]()
+    assert attack == ATTACKS[kind]()
+    with pytest.raises((FrozenInstanceError, TypeError)):
+        attack.scale = 1.0
+
+
+@given(
+    rows=st.integers(1, 6),
+    z=st.floats(-4, 4, allow_nan=False),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_alie_stays_within_z_deviations_of_the_honest_mean(rows: int, z: float, seed: int) -> None:
+    honest: Tensor = torch.randn(rows, 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    sent = Alie(z=z)(context(own=honest[0], honest=lambda: honest))
+    away = (sent - honest.mean(0)).abs()
+    assert bool((away <= abs(z) * honest.std(0, correction=0) + 1e-12).all())
