@@ -33,9 +33,8 @@ from btard.protocol.messages import (
     Endorse,
     View,
 )
-from btard.protocol.mprng import combine
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Record
-from btard.protocol.rules import Attempt, Ending, after_phase, finished, make_record
+from btard.protocol.rules import Attempt, Ending, after_phase, coin_of, finished, make_record
 from btard.protocol.state import State, roster_digest
 from btard.protocol.step import Entry
 from btard.types import Digest, short
@@ -154,7 +153,7 @@ class _Check:
             following = after_phase(self._attempt, phase, sets)
         if not isinstance(following, Ending):
             self._fail(f"the attempt had not ended: phase {following} is missing")
-        coin = _coin(sets)
+        coin = coin_of(sets)
         if coin != self._record.coin:
             self._fail("its coin is not that of the reveals")
         model = Digest(self._record.model) if following.kind == STEP else NOTHING
@@ -282,12 +281,6 @@ class _Check:
 
     def _name(self, seat: int) -> str:
         return f"peer {short(self._peers[seat])}"
-
-
-def _coin(sets: Mapping[str, Sequence[Any]]) -> bytes:
-    """r_t of the agreed reveals; zero where there are none, or one of them doesn't decode."""
-    reveals = sets.get(REVEAL, (None,))
-    return NOTHING if None in reveals else combine(reveals)
 
 
 def _decides(attempt: Attempt, agreed: Sequence[Sequence[Sealed]], record: Record, ends: bool) -> bool:

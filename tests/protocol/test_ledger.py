@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from btard.errors import LedgerError
 from btard.protocol.ledger import check_entry, replay
@@ -269,6 +271,23 @@ def test_a_vote_of_a_verdict_that_its_author_takes_back_breaks_the_sets() -> Non
     changed = seal(ledger.identities[4], replace(sealed.envelope, payload=empty))
     said = refused(forged(ledger, 1, transcript=(*entry.transcript[:-1], changed)), 1)
     assert "its messages lead to another one" in said
+
+
+@given(data=st.data())
+def test_no_message_can_be_changed_by_its_own_author_or_break_the_auditor(data: st.DataObject) -> None:
+    ledger = data.draw(st.sampled_from([with_a_verdict(), with_a_dispute()]))
+    at = data.draw(st.integers(0, len(ledger.entries) - 1))
+    transcript = list(ledger.entries[at].transcript)
+    number = data.draw(st.integers(0, len(transcript) - 1))
+    sealed = open_sealed(transcript[number])
+    assert isinstance(sealed, Sealed)
+    payload = bytearray(sealed.envelope.payload)
+    payload[data.draw(st.integers(0, len(payload) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    author = next(i for i in ledger.identities if i.peer == sealed.envelope.sender)
+    transcript[number] = seal(author, replace(sealed.envelope, payload=bytes(payload)))
+    if author is ledger.identities[1] and ledger.entries[at].record.disputed:
+        return  # what else a convicted peer claims to have seen changes nothing
+    refused(forged(ledger, at, transcript=tuple(transcript)), at)
 
 
 # ---------------------------------------------------------------- disputes
