@@ -10,9 +10,7 @@ import typer
 
 def bootstrap(
     task: Annotated[str, typer.Option(help="What to train.")] = "digits",
-    peers: Annotated[
-        int, typer.Option(min=2, help="The number of seats: training begins when all are taken.")
-    ] = 8,
+    peers: Annotated[int, typer.Option(min=2, help="Seats: training begins when all are taken.")] = 8,
     steps: Annotated[int | None, typer.Option(min=1, help="How many steps; as the task suggests.")] = None,
     validators: Annotated[
         int | None, typer.Option(min=0, help="Peers examined in each step; a quarter of them.")
@@ -24,18 +22,16 @@ def bootstrap(
     seed: Annotated[int, typer.Option(help="The seed of the initial model.")] = 0,
     run_file: Annotated[
         Path | None,
-        typer.Option("--run", metavar="FILE", help="A run's configuration, in place of the above."),
+        typer.Option("--run", metavar="FILE", help="A configuration, in place of these."),
     ] = None,
     save: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write the run's configuration here, for `peer --expect`."),
+        typer.Option(metavar="FILE", help="Write the configuration here, for `peer --expect`."),
     ] = None,
     key: Annotated[Path, typer.Option(metavar="PATH", help="The key file: made if missing.")] = Path(
         "bootstrap.key"
     ),
-    host: Annotated[
-        str, typer.Option(help="The address to listen on, which others can reach.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: a free one.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Say everything in JSON lines.")] = False,
     tied: Annotated[bool, typer.Option("--tied", help="End when standard input ends.")] = False,

@@ -25,11 +25,9 @@ def peer(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: a free one.")] = 0,
     announce: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Where others reach this peer, if elsewhere.")
+        str | None, typer.Option(metavar="HOST:PORT", help="Where others reach it, if elsewhere.")
     ] = None,
-    device: Annotated[
-        str, typer.Option(help="Where gradients are computed: cpu, cuda, cuda:1, mps.")
-    ] = "cpu",
+    device: Annotated[str, typer.Option(help="Where to compute gradients: cpu, cuda:1, mps.")] = "cpu",
     wait: Annotated[float, typer.Option(metavar="SECONDS", help="How long to wait for others.")] = 600.0,
     evaluate_every: Annotated[
         int, typer.Option(metavar="STEPS", help="How often to evaluate the model; 0: never.")

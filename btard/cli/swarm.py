@@ -25,6 +25,9 @@ def swarm(
         float | None, typer.Option(help="Clip each gradient to this norm first (BTARD-Clipped-SGD).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Keys, model and batches follow from it.")] = 0,
+    attack_start: Annotated[
+        int, typer.Option(min=0, metavar="STEP", help="The step from which on attackers attack.")
+    ] = 0,
     in_process: Annotated[
         bool, typer.Option("--in-process", help="All in one process, in virtual time, without a network.")
     ] = False,
@@ -44,6 +47,7 @@ def swarm(
         task,
         peers=peers,
         byzantine=len(kinds),
+        attack_start=attack_start,
         steps=steps,
         validators=validators,
         tau=tau,
@@ -51,7 +55,7 @@ def swarm(
         seed=seed,
     )
     good = run_swarm(
-        SwarmSpec(config, kinds),
+        SwarmSpec(config, kinds, attack_start),
         run_dir or Path("runs") / name,
         in_process=in_process,
         require_bans=require_bans,

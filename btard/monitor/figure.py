@@ -9,7 +9,7 @@ from btard.monitor.summary import Summary
 from btard.node.report import StepReport
 from btard.protocol.record import BAN
 
-BLUE, ORANGE, RED, GREY = "#2a6fbb", "#d9822b", "#c23030", "#8a8a8a"
+BLUE, ORANGE, RED, GREY, LIGHT = "#2a6fbb", "#d9822b", "#c23030", "#8a8a8a", "#d0d0d0"
 
 
 def draw_run(summary: Summary, reports: Sequence[StepReport], path: Path) -> Path:
@@ -57,7 +57,9 @@ def _draw_seats(axes: object, summary: Summary) -> None:
     for row, name in enumerate(names):
         found = exits.get(name)
         end = config.steps if found is None else found.step
-        axes.plot([0, end], [row, row], color=GREY if found is None else RED, lw=3, solid_capstyle="butt")
+        begin = min(end, summary.spec.attack_start)
+        axes.plot([0, begin], [row, row], color=LIGHT, lw=3, solid_capstyle="butt")
+        axes.plot([begin, end], [row, row], color=RED, lw=3, solid_capstyle="butt")
         word = "" if found is None else f"  {'banned' if found.kind == BAN else 'left'}: {found.reason}"
         if found is not None:
             axes.plot([end], [row], marker="X", ms=8, color=RED if found.kind == BAN else GREY)

@@ -30,9 +30,9 @@ def run_swarm(
     json_path: Path | None,
 ) -> bool:
     """Run it and show it; whether all went as it must. Raises BtardError where it could not run."""
-    console = Console(stderr=False)
+    console = Console()
     config = spec.config
-    console.print(_opening(spec), highlight=False)
+    console.print(_opening(spec), highlight=False, soft_wrap=True)
     directory = RunDirectory(path)
     reports: list[StepReport] = []
     began = time.monotonic()
@@ -72,13 +72,10 @@ def _opening(spec: SwarmSpec) -> str:
     text = f"{config.peers} peers, {config.steps} steps of {config.task}, tau {config.protocol.tau:g}"
     text += f", {config.protocol.validators} validators a step"
     if spec.byzantine:
-        chance = chance_to_escape(
-            config.peers, len(spec.byzantine), config.protocol.validators, config.steps - 1
-        )
-        text += (
-            f"\nByzantine: {', '.join(spec.byzantine)}; a false gradient in every step escapes all validators "
-            f"with probability {chance:.1e}"
-        )
+        examined = config.steps - 1 - spec.attack_start
+        chance = chance_to_escape(config.peers, len(spec.byzantine), config.protocol.validators, examined)
+        text += f"\nByzantine from step {spec.attack_start} on: {', '.join(spec.byzantine)}"
+        text += f"\nchance that one who sends false gradients is never caught: {chance:.1e}"
     return text
 
 
@@ -86,6 +83,5 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise LedgerError(
-            f"can't write {path} ({os.strerror(error.errno or 0)}): choose another file"
-        ) from error
+        why = os.strerror(error.errno or 0)
+        raise LedgerError(f"can't write {path} ({why}): choose another file") from error

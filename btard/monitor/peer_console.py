@@ -45,7 +45,7 @@ class PeerConsole:
         if self._json:
             _line(jsons.dumps({"say": text}))
         else:
-            self._console.print(text, highlight=False)
+            self._console.print(text, highlight=False, soft_wrap=True)
 
     def started(self, config: RunConfig, header: LedgerHeader) -> None:
         """The roster is there."""
@@ -91,10 +91,8 @@ class BootstrapConsole:
             _line(jsons.dumps({"address": address}))
             return
         config = self._config
-        self._console.print(
-            f"run {config.digest.hex()[:16]}: {config.task}, {config.steps} steps. Join it with",
-            highlight=False,
-        )
+        run = f"run {config.digest.hex()[:16]}: {config.task}, {config.steps} steps"
+        self._console.print(f"{run}. Join it with", highlight=False)
         self._console.print(f"\n    btard peer --join {address}\n", highlight=False, markup=False)
 
     def seen(self, peers: int) -> None:

@@ -48,7 +48,7 @@ class RunProgress:
 
     def say(self, text: str) -> None:
         """A line above the bar."""
-        self._bar.console.print(text, highlight=False)
+        self._bar.console.print(text, highlight=False, soft_wrap=True)
 
     def __call__(self, report: StepReport) -> None:
         """Show a record."""
@@ -79,15 +79,13 @@ def show_summary(console: Console, summary: Summary) -> None:
     score = ""
     if summary.final_accuracy is not None and summary.final_loss is not None:
         score = f"accuracy {summary.final_accuracy:.2%}, loss {summary.final_loss:.4f}, "
-    console.print(
-        f"\n{summary.steps} steps in {summary.seconds:.1f} s: {score}model {summary.model_digest[:16]}, "
-        f"ledger {summary.ledger_digest[:16]}",
-        highlight=False,
-    )
-    console.print(
+    lines = [
+        f"\n{summary.steps} steps in {summary.seconds:.1f} s: {score}"
+        f"model {summary.model_digest[:16]}, ledger {summary.ledger_digest[:16]}",
         f"sent by each honest peer, a step: {summary.tensor_bytes / 1e3:.1f} kB of tensors "
-        f"({summary.bytes_ratio:.3f} x butterfly all-reduce) and {summary.control_bytes / 1e3:.1f} kB of messages",
-        highlight=False,
-    )
-    for problem in summary.problems:
-        console.print(f"[bold red]problem:[/] {problem}", highlight=False)
+        f"({summary.bytes_ratio:.3f} x butterfly all-reduce), "
+        f"{summary.control_bytes / 1e3:.1f} kB of messages",
+        *(f"[bold red]problem:[/] {problem}" for problem in summary.problems),
+    ]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)

@@ -118,7 +118,7 @@ def summarise(
 
 
 def _floor_bytes(reports: Sequence[StepReport], peers: int, parameters: int) -> float:
-    """What plain butterfly all-reduce would have sent, per peer, over the same steps: 2 d (n - 1) / n floats."""
+    """What plain butterfly all-reduce would have sent a peer over the same steps: 2 d (n - 1) / n floats."""
     total, roster = 0.0, peers
     for report in reports:
         if report.kind == STEP:

@@ -126,7 +126,7 @@ class Node:
             self._waiting.append(event)
 
     def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
-        """Accept what the attempt expects, and little else: it may come before the message that explains it."""
+        """Accept what the attempt expects, and little else: a blob may overtake what announces it."""
         seats = max(1, len(self.machine.state.participants))
         part_bytes = self.engine.part_bytes(0, seats)
         if digest in self._store or size > part_bytes or size % FLOAT_BYTES or not self._store.fits(size):

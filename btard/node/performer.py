@@ -25,7 +25,7 @@ Perform = Callable[[Effect], Any]
 
 
 class Performer:
-    """Performs every effect but `PushBlob`, which is the transport's. Blocking: run it where that may block."""
+    """Performs every effect but `PushBlob`, which is the transport's. Blocks while it computes."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

@@ -37,7 +37,8 @@ async def form_roster(
     config: RunConfig,
     seen: Callable[[int], None] = lambda _: None,
 ) -> tuple[PeerId, ...]:
-    """Wait, as bootstrap with this identity, until enough peers have announced themselves; publish them as the first roster.
+    """Wait, as bootstrap with this identity, until enough peers have announced themselves; publish them as
+    the first roster.
 
     Where more came than there are seats, those that were seen first get them."""
     order: dict[PeerId, None] = {}
@@ -72,8 +73,10 @@ async def find_run(
 async def find_genesis(
     directory: Directory, bootstrap: PeerId, config: RunConfig, timeout_s: float
 ) -> tuple[LedgerHeader, dict[PeerId, PeerRecord]]:
-    """The ledger's header, which names the first roster, and the records of its members. Raises HaltedError where this peer has no seat in
-    it, NetworkError where it or a record doesn't appear within `timeout_s`."""
+    """The ledger's header, which names the first roster, and the records of its members.
+
+    Raises HaltedError where this peer has no seat in it, NetworkError where it or a record doesn't
+    appear within `timeout_s`."""
     raw = await _wait_for(directory, bootstrap, GENESIS, timeout_s)
     if raw is None:
         raise NetworkError(

@@ -32,13 +32,19 @@ def parse_byzantine(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class SwarmSpec:
-    """The peers of a local swarm; the last ones are Byzantine, one a kind given. Keys follow from the run's
-    seed: fit for a swarm that one person runs on one machine, and for nothing else."""
+    """The peers of a local swarm; the last ones are Byzantine, one a kind given, and attack from step
+    `attack_start` on. Keys follow from the run's seed: fit for a swarm that one person runs on one
+    machine, and for nothing else."""
 
     config: RunConfig
     byzantine: tuple[str, ...] = ()
+    attack_start: int = 0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.attack_start < self.config.steps:
+            raise ConfigurationError(
+                f"attacks can't start at step {self.attack_start}: the run has {self.config.steps} steps"
+            )
         peers, limit = self.config.peers, tolerated(self.config.peers)
         if len(self.byzantine) > limit:
             raise ConfigurationError(
@@ -58,6 +64,13 @@ class SwarmSpec:
     def identity(self, index: int) -> Identity:
         """The identity of peer `index`."""
         return Identity.from_seed(self.key_seed(index))
+
+    def profile(self, index: int) -> str:
+        """The profile of peer `index`, as `btard peer --profile` reads it."""
+        kind = self.kind(index)
+        if kind is None:
+            return 'role = "trainer"\n'
+        return f'role = "trainer"\n[adversary]\nkind = "{kind}"\nstart = {self.attack_start}\n'
 
     @property
     def peers(self) -> tuple[PeerId, ...]:
@@ -100,6 +113,7 @@ def plan_run(
     *,
     peers: int,
     byzantine: int = 0,
+    attack_start: int = 0,
     steps: int | None = None,
     validators: int | None = None,
     tau: float | None = None,
@@ -120,7 +134,7 @@ def plan_run(
         raise ConfigurationError(
             f"{drawn} validators of {peers} peers: pairs are disjoint, use at most {peers // 2}"
         )
-    needed = steps_to_catch(peers, byzantine, drawn) if drawn else 0
+    needed = attack_start + steps_to_catch(peers, byzantine, drawn) if drawn else 0
     protocol = ProtocolConfig(
         tau=recipe.tau if tau is None else tau,
         delta_max=recipe.delta_max if delta_max is None else delta_max,
