@@ -23,12 +23,14 @@ def complaints(commitments: Sequence[AggregateCommitment]) -> tuple[tuple[int, i
 def judge_complaints(
     pairs: Sequence[tuple[int, int]],
     votes: Sequence[RelayVotes],
-    relayed: Collection[tuple[int, int]],
+    witnessed: Collection[tuple[int, int]],
 ) -> tuple[dict[int, str], dict[int, str], tuple[tuple[int, int], ...]]:
     """What the witnesses' votes mean: (bans, misses, newly relayed pairs), the first two by seat.
 
-    A part that most saw is relayed from now on; a receiver that still complains about a relayed part
-    misses the step. A part that most saw to be not finite bans its owner, whose commitment binds it.
+    A part that most saw is relayed from now on. `witnessed` pairs are those whose very part most saw in an
+    earlier attempt of the step with the same participants: honest peers hold it and pushed it to the receiver,
+    so a receiver that still complains misses the step. (That a pair is relayed isn't enough: its sender may
+    keep a later step's part to itself until the vote.) A part that most saw to be not finite bans its owner, whose commitment binds it.
     Otherwise the owner did not publish what it committed to."""
     bans: dict[int, str] = {}
     misses: dict[int, str] = {}
@@ -41,7 +43,7 @@ def judge_complaints(
             bans[sender] = "part is not finite"
         elif 2 * count[PRESENT] <= len(votes):
             misses[sender] = "withheld part"
-        elif (sender, receiver) in relayed:
+        elif (sender, receiver) in witnessed:
             misses.setdefault(receiver, "unreachable")
         else:
             relays.append((sender, receiver))

@@ -6,7 +6,7 @@ are asked for once an attempt; their results are kept by effect.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from btard.crypto import digest
@@ -70,7 +70,7 @@ class Duties:
         self._held = held
         self._results: dict[Effect, Any] = {}
         self._asked: set[Effect] = set()
-        self._wanted = False
+        self._wanted: set[Digest] = set()
         self._peers = step.attempt.participants
         self._seed = gradient_seed(step.state.coin, step.identity.peer)
         self._share, self._salt = mprng.share(secret, step.state.step, step.state.attempt)
@@ -208,11 +208,8 @@ class Duties:
     def _aggregate(self, now: float) -> AggregateCommitment | None:
         rows = self._rows(self._seat)
         missing = tuple(seat for seat, name in enumerate(rows) if not self.holds(name))
-        if missing and not self._wanted:
-            relayed = {i for i, j in self._step.attempt.relayed if j == self._seat} & set(missing)
-            if relayed:
-                self._wanted = True
-                self._step.ask_for(tuple(rows[i] for i in sorted(relayed)))
+        relayed = {i for i, j in self._step.attempt.relayed if j == self._seat} & set(missing)
+        self._want(rows[i] for i in sorted(relayed))
         if missing:
             return AggregateCommitment(self._step.held, NOTHING, missing) if self._is_late(now) else None
         result = self._ask(Aggregate(rows, self._state.config.tau))
@@ -254,10 +251,15 @@ class Duties:
     def _has_aggregates(self) -> bool:
         """Most peers hold every aggregate by now, so what is lacking here can be had from them."""
         lacking = tuple(name for name in self.aggregates if not self.holds(name))
-        if lacking and not self._wanted:
-            self._wanted = True
-            self._step.ask_for(lacking)
+        self._want(lacking)
         return not lacking
+
+    def _want(self, names: Iterable[Digest]) -> None:
+        """Ask everybody for blobs, for each of them once."""
+        new = tuple(name for name in dict.fromkeys(names) if name not in self._wanted)
+        if new:
+            self._wanted.update(new)
+            self._step.ask_for(new)
 
     def _accuse(self, now: float) -> Accusations | None:
         rows = self._ask(self._project_rows(self._seat))

@@ -57,6 +57,7 @@ class PeerMachine:
         self._silent: tuple[PeerId, ...] = ()
         self._last: StepMachine | None = None
         self._answered: set[PeerId] = set()
+        self._former: set[PeerId] = set()  # whoever lost its seat may not know it yet, and may ask
         self._early: list[Received] = []
         self._early_count: Counter[PeerId] = Counter()
         self._early_bytes: Counter[PeerId] = Counter()
@@ -107,7 +108,7 @@ class PeerMachine:
         if isinstance(request, Rejection):
             worse = sealed if request.reason.value == "unknown_tag" else request
             return Step(faults=[Fault(event.sender, worse.reason.value, worse.detail)])
-        if event.sender not in self.state.members:
+        if event.sender not in self.state.members and event.sender not in self._former:
             return Step(faults=[Fault(event.sender, "not_a_member", "a request from outside of the roster")])
         return self._answer(request, event, now)
 
@@ -179,6 +180,7 @@ class PeerMachine:
         self.state = self.state.after(record, entry.finished)
         out.outputs.append(Recorded(entry, self.state))
         self._last, self._answered = self._step, set()
+        self._former.update(self._last.state.members)
         self._silent = entry.silent if entry.silent else (() if record.kind == STEP else self._silent)
         if record.kind == STEP:
             assert entry.finished is not None

@@ -94,7 +94,7 @@ def after_phase(attempt: Attempt, phase: str, sets: Sets) -> str | Ending:
         return RELAY if butterfly.complaints(sets[AGGREGATE]) else REVEAL
     if phase == RELAY:
         pairs = butterfly.complaints(sets[AGGREGATE])
-        bans, misses, relays = butterfly.judge_complaints(pairs, sets[RELAY], attempt.relayed)
+        bans, misses, relays = butterfly.judge_complaints(pairs, sets[RELAY], attempt.seats(attempt.state.witnessed))
         return _abort(attempt, bans=bans, misses=misses, relays=relays)
     if phase == REVEAL:
         false = mprng.false_reveals(attempt.participants, sets[GRADIENT], sets[REVEAL])

@@ -41,7 +41,8 @@ class Finished:
 @dataclass(frozen=True, slots=True)
 class State:
     """Agreed by the ledger. `members` (sorted) hold seats; `excluded` lost the current step only.
-    `coin` is r_(step-1). `pairs` are the (validator, target) pairs that examine `finished`."""
+    `coin` is r_(step-1). `witnessed` are the pairs relayed since the participants last changed in this step:
+    the sender's part for the receiver is known to have come to most peers. `pairs` are the (validator, target) pairs that examine `finished`."""
 
     run: Digest
     config: ProtocolConfig
@@ -56,6 +57,7 @@ class State:
     relays: tuple[tuple[PeerId, PeerId, int], ...] = ()
     pairs: tuple[tuple[PeerId, PeerId], ...] = ()
     finished: Finished | None = None
+    witnessed: tuple[tuple[PeerId, PeerId], ...] = ()
     participants: tuple[PeerId, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -109,6 +111,7 @@ class State:
                 common,
                 attempt=self.attempt + 1,
                 excluded=tuple(sorted({*common.excluded, *missed})),
+                witnessed=() if record.removals else tuple(sorted({*self.witnessed, *record.relays})),
                 pairs=tuple(pair for pair in self.pairs if not gone & set(pair)),
             )
         assert record.kind == STEP and finished is not None
@@ -122,6 +125,7 @@ class State:
                 record.coin, [p for p in finished.participants if p not in gone], self.config.validators
             ),
             finished=finished,
+            witnessed=(),
         )
 
 

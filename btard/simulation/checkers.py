@@ -40,7 +40,11 @@ class Checker:
     name = ""
 
     def after(self, world: World, host: Host, out: Step) -> str | None:
-        """`host` has handled an event and wants `out`."""
+        """`host` has handled an event and wants `out`, which has outputs or faults."""
+        return None
+
+    def passing(self, world: World, host: Host) -> str | None:
+        """`host` has handled an event."""
         return None
 
     def worked(self, world: World, host: Host, effect: Effect) -> str | None:
@@ -169,8 +173,8 @@ def attempt_max_s(config: ProtocolConfig, peers: int) -> float:
 
 class Progress(Checker):
     """A steady peer's attempt ends within `attempt_max_s`, and each aborted one had its use: somebody is out
-    or a link is relayed that wasn't. So a step takes at most n + n (n - 1) + 1 attempts; with f faulty peers and
-    healthy links f + 1, since only they're removed."""
+    or a link is relayed. A link is relayed once for each roster (`state.State.witnessed`), so f faulty peers can
+    cost a step at most (f + 1) (n (n - 1) + 1) attempts, and silent ones f."""
 
     name = "progress"
 
@@ -179,21 +183,24 @@ class Progress(Checker):
         self._at: dict[int, tuple[float, int]] = {}
 
     def after(self, world: World, host: Host, out: Step) -> str | None:
-        if not host.steady:
-            return None
-        time, count = self._at.get(host.index, (-1.0, 0))
-        self._at[host.index] = (world.now, count + 1 if time == world.now else 1)
-        if count > 100 * world.scenario.peers:
-            return f"peer {host.index} has handled {count} events and no time has passed"
-        for output in out.outputs:
+        for output in out.outputs if host.steady else ():
             if isinstance(output, Recorded):
                 record = output.entry.record
                 if record.kind == ABORT and not record.removals and not record.relayed:
                     return f"record {record.index} ends an attempt to no effect"
                 self._begun[host.index] = world.now
+        return None
+
+    def passing(self, world: World, host: Host) -> str | None:
+        if not host.steady or host.ended:
+            return None
+        time, count = self._at.get(host.index, (-1.0, 0))
+        self._at[host.index] = (world.now, count + 1 if time == world.now else 1)
+        if count > 100 * world.scenario.peers:
+            return f"peer {host.index} has handled {count} events and no time has passed"
         took = world.now - self._begun.setdefault(host.index, world.now)
         limit = attempt_max_s(world.scenario.config, world.scenario.peers)
-        if took > limit and not host.ended:
+        if took > limit:
             attempt = host.machine.attempt
             place = f"{attempt.state.step}.{attempt.state.attempt}, phase {attempt.phase}"
             return f"peer {host.index} has been in attempt {place} for {took:.0f} of at most {limit:.0f} s"
@@ -243,7 +250,8 @@ class Buffers(Checker):
     name = "buffers"
 
     def after(self, world: World, host: Host, out: Step) -> str | None:
-        if host.index != world.scenario.steady[0] or not any(isinstance(o, Recorded) for o in out.outputs):
+        first = next(each for each in world.hosts if each.steady)
+        if host is not first or not any(isinstance(output, Recorded) for output in out.outputs):
             return None
         held, limit = footprint(host.machine), objects_max(world.scenario.peers)
         return f"peer {host.index}'s machine holds {held} objects of {limit}" if held > limit else None

@@ -2,7 +2,7 @@
 
 Control messages and blobs go over links with delays of their own (`links.py`); effects are done one after
 the other, as a node's worker does them, and take drawn time; a machine is ticked when it asks to be. After
-every event the checkers look at the peer that it concerned.
+every event the checkers look at the peer that it concerned: at what it put out, and at the time.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class World:
         self.records: list[Recorded] = []
         self.disputes: set[tuple[int, int]] = set()
         self.checkers = list(all_checkers() if checkers is None else checkers)
+        self._watching = [c for c in self.checkers if type(c).passing is not Checker.passing]
         self._trace = trace
         self._heap: list[tuple[float, int, int, Any]] = []
         self._sequence = 0
@@ -164,7 +165,12 @@ class World:
         for output in out.outputs:
             if isinstance(output, Recorded):
                 self._record(host, output)
-        self._check(lambda checker: checker.after(self, host, out))
+        if out.outputs or out.faults:
+            self._check(lambda checker: checker.after(self, host, out))
+        for checker in self._watching:
+            complaint = checker.passing(self, host)
+            if complaint is not None:
+                self._complain(checker, complaint)
         heard = self._crash(host)
         for send in out.messages:
             self._send(host, send, heard)
@@ -271,7 +277,11 @@ class World:
             if self._violation is None:
                 complaint = look(checker)
                 if complaint is not None:
-                    self._violation = Violation(checker.name, f"at {self.now:.3f} s: {complaint}")
+                    self._complain(checker, complaint)
+
+    def _complain(self, checker: Checker, complaint: str) -> None:
+        if self._violation is None:
+            self._violation = Violation(checker.name, f"at {self.now:.3f} s: {complaint}")
 
     def _object(self, name: str, host: Host, error: Exception) -> None:
         if self._violation is None:
