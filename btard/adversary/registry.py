@@ -23,6 +23,7 @@ from btard.adversary.gradient_kinds import (
 )
 from btard.adversary.lazy_validator import LazyValidator
 from btard.adversary.misreported_projection import MisreportedProjection
+from btard.adversary.premature_dispute import PrematureDispute
 from btard.adversary.silent import Silent
 from btard.adversary.withholding import WithheldAggregate, WithheldPart, WithheldReveal
 from btard.adversary.wrong_aggregate import WrongAggregate
@@ -49,6 +50,7 @@ ADVERSARIES: dict[str, type[Adversary]] = {
     "withheld_aggregate": WithheldAggregate,
     "withheld_part": WithheldPart,
     "withheld_reveal": WithheldReveal,
+    "premature_dispute": PrematureDispute,
     "wrong_aggregate": WrongAggregate,
 }
 """Kind -> class."""

@@ -52,6 +52,8 @@ OUTCOMES: list[tuple[str, dict[str, Any], set[tuple[str, str, str]]]] = [
     ("garbage", {"phase": "reveal"}, banned("malformed message")),
     ("garbage", {"phase": "accuse"}, banned("malformed message")),
     ("garbage", {"signed": False}, set()),
+    ("premature_dispute", {"phase": "gradient"}, set()),
+    ("premature_dispute", {"phase": "scalars"}, set()),
     ("withheld_part", {}, struck_out("withheld part")),
     ("withheld_part", {"count": 3}, struck_out("withheld part")),
     ("withheld_aggregate", {}, seat_lost("withheld aggregate")),
