@@ -33,14 +33,14 @@ def run_swarm(
     console = Console()
     config = spec.config
     console.print(_opening(spec), highlight=False, soft_wrap=True)
-    directory = RunDirectory(path)
     reports: list[StepReport] = []
     began = time.monotonic()
-
-    with RunProgress(console, config.steps, config.peers, peer_names(spec)) as progress:
+    with (
+        RunDirectory(path) as directory,
+        RunProgress(console, config.steps, config.peers, peer_names(spec)) as progress,
+    ):
 
         def emit(report: StepReport) -> None:
-            directory.add_metrics(report)
             reports.append(report)
             progress(report)
 

@@ -84,7 +84,7 @@ class Node:
     async def run(self, timeout_s: float | None = None) -> Ended:
         """Wait for the roster, take part until the end. The transport, which must have been started with
         this node as its inbox, stays open: whoever is still at the last step may need an answer. Call
-        `stop` afterwards.
+        `halt` afterwards.
 
         Raises what broke (LedgerError) and leaves the ledger whole."""
         self._connect(self.machine.state)
@@ -103,12 +103,11 @@ class Node:
         while not all(self.transport.connected(peer) for peer in others) and self._loop.time() < limit:
             await asyncio.sleep(0.02)
 
-    async def stop(self) -> None:
-        """Close transport and worker."""
+    def halt(self) -> None:
+        """Do nothing any more; the transport is for its owner to stop."""
         if self._timer is not None:
             self._timer.cancel()
         self.worker.stop()
-        await self.transport.stop()
 
     def fail(self, error: BaseException) -> None:
         """End the run with an error of our own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable
 
@@ -70,11 +71,16 @@ async def run_peer(
         )
         header, records = await find_genesis(directory, bootstrap, config, options.wait_s)
         started(config, header)
-        return await _take_part(options, identity, config, header, transport, door, records, emit)
+        with contextlib.ExitStack() as stack:
+            run_dir = None
+            if options.run_dir is not None:
+                run_dir = stack.enter_context(RunDirectory(options.run_dir))
+            return await _take_part(
+                options, identity, config, header, transport, door, records, run_dir, emit
+            )
     finally:
-        if transport is not None:
-            await transport.stop()
-        await directory.close()
+        closing = [directory.close()] if transport is None else [transport.stop(), directory.close()]
+        await asyncio.gather(*closing)
 
 
 async def _take_part(
@@ -85,10 +91,10 @@ async def _take_part(
     transport: GrpcTransport,
     door: _Door,
     records: dict[PeerId, PeerRecord],
+    run_dir: RunDirectory | None,
     emit: Callable[[StepReport], None],
 ) -> EndReport:
     loop = asyncio.get_running_loop()
-    run_dir = None if options.run_dir is None else RunDirectory(options.run_dir)
     adversary = None
     if options.adversary is not None:
         kind, params = options.adversary
@@ -130,7 +136,7 @@ async def _take_part(
             await asyncio.sleep(LINGER_DELTAS * config.protocol.delta_s)
         return result
     finally:
-        await node.stop()
+        node.halt()
 
 
 class _Door:

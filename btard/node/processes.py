@@ -21,7 +21,7 @@ from btard.errors import NetworkError
 from btard.node.report import EndReport, StepReport
 from btard.node.swarm import SwarmSpec
 
-STOP_S = 3.0
+STOP_S = 2.0
 """How long a child may take to clean up before it's killed."""
 
 LINE_BYTES_MAX = 1 << 20

@@ -92,7 +92,8 @@ def trainer_profile(name_or_path: str) -> Profile:
     known = name_or_path in profile_names()
     profile = load_profile(profile_path(name_or_path) if known else name_or_path)
     if profile.role != "trainer":
-        raise ConfigurationError(f"the profile {name_or_path} is a {profile.role}'s: use `btard {profile.role}`")
+        role = profile.role
+        raise ConfigurationError(f"the profile {name_or_path} is a {role}'s: use `btard {role}`")
     return profile
 
 

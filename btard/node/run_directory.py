@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from btard.errors import ConfigurationError, LedgerError
@@ -24,24 +25,37 @@ from btard.node.report import StepReport
 
 class RunDirectory:
     """Makes the directory. An earlier run of the same name is replaced; a directory with anything else in
-    it is refused."""
+    it is refused. A context manager, which closes the ledger."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.checkpoints = path / "checkpoints"
+        self._metrics = path / "metrics.jsonl"
+        self._ledger: LedgerFile | None = None
         try:
             if path.exists():
                 self._check_replaceable()
                 shutil.rmtree(path)
             path.mkdir(parents=True)
-            self._metrics = (path / "metrics.jsonl").open("w", encoding="utf-8")
+            self._metrics.touch()
         except OSError as error:
             raise self._unwritable(error) from error
 
+    def __enter__(self) -> RunDirectory:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._ledger is not None:
+            self._ledger.close()
+
     def _check_replaceable(self) -> None:
-        if not self.path.is_dir() or (
-            any(self.path.iterdir()) and not (self.path / "metrics.jsonl").exists()
-        ):
+        ours = self.path.is_dir() and (self._metrics.exists() or not any(self.path.iterdir()))
+        if not ours:
             raise ConfigurationError(
                 f"{self.path} is not the directory of a run: choose another with --run-dir"
             )
@@ -54,13 +68,14 @@ class RunDirectory:
 
     def create_ledger(self, header: LedgerHeader) -> LedgerFile:
         """The run's ledger, empty."""
-        return LedgerFile.create(self.path / "ledger.btard", header)
+        self._ledger = LedgerFile.create(self.path / "ledger.btard", header)
+        return self._ledger
 
     def add_metrics(self, report: StepReport) -> None:
         """Append a record's metrics."""
         try:
-            self._metrics.write(report.to_json() + "\n")
-            self._metrics.flush()
+            with self._metrics.open("a", encoding="utf-8") as file:
+                file.write(report.to_json() + "\n")
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -68,7 +83,6 @@ class RunDirectory:
         """Write the summary, as the last thing."""
         path = self.path / "summary.json"
         try:
-            self._metrics.close()
             path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise self._unwritable(error) from error

@@ -37,6 +37,10 @@ def run_in_process(
 async def _run(
     spec: SwarmSpec, run_dir: RunDirectory, emit: Callable[[StepReport], None], evaluate_every: int
 ) -> tuple[EndReport, ...]:
+    def report(step: StepReport) -> None:
+        run_dir.add_metrics(step)
+        emit(step)
+
     hub = MemoryHub(latency_s=LATENCY_S)
     config = spec.config
     genesis = State.genesis(config.digest, config.protocol, spec.peers)
@@ -60,7 +64,7 @@ async def _run(
             recorder = Recorder(
                 node.engine,
                 node.worker,
-                emit,
+                report,
                 steps=config.steps,
                 evaluate_every=evaluate_every,
                 checkpoints=run_dir.checkpoints,
@@ -75,4 +79,5 @@ async def _run(
         return tuple(end_report(node, ended) for node, ended in zip(nodes, endings, strict=True))
     finally:
         for node in nodes:
-            await node.stop()
+            node.halt()
+            await node.transport.stop()
