@@ -91,7 +91,11 @@ def mean_around_median(rows_NB: Tensor, keep: int) -> Tensor:
     Of values equally near, those of the rows with the lowest indices are kept.
     """
     n = rows_NB.shape[0]
-    distances_NB = (rows_NB - median(rows_NB)).abs_()
+    # Row by row: operations this small run on one thread, without waking and awaiting the others.
+    distances_NB = torch.empty_like(rows_NB, memory_format=torch.contiguous_format)
+    median_B = median(rows_NB)
+    for row_B, distance_B in zip(rows_NB, distances_NB, strict=True):
+        torch.sub(row_B, median_B, out=distance_B).abs_()
     radius_B, *next_B = ranks(distances_NB, keep - 1, min(keep + 1, n))
     # Comparisons go into 0.0 and 1.0 of the rows' own dtype: counting bools is many times slower.
     kept_B, at_edge_B, total_B = radius_B.new_empty(3, len(radius_B)).unbind()
