@@ -23,6 +23,7 @@ from btard.cli.audit import audit
 from btard.cli.bootstrap import bootstrap
 from btard.cli.keygen import keygen
 from btard.cli.peer import peer
+from btard.cli.simulate import simulate
 from btard.cli.swarm import swarm
 from btard.errors import BtardError
 
@@ -37,6 +38,7 @@ app.command()(keygen)
 app.command()(audit)
 app.command()(bootstrap)
 app.command()(peer)
+app.command()(simulate)
 app.command()(swarm)
 
 

@@ -208,13 +208,15 @@ class Progress(Checker):
 
 
 class Ending(Checker):
-    """At the end of the run every steady peer has finished it; slow ones have, or lost their seat on the way."""
+    """At the end of the run every steady peer has finished it; slow ones have, or lost their seat on the way
+    (and may not know it yet: what a peer without a seat missed it reads in the ledger)."""
 
     name = "ending"
 
     def finish(self, world: World) -> str | None:
+        members = world.records[-1].state.members if world.records else world.genesis.members
         for host in world.hosts:
-            if not host.honest or not host.alive:
+            if not host.honest or not host.alive or (not host.steady and host.peer not in members):
                 continue
             ended = host.machine.ended
             if ended is None:

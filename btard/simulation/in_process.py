@@ -58,7 +58,9 @@ async def _run(
             records,
             now=0.0,
             ledger=run_dir.create_ledger(LedgerHeader.of(config, genesis.members)) if index == 0 else None,
-            adversary=None if kind is None else make_adversary(kind, identity, identity.seed, spec.colluders, start=spec.attack_start),
+            adversary=None
+            if kind is None
+            else make_adversary(kind, identity, identity.seed, spec.colluders, start=spec.attack_start),
         )
         if index == 0:
             recorder = Recorder(

@@ -191,6 +191,9 @@ class World:
         record = recorded.entry.record
         if host.honest and record.index == len(self.records):
             self.records.append(recorded)
+            members = recorded.state.members
+            # Who lost its seat unawares (slow, or crashed) learns it from the ledger, not from the machine.
+            self._awaited = {index for index in self._awaited if self.hosts[index].peer in members}
         out = ", ".join(f"{r.kind} {self.index_of[PeerId(r.peer)]} {r.reason}" for r in record.removals)
         self._say(host, f"records {record.index}: {record.kind} {record.step}.{record.attempt} {out}")
 
