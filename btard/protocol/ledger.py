@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import product
 from typing import Any, NoReturn
 
 from btard.errors import LedgerError
@@ -216,13 +217,14 @@ class _Check:
         self._endorsements()
         if not self._entry.transcript:
             return False
-        agreed = self._views()
-        if not any(_decides(self._attempt, agreed, record, ends) for ends in (False, True)):
+        dispute, agreed = self._views()
+        used = ((),) if dispute == 0 else ((), ("", *PHASES))
+        if not any(_decides(self._attempt, agreed, record, *each) for each in product(used, (False, True))):
             self._fail("whom it removes is not what the views of its dispute lead to")
         return True
 
-    def _views(self) -> list[list[Sealed]]:
-        """The agreed views by seat: at most two of one author, all of one dispute."""
+    def _views(self) -> tuple[int, list[list[Sealed]]]:
+        """Which dispute of the attempt it was, and the agreed views by seat: at most two of one author."""
         agreed: list[list[Sealed]] = [[] for _ in self._peers]
         disputes = set()
         for k, raw in enumerate(self._entry.transcript):
@@ -237,7 +239,7 @@ class _Check:
             mine.append(sealed)
         if len(disputes) > 1:
             self._fail("its views are of different disputes")
-        return agreed
+        return disputes.pop(), agreed
 
     def _endorsements(self) -> None:
         """More than half of the participants signed this very record."""
@@ -283,9 +285,11 @@ class _Check:
         return f"peer {short(self._peers[seat])}"
 
 
-def _decides(attempt: Attempt, agreed: Sequence[Sequence[Sealed]], record: Record, ends: bool) -> bool:
-    """Whether `dispute.decide` removes whom the record removes, if the attempt `ends` where the views can't
-    tell; with or without the lenience that an earlier dispute of the attempt may have used up."""
+def _decides(
+    attempt: Attempt, agreed: Sequence[Sequence[Sealed]], record: Record, used: Sequence[str], ends: bool
+) -> bool:
+    """Whether `dispute.decide` removes whom the record removes, if earlier disputes of the attempt used up
+    their lenience at the phases `used`, and the attempt `ends` where the views can't tell."""
 
     def next_phase(completed: str, posts: dict[int, Post]) -> str | Ending:
         if not completed:
@@ -297,8 +301,5 @@ def _decides(attempt: Attempt, agreed: Sequence[Sequence[Sealed]], record: Recor
         payloads = tuple(posts[seat].payload for seat in range(len(posts)))
         return after_phase(attempt, completed, {completed: payloads})
 
-    for used in ((), ("", *PHASES)):
-        decision = decide(attempt, agreed, next_phase, used)
-        if isinstance(decision, Remove) and decision.removals == record.removals:
-            return True
-    return False
+    decision = decide(attempt, agreed, next_phase, used)
+    return isinstance(decision, Remove) and decision.removals == record.removals

@@ -32,7 +32,7 @@ from btard.protocol.peer import PeerMachine, Recorded
 from btard.protocol.state import State
 from btard.protocol.step import Entry
 from btard.training import BlobStore, Engine, Evaluation, Recipe
-from btard.training.vector import from_blob, to_blob
+from btard.training.vector import from_blob, is_finite, to_blob
 from btard.types import Digest, PeerId
 from btard.wire import Sealed, open_sealed, seal
 
@@ -163,9 +163,11 @@ class Swarm:
     def _push(self, peer: Peer, effect: PushBlob) -> None:
         data = peer.store.get(effect.digest)
         assert data is not None
+        finite = is_finite(data)
         for to in effect.to:
-            self.peers[to].store.put(data)
-            self._queue.append((self.peers[to], BlobHeld(effect.digest)))
+            if finite:
+                self.peers[to].store.put(data)
+            self._queue.append((self.peers[to], BlobHeld(effect.digest, finite)))
 
 
 def by_peer(identity: Identity) -> PeerId:

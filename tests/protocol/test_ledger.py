@@ -92,6 +92,7 @@ MISDEEDS: dict[str, Tamper] = {
     **{f"garbage as {p}": says(p, lambda payload: b"garbage") for p in (*SPOKEN, RECORD)},
     **{f"two messages as {p}": equivocates(p, another_held(p)) for p in (*SPOKEN, RECORD)},
     **{f"silent in {p}": falls_silent(p) for p in SPOKEN},
+    "silent in the vote": falls_silent(RECORD),
     "silent in the last vote": falls_silent(RECORD, step=2),
     "dead": dies_in_step_1,
 }
