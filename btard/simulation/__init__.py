@@ -1,7 +1,7 @@
 """The simulator: the real machines, engine and wire of a swarm in virtual time, a function of one integer.
 
-`draw_scenario(seed)` chooses who takes part, who cheats and what breaks, `World(scenario).run()` lets it happen
-while the checkers look on, and `Outcome.violation` says what did not hold.
+`draw_scenario(seed)` chooses who takes part, who cheats and what breaks, `World(scenario).run()` lets it
+happen while the checkers look on, and `Outcome.violation` says what did not hold.
 """
 
 from btard.simulation.checkers import Checker, Violation, all_checkers

@@ -11,13 +11,13 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from btard.adversary import ADVERSARIES
 from btard.protocol.constants import SLACK_ROUNDS, ProtocolConfig, tolerated
 from btard.protocol.machine import Adopt, Effect, Step
 from btard.protocol.messages import PHASES
 from btard.protocol.peer import EARLY_MAX, Recorded
 from btard.protocol.record import ABORT, BAN, MISS, STEP
 from btard.protocol.step import Diverged
-from btard.simulation.causes import may_cause
 from btard.simulation.footprint import footprint
 from btard.types import Digest, PeerId
 
@@ -142,8 +142,12 @@ class Causes(Checker):
         for output in out.outputs if host.honest else ():
             for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
                 target = world.hosts[world.index_of[PeerId(removal.peer)]]
-                if removal.kind == BAN and target.kind and not may_cause(target.kind, removal.reason):
-                    return f"peer {target.index} ({target.kind}) is banned for what it doesn't do: {removal.reason}"
+                if removal.kind != BAN or not target.kind:
+                    continue
+                if removal.reason not in ADVERSARIES[target.kind].reasons:
+                    return (
+                        f"peer {target.index}, {target.kind}, is banned for another's crime: {removal.reason}"
+                    )
         return None
 
 
@@ -173,8 +177,8 @@ def attempt_max_s(config: ProtocolConfig, peers: int) -> float:
 
 class Progress(Checker):
     """A steady peer's attempt ends within `attempt_max_s`, and each aborted one had its use: somebody is out
-    or a link is relayed. A link is relayed once for each roster (`state.State.witnessed`), so f faulty peers can
-    cost a step at most (f + 1) (n (n - 1) + 1) attempts, and silent ones f."""
+    or a link is relayed. A link is relayed once for each roster (`state.State.witnessed`), so f faulty peers
+    can cost a step at most (f + 1) (n (n - 1) + 1) attempts, and silent ones f."""
 
     name = "progress"
 
@@ -246,8 +250,8 @@ class Strikes(Checker):
 class Buffers(Checker):
     """What a machine holds is bounded, whatever others send: measured at each record, on one steady peer.
 
-    n peers' messages of an attempt have O(n) fields each; a dispute adds n views; and EARLY_MAX messages of each
-    sender may wait for a later attempt."""
+    n peers' messages of an attempt have O(n) fields each; a dispute adds n views; and EARLY_MAX messages of
+    each sender may wait for a later attempt."""
 
     name = "buffers"
 

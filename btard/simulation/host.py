@@ -1,4 +1,4 @@
-"""A simulated peer: the real machine, engine and blob store, and a queue of work as a node's worker has it."""
+"""A simulated peer: the real machine, engine and blob store, and a queue of work like a node's worker."""
 
 from __future__ import annotations
 

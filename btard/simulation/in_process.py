@@ -29,7 +29,7 @@ def run_in_process(
     emit: Callable[[StepReport], None] = lambda _: None,
     evaluate_every: int = 1,
 ) -> tuple[EndReport, ...]:
-    """Run the swarm to its end; one report a peer, by index. The first peer, which is honest, keeps the
+    """Run the swarm until every honest peer has come to an end; the reports of those that did. The first peer, which is honest, keeps the
     ledger and the checkpoints, and evaluates."""
     return run_virtually(_run(spec, run_dir, emit, evaluate_every))
 
@@ -75,10 +75,13 @@ async def _run(
         nodes.append(node)
         await node.transport.start(node)
     try:
-        endings = await asyncio.gather(*(node.run() for node in nodes))
+        lives = [asyncio.ensure_future(node.run()) for node in nodes]
+        await asyncio.gather(*(life for i, life in enumerate(lives) if spec.kind(i) is None))
         assert recorder is not None
         await recorder.drain()
-        return tuple(end_report(node, ended) for node, ended in zip(nodes, endings, strict=True))
+        # An adversary may have shut itself out, and wait for ever: only those that came to an end report it.
+        ended = [(node, life) for node, life in zip(nodes, lives, strict=True) if life.done()]
+        return tuple(end_report(node, life.result()) for node, life in ended)
     finally:
         for node in nodes:
             node.halt()

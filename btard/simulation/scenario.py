@@ -26,7 +26,7 @@ class Byzantine:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A run of `peers` peers through `steps` steps. Everything that is drawn while it runs is drawn from `seed`."""
+    """A run of `peers` peers through `steps` steps. What is drawn while it runs is drawn from `seed`."""
 
     seed: int
     peers: int
@@ -41,7 +41,8 @@ class Scenario:
     def __post_init__(self) -> None:
         if len(self.faulty) > tolerated(self.peers):
             raise ConfigurationError(
-                f"{len(self.faulty)} faulty peers of {self.peers}: at most {tolerated(self.peers)} are tolerated"
+                f"{len(self.faulty)} faulty peers of {self.peers}: "
+                f"at most {tolerated(self.peers)} are tolerated"
             )
         if self.weather.worst_s > self.config.delta_s:
             raise ConfigurationError("a control message may not take longer than delta_s: lower worst_s")
@@ -49,7 +50,10 @@ class Scenario:
     @property
     def faulty(self) -> frozenset[int]:
         """Peers to whom nothing is promised: Byzantine, crashing or slow ones."""
-        return frozenset(each.peer for each in (*self.byzantine, *self.crashes, *self.slow))
+        peers = [each.peer for each in self.byzantine]
+        peers += [each.peer for each in self.crashes]
+        peers += [each.peer for each in self.slow]
+        return frozenset(peers)
 
     @property
     def steady(self) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ import heapq
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from btard.crypto import digest
@@ -98,7 +99,7 @@ class World:
         # A cheat may get to the end or not.
         self._awaited = {host.index for host in self.hosts if host.honest}
         for host in self.hosts:
-            self._let(host, lambda host=host: host.begin(self.now))
+            self._let(host, partial(host.begin, self.now))
         events = 0
         while self._heap and self._violation is None and events < EVENTS_MAX:
             self.now, _, index, what = heapq.heappop(self._heap)
