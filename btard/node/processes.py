@@ -79,7 +79,11 @@ class _Swarm:
             await self._start(*self._peer_arguments(index, address)) for index in range(spec.config.peers)
         ]
         self._say(f"{len(peers)} peers are starting")
-        ends = await asyncio.gather(*(self._follow(index, child) for index, child in enumerate(peers)))
+        lives = [asyncio.ensure_future(self._follow(index, child)) for index, child in enumerate(peers)]
+        await asyncio.gather(*(life for index, life in enumerate(lives) if spec.kind(index) is None))
+        # An adversary may have shut itself out, and wait for ever: it has had its chance to come to an end.
+        await self.stop()
+        ends = await asyncio.gather(*lives)
         return tuple(end for end in ends if end is not None)
 
     def _key(self, name: str, seed: bytes) -> Path:

@@ -55,7 +55,7 @@ class Agreement:
         return len(held) < 2 and all(view.digest != other.digest for other in held)
 
     def accept(self, author: int, view: Sealed, relay: ViewRelay, now: float) -> ViewRelay | None:
-        """Take a relayed view of seat `author` whose envelope was checked; what to relay in turn, if anything."""
+        """Take a relayed view of seat `author` whose envelope was checked; what to relay in turn."""
         if not self.is_new(author, view) or now > self.deadline:
             return None
         if not self._signatures_hold(author, view, relay, now):

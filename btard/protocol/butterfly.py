@@ -28,10 +28,10 @@ def judge_complaints(
     """What the witnesses' votes mean: (bans, misses, newly relayed pairs), the first two by seat.
 
     A part that most saw is relayed from now on. `witnessed` pairs are those whose very part most saw in an
-    earlier attempt of the step with the same participants: honest peers hold it and pushed it to the receiver,
-    so a receiver that still complains misses the step. (That a pair is relayed isn't enough: its sender may
-    keep a later step's part to itself until the vote.) A part that most saw to be not finite bans its owner, whose commitment binds it.
-    Otherwise the owner did not publish what it committed to."""
+    earlier attempt of the step with the same participants: honest peers hold it and pushed it to the
+    receiver, so a receiver that still complains misses the step. (That a pair is relayed isn't enough: its
+    sender may keep a later step's part to itself until the vote.) A part that most saw to be not finite
+    bans its owner, whose commitment binds it. Otherwise the owner did not publish what it committed to."""
     bans: dict[int, str] = {}
     misses: dict[int, str] = {}
     relays: list[tuple[int, int]] = []

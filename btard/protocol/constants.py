@@ -42,7 +42,7 @@ class ProtocolConfig:
 
 
 SLACK_ROUNDS = 3
-"""From the soft to the hard deadline of a phase, in delta: a request, its answer, and the skew between peers."""
+"""From the soft to the hard deadline of a phase, in delta: a request, its answer, the skew of peers."""
 
 
 def tolerated(peers: int) -> int:

@@ -16,13 +16,13 @@ view, and honest peers signed some of them, so every honest peer completed the p
 
 From the reveal to the verdict a missing peer loses its seat: it has seen the coin, and could otherwise stay
 silent whenever a validator drew it. Silence in the vote itself gains nothing: peers that had to settle a
-vote in a dispute name the silent in their next gradient commitment, and whom most name gets a strike.
+vote in a dispute name the silent, and equivocators, in their next gradient commitment; most must agree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from btard.protocol.broadcast import Board, Post, set_digest
 from btard.protocol.messages import PHASES, RECORD, REVEAL, View
@@ -53,12 +53,16 @@ class Proof:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """The record of this digest is final by `votes`; `posts` are the messages of the phase before them."""
+    """The record of this digest is final by `votes`; `posts` are the messages of the phase before them.
+
+    The views have no vote of `silent`, and two messages of `equivocal` for one slot."""
 
     record: Digest
     completed: str
     posts: dict[int, Post]
     votes: dict[int, Post]
+    silent: tuple[int, ...] = ()
+    equivocal: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,10 @@ def decide(
             union.add(second)
     final = _final(attempt, proofs)
     if final is not None:
-        return final
+        equivocal = {seat for seat, views in enumerate(agreed) if len(views) > 1}
+        equivocal |= {seat for _, seat in union.conflicts}
+        silent = set(union.missing(RECORD)) - equivocal
+        return replace(final, silent=tuple(sorted(silent)), equivocal=tuple(sorted(equivocal)))
     best = max(held, key=lambda proof: proof.rank, default=None)
     if best is None:
         return Remove(tuple(attempt.state.miss(peer, "silent") for peer in attempt.participants))

@@ -43,7 +43,7 @@ from btard.protocol.messages import (
     Vote,
 )
 from btard.protocol.record import NOTHING
-from btard.protocol.rules import disputed
+from btard.protocol.rules import Named, disputed
 from btard.protocol.state import gradient_seed
 from btard.protocol.tolerance import ACCUSE_FACTOR
 from btard.types import Digest, PeerId, Scalars
@@ -60,13 +60,11 @@ def on_wire(scalars: Scalars) -> PartScalars:
 class Duties:
     """The work of one peer in one attempt. `held` maps the blobs that the store holds to their finiteness."""
 
-    def __init__(
-        self, step: StepMachine, secret: bytes, silent: Sequence[PeerId], held: dict[Digest, bool]
-    ) -> None:
+    def __init__(self, step: StepMachine, secret: bytes, named: Named, held: dict[Digest, bool]) -> None:
         self._step = step
         self._state = step.state
         self._secret = secret
-        self._silent = tuple(silent)
+        self._named = named
         self._held = held
         self._results: dict[Effect, Any] = {}
         self._asked: set[Effect] = set()
@@ -143,8 +141,8 @@ class Duties:
     def expects(self, sender: PeerId, name: Digest) -> bool:
         """Whether this attempt gives `sender` a reason to push this blob: what memory may be spent on.
 
-        Its part for this peer; where parts are made public, its other parts; any committed aggregate; a part that
-        others relay to this peer; and, as evidence, the rows of the part that the sender aggregates."""
+        Its part for this peer; where parts are made public, its other parts; any committed aggregate; a part
+        that others relay to this peer; and, as evidence, the rows of the part that the sender aggregates."""
         board, phase = self._step.board, self._step.phase
         commitments = {seat: post.payload for seat, post in board.posts[GRADIENT].items() if post.payload}
         if any(post.payload and post.payload.aggregate == name for post in board.posts[AGGREGATE].values()):
@@ -203,7 +201,7 @@ class Duties:
         if self._pair is not None and self._pair[0] == self._seat:
             self._recompute(self._pair[1])  # a validator's work, in time for its accusation
         coin = mprng.share_commitment(self._step.identity.peer, self._share, self._salt)
-        return GradientCommitment(self._step.held, parts, coin, self._silent)
+        return GradientCommitment(self._step.held, parts, coin, self._named.silent, self._named.equivocal)
 
     def _aggregate(self, now: float) -> AggregateCommitment | None:
         rows = self._rows(self._seat)

@@ -44,12 +44,14 @@ ENDORSE = "endorse"
 class GradientCommitment:
     """Hashes of all parts of the gradient, and the commitment to this peer's share of the coin.
 
-    `silent` names peers that did not vote for the last record, where that took a dispute to settle."""
+    Where the last record took a dispute to settle, `silent` names those that did not vote, `equivocal`
+    those that signed two messages for one slot. Whom most name is out before any tensor is sent."""
 
     held: DigestField
     parts: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
     coin: DigestField
     silent: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
+    equivocal: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
 
 
 @message("a")

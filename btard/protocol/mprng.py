@@ -1,4 +1,4 @@
-"""The multi-party coin: commit to a share, reveal it, r_t = XOR of all shares (BTARD, section 3 and Appendix A.2).
+"""The multi-party coin: commit to a share, reveal it, r_t = XOR of all shares (BTARD, Appendix A.2).
 
 Everybody commits together with the gradient and reveals once every hash of gradients and aggregates
 is fixed, so that nobody knows r_t while it can still choose what r_t will examine. One honest share

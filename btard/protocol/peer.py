@@ -1,4 +1,4 @@
-"""A peer of a run: one attempt after the other, the ledger they make, and who said what too early or too late.
+"""A peer of a run: one attempt after the other, the ledger they make, and what comes too early or too late.
 
 The machine that node and simulator drive. It opens and routes what comes in; `step.py` does the rest.
 """
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from btard.crypto import Identity
 from btard.protocol.machine import Adopt, BlobHeld, Done, Event, Received, Send, Step
-from btard.protocol.messages import ENDORSE, PHASES, REQUESTS, Need, ViewRelay, Want
+from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, REQUESTS, Need, ViewRelay, Want
 from btard.protocol.record import BAN, LEAVE, STEP
 from btard.protocol.state import State
-from btard.protocol.step import Entry, StepMachine
+from btard.protocol.step import NOBODY, Entry, StepMachine
 from btard.types import Digest, Fault, PeerId
 from btard.wire import Rejection, Sealed, decode, open_sealed
 
@@ -54,7 +54,7 @@ class PeerMachine:
         self._secret = secret
         self._steps = steps
         self._held: dict[Digest, bool] = {}
-        self._silent: tuple[PeerId, ...] = ()
+        self._named = NOBODY
         self._last: StepMachine | None = None
         self._answered: set[PeerId] = set()
         self._former: set[PeerId] = set()  # whoever lost its seat may not know it yet, and may ask
@@ -138,7 +138,7 @@ class PeerMachine:
         return self._step.relay(request, event.sender, now)
 
     def _answer_late(self, request: Need | Want | ViewRelay, sender: PeerId) -> Step:
-        """Somebody is still at the attempt that this peer has ended: it gets its messages and the proof of its end."""
+        """Somebody is still at the attempt that this peer has ended: give it messages, and the proof."""
         last = self._last
         if last is None or (request.step, request.attempt) != (last.state.step, last.state.attempt):
             return Step()
@@ -181,7 +181,8 @@ class PeerMachine:
         out.outputs.append(Recorded(entry, self.state))
         self._last, self._answered = self._step, set()
         self._former.update(self._last.state.members)
-        self._silent = entry.silent if entry.silent else (() if record.kind == STEP else self._silent)
+        heard = record.kind == STEP or GRADIENT in record.phases
+        self._named = entry.named if heard else self._named
         if record.kind == STEP:
             assert entry.finished is not None
             out.effects.append(Adopt(record.step, entry.finished.aggregates))
@@ -193,7 +194,13 @@ class PeerMachine:
             out.outputs.append(self.ended)
             return out
         self._step = StepMachine(
-            self._identity, self._secret, self.state, now, silent=self._silent, held=self._held
+            self._identity,
+            self._secret,
+            self.state,
+            now,
+            named=self._named,
+            held=self._held,
+            proof=entry.certificate,
         )
         out.extend(self._step.begin(now))
         early, self._early = self._early, []

@@ -73,6 +73,15 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """Whom a peer names in its gradient commitment: who didn't vote for the last record, and who signed
+    two messages for one slot, as the dispute showed that settled it."""
+
+    silent: tuple[PeerId, ...] = ()
+    equivocal: tuple[PeerId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How the attempt ends: STEP, or ABORT with who is removed and which links are relayed from now on."""
 
@@ -84,17 +93,22 @@ class Ending:
 def after_phase(attempt: Attempt, phase: str, sets: Sets) -> str | Ending:
     """The phase after `phase`, whose agreed set and those before it are in `sets`; or the ending, which
     RECORD then signs."""
-    seats = len(attempt.participants)
     offenders = _malformed(attempt, phase, sets)
     if offenders:
         return _abort(attempt, bans=dict.fromkeys(offenders, "malformed message"))
     if phase == GRADIENT:
+        silent = _named(attempt, [said.silent for said in sets[GRADIENT]])
+        equivocal = _named(attempt, [said.equivocal for said in sets[GRADIENT]])
+        if silent or equivocal:
+            bans = dict.fromkeys(equivocal, "equivocation")
+            return _abort(attempt, bans=bans, misses=dict.fromkeys(silent, "silent in phase record"))
         return AGGREGATE
     if phase == AGGREGATE:
         return RELAY if butterfly.complaints(sets[AGGREGATE]) else REVEAL
     if phase == RELAY:
         pairs = butterfly.complaints(sets[AGGREGATE])
-        bans, misses, relays = butterfly.judge_complaints(pairs, sets[RELAY], attempt.seats(attempt.state.witnessed))
+        witnessed = attempt.seats(attempt.state.witnessed)
+        bans, misses, relays = butterfly.judge_complaints(pairs, sets[RELAY], witnessed)
         return _abort(attempt, bans=bans, misses=misses, relays=relays)
     if phase == REVEAL:
         false = mprng.false_reveals(attempt.participants, sets[GRADIENT], sets[REVEAL])
@@ -112,28 +126,24 @@ def after_phase(attempt: Attempt, phase: str, sets: Sets) -> str | Ending:
         bans = _evident(attempt, sets)
         if disputed(attempt, sets):
             return VERDICT
-        return _abort(attempt, bans=bans) if bans else _step(attempt, sets)
+        return _abort(attempt, bans=bans) if bans else Ending(STEP)
     assert phase == VERDICT, phase
     bans, leaves = accusation.tally(disputed(attempt, sets), [v.votes for v in sets[VERDICT]])
     bans = {**_evident(attempt, sets), **bans}
-    # An aggregator whose accusation of a contributor is upheld has explained why its part doesn't sum to zero.
+    # An upheld accusation of a contributor explains why the accuser's part doesn't sum to zero.
     upheld = {c.accuser for c in disputed(attempt, sets) if c.kind == accusation.ROW and c.target in bans}
     for seat in _sums_not_zero(attempt, sets):
         if seat not in upheld:
             bans.setdefault(seat, "wrong aggregate")
     if bans or leaves:
         return _abort(attempt, bans=bans, leaves=leaves)
-    return _step(attempt, sets)
+    return Ending(STEP)
 
 
-def _step(attempt: Attempt, sets: Sets) -> Ending:
-    """The step holds; whoever most peers name as silent in the last vote gets a strike."""
-    named: dict[bytes, int] = {}
-    for said in sets[GRADIENT]:
-        for peer in set(said.silent):
-            named[peer] = named.get(peer, 0) + 1
-    struck = [p for p in attempt.state.members if 2 * named.get(p, 0) > len(attempt.participants)]
-    return Ending(STEP, tuple(attempt.state.miss(p, "silent in phase record") for p in struck))
+def _named(attempt: Attempt, ballots: Sequence[Sequence[bytes]]) -> list[int]:
+    """Seats that more than half of the participants name."""
+    count = [sum(peer in ballot for ballot in ballots) for peer in attempt.participants]
+    return [seat for seat, named in enumerate(count) if 2 * named > len(attempt.participants)]
 
 
 def disputed(attempt: Attempt, sets: Sets) -> tuple[accusation.Case, ...]:

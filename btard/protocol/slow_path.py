@@ -17,7 +17,7 @@ from btard.protocol.constants import SLACK_ROUNDS
 from btard.protocol.dispute import Final, GoOn, Remove, decide, read_view
 from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, VIEW, Endorse, View, ViewRelay
 from btard.protocol.record import ABORT, NOTHING, Record
-from btard.protocol.rules import Ending, after_phase, make_record
+from btard.protocol.rules import Ending, Named, after_phase, make_record
 from btard.types import Fault, PeerId
 from btard.wire import Rejection, Sealed, decode, encode, open_sealed
 
@@ -68,10 +68,13 @@ class SlowPath:
         sealed = step.sign(VIEW, encode(view))
         relay = ViewRelay(state.step, state.attempt, self._dispute, sealed.raw, (), ())
         self._agreement.accept(step.seat, sealed, relay, now)
+        if not step.trail:
+            step.tell(step.proof)  # who has not yet ended the last attempt must be here within delta, too
         step.ask(relay)
 
     def relay(self, request: ViewRelay, sender: PeerId, now: float) -> None:
-        """Take a relayed view. It draws this peer into the dispute too, but not before its time (`_may_join`).
+        """Take a relayed view. It draws this peer into the dispute too, but not early (`_may_join`).
+
         Until then it is kept, and its messages are taken: if there is a reason, it's in them."""
         if self._final is not None or self._removal is not None:
             return
@@ -183,10 +186,9 @@ class SlowPath:
             if step.record.digest != final.record:
                 step.diverged(final.record)
                 return False
-            seats = range(len(step.attempt.participants))
-            silent = tuple(step.attempt.participants[s] for s in seats if s not in final.votes)
-            votes = tuple(final.votes[seat].sealed.raw for seat in sorted(final.votes))
-            step.end(step.record, votes, silent)
+            peers = step.attempt.participants
+            named = Named(tuple(peers[s] for s in final.silent), tuple(peers[s] for s in final.equivocal))
+            step.end(step.record, tuple(final.votes[s].sealed.raw for s in sorted(final.votes)), named)
         return False
 
     # ------------------------------------------------------------ endorsing a removal

@@ -41,8 +41,9 @@ class Finished:
 @dataclass(frozen=True, slots=True)
 class State:
     """Agreed by the ledger. `members` (sorted) hold seats; `excluded` lost the current step only.
-    `coin` is r_(step-1). `witnessed` are the pairs relayed since the participants last changed in this step:
-    the sender's part for the receiver is known to have come to most peers. `pairs` are the (validator, target) pairs that examine `finished`."""
+    `coin` is r_(step-1). `witnessed` are the pairs relayed since the participants last changed in this
+    step: the sender's part for the receiver is known to have come to most peers. `pairs` are the
+    (validator, target) pairs that examine `finished`."""
 
     run: Digest
     config: ProtocolConfig
@@ -114,7 +115,8 @@ class State:
                 witnessed=() if record.removals else tuple(sorted({*self.witnessed, *record.relays})),
                 pairs=tuple(pair for pair in self.pairs if not gone & set(pair)),
             )
-        assert record.kind == STEP and finished is not None
+        assert record.kind == STEP
+        assert finished is not None
         return replace(
             common,
             step=self.step + 1,

@@ -8,7 +8,6 @@ falls into a dispute (`slow_path.py`). The machine has ended when `conclusion` i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,23 +27,25 @@ from btard.protocol.messages import (
     Want,
 )
 from btard.protocol.record import ABORT, NOTHING, STEP, Record
-from btard.protocol.rules import Attempt, Ending, after_phase, coin_of, finished, make_record
+from btard.protocol.rules import Attempt, Ending, Named, after_phase, coin_of, finished, make_record
 from btard.protocol.slow_path import SlowPath
 from btard.protocol.state import Finished, State, roster_digest
 from btard.types import Digest, Fault, PeerId
 from btard.wire import Envelope, Rejection, Sealed, encode, open_sealed, seal
 
+NOBODY = Named()
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What goes into the ledger: a record, the messages that it follows from, the signatures that certify
-    it; and what the next step needs of it. `silent` did not vote, where that took a dispute."""
+    it; and what the next attempt needs of it. `named` is left by a dispute about the vote."""
 
     record: Record
     transcript: tuple[bytes, ...]
     certificate: tuple[bytes, ...]
     finished: Finished | None = None
-    silent: tuple[PeerId, ...] = ()
+    named: Named = NOBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,8 @@ class Diverged:
 
 class StepMachine:
     """Drives one attempt. `secret` (32 bytes, this peer's own) is the entropy of its coin shares and salts;
-    `silent` are the peers to name as such (`messages.GradientCommitment`), `held` the blobs that the store
-    holds already, and whether they're finite.
+    `named` are the peers to name (`messages.GradientCommitment`), `held` the blobs that the store
+    holds already, and whether they're finite; `proof` certifies the end of the attempt before this one.
 
     A peer of the roster that takes no part in the attempt runs the same machine: it follows the phases
     and says nothing."""
@@ -69,8 +70,9 @@ class StepMachine:
         secret: bytes,
         state: State,
         now: float,
-        silent: Sequence[PeerId] = (),
+        named: Named = NOBODY,
         held: dict[Digest, bool] | None = None,
+        proof: tuple[bytes, ...] = (),
     ) -> None:
         self.state = state
         self.attempt = Attempt(state)
@@ -83,8 +85,9 @@ class StepMachine:
         self.ending: Ending | None = None
         self.record: Record | None = None
         self.conclusion: Entry | None = None
+        self.proof = proof
         self.out = Step()
-        self.duties = Duties(self, secret, silent, {} if held is None else held)
+        self.duties = Duties(self, secret, named, {} if held is None else held)
         self._roster = roster_digest(self.attempt.participants)
         self._others = audience(state.members, identity.peer)
         self._slow = SlowPath(self)
@@ -97,7 +100,7 @@ class StepMachine:
 
     @property
     def soft(self) -> float:
-        """When this phase's work should be done: what is missing by then is asked for, or complained about."""
+        """When this phase's work should be done: what is missing then is asked for, or complained about."""
         return self._entered + self.state.config.phase_s
 
     @property
@@ -124,7 +127,7 @@ class StepMachine:
         return self.run(now)
 
     def handle(self, event: Event, now: float) -> Step:
-        """Take the result of an effect, a blob or the time; messages come through `post`, `relay` and so on."""
+        """Take the result of an effect, a blob or the time; messages come by `post`, `relay` and so on."""
         if isinstance(event, Done):
             self.duties.done(event.effect, event.result)
         elif isinstance(event, BlobHeld):
@@ -221,11 +224,11 @@ class StepMachine:
         self.end(self.record, self.board.raws([RECORD]))
         return False
 
-    def end(self, record: Record, votes: tuple[bytes, ...], silent: tuple[PeerId, ...] = ()) -> None:
+    def end(self, record: Record, votes: tuple[bytes, ...], named: Named = NOBODY) -> None:
         """The attempt ends with a record that its phases led to."""
         transcript = self.board.raws(phase for phase, _ in self.trail)
         done = finished(self.attempt, self.sets, record.coin) if record.kind == STEP else None
-        self.conclusion = Entry(record, transcript, votes, done, silent)
+        self.conclusion = Entry(record, transcript, votes, done, named)
 
     def end_disputed(self, record: Record, views: tuple[bytes, ...], endorsements: tuple[bytes, ...]) -> None:
         """The attempt ends with a record that agreed views led to, or that most participants endorse."""
@@ -312,6 +315,10 @@ class StepMachine:
     def ask(self, request: Need | Want | ViewRelay) -> None:
         """Send an unsigned request to the whole roster."""
         self.out.messages.append(Send(self._others, encode(request)))
+
+    def tell(self, raws: tuple[bytes, ...]) -> None:
+        """Send messages that exist already to the whole roster."""
+        self.out.messages += [Send(self._others, raw) for raw in raws]
 
     def _tick(self, now: float) -> None:
         if self._slow.active:
