@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btard.adversary import ADVERSARIES
+from btard.adversary import ADVERSARIES, Adversary
 from btard.protocol.constants import SLACK_ROUNDS, ProtocolConfig, tolerated
 from btard.protocol.machine import Adopt, Effect, Step
 from btard.protocol.messages import PHASES
@@ -144,11 +144,19 @@ class Causes(Checker):
                 target = world.hosts[world.index_of[PeerId(removal.peer)]]
                 if removal.kind != BAN or not target.kind:
                     continue
-                if removal.reason not in ADVERSARIES[target.kind].reasons:
+                if removal.reason not in crimes(target.kind):
                     return (
                         f"peer {target.index}, {target.kind}, is banned for another's crime: {removal.reason}"
                     )
         return None
+
+
+def crimes(kind: str) -> frozenset[str]:
+    """What an adversary can be banned for: what it's for, and, where it changes messages that its own machine
+    believes to have sent, equivocation: its views say otherwise."""
+    cheat = ADVERSARIES[kind]
+    changes = cheat.tamper is not Adversary.tamper
+    return cheat.reasons | {"equivocation"} if changes else cheat.reasons
 
 
 class Blame(Checker):

@@ -1,0 +1,231 @@
+"""Every checker is shown the bug that it is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from btard.protocol import butterfly, rules
+from btard.protocol.machine import Adopt, Effect, Event, Step
+from btard.protocol.peer import PeerMachine, Recorded
+from btard.protocol.state import State
+from btard.protocol.step import StepMachine
+from btard.simulation import Byzantine, Checker, Crash, Outcome, Scenario, Slow, World
+from btard.simulation.host import Host
+from btard.types import Fault
+
+
+def violated(world: World) -> str:
+    outcome = world.run()
+    assert outcome.violation is not None, "the planted bug went unnoticed"
+    return outcome.violation.checker
+
+
+def swarm(**what: object) -> World:
+    return World(Scenario(**{"seed": 3, "peers": 5, "steps": 3, **what}))  # type: ignore[arg-type]
+
+
+def plant(host: Host, change: Callable[[Step], None]) -> None:
+    """Let `change` have each step of a host's machine before the world sees it."""
+    handle = host.handle
+
+    def changed(event: Event, now: float) -> Step:
+        out = handle(event, now)
+        change(out)
+        return out
+
+    host.handle = changed  # type: ignore[method-assign]
+
+
+def edit_records(change: Callable[[Recorded], Recorded]) -> Callable[[Step], None]:
+    def edit(out: Step) -> None:
+        out.outputs = [change(each) if isinstance(each, Recorded) else each for each in out.outputs]
+
+    return edit
+
+
+def test_no_checker_objects_to_a_sound_swarm() -> None:
+    assert swarm().run().violation is None
+
+
+def test_agreement_notices_a_machine_whose_record_differs() -> None:
+    world = swarm()
+
+    def other(recorded: Recorded) -> Recorded:
+        record = replace(recorded.entry.record, coin=bytes(32))
+        return replace(recorded, entry=replace(recorded.entry, record=record))
+
+    plant(world.hosts[2], edit_records(other))
+    assert violated(world) == "agreement"
+
+
+def test_agreement_notices_a_state_that_differs_after_one_record() -> None:
+    world = swarm()
+    plant(world.hosts[2], edit_records(lambda r: replace(r, state=replace(r.state, index=9))))
+    assert violated(world) == "agreement"
+
+
+def test_models_notices_a_peer_that_applies_another_aggregate() -> None:
+    world = swarm()
+    host = world.hosts[1]
+    work = host.work
+
+    def other(effect: Effect) -> Any:
+        if isinstance(effect, Adopt):
+            parts = tuple(host.engine.gradient(effect.step, bytes(32), 5))
+            host.engine.update(effect.step, parts)
+        return work(effect)
+
+    host.work = other  # type: ignore[method-assign]
+    assert violated(world) == "models"
+
+
+@pytest.fixture
+def unjust(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rule that finds the peer in the first seat guilty of nothing."""
+
+    def anybody(attempt: rules.Attempt, phase: str, sets: rules.Sets) -> list[int]:
+        return [0] if phase == rules.SCALARS else []
+
+    monkeypatch.setattr(rules, "_malformed", anybody)
+
+
+@pytest.mark.usefixtures("unjust")
+def test_innocence_notices_a_rule_that_bans_honest_peers() -> None:
+    assert violated(swarm()) == "innocence"
+
+
+def test_seats_notices_a_rule_that_takes_a_step_from_honest_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(butterfly, "withheld_aggregates", lambda reveals: (len(reveals) - 1,))
+    assert violated(swarm()) == "seats"
+
+
+def test_causes_notices_a_ban_for_what_an_adversary_does_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = swarm(byzantine=(Byzantine(0, "sign_flip"),))
+    guilty = sorted(host.peer for host in world.hosts).index(world.hosts[0].peer)
+
+    def anybody(attempt: rules.Attempt, phase: str, sets: rules.Sets) -> list[int]:
+        return [guilty] if phase == rules.SCALARS and len(attempt.participants) == 5 else []
+
+    monkeypatch.setattr(rules, "_malformed", anybody)
+    assert violated(world) == "causes"
+
+
+def test_blame_notices_a_machine_that_finds_fault_with_honest_peers() -> None:
+    world = swarm()
+    plant(world.hosts[4], lambda out: out.faults.append(Fault(world.hosts[0].peer, "flood")))
+    assert violated(world) == "blame"
+
+
+def test_progress_notices_peers_that_wait_too_long_for_one_that_is_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(StepMachine, "hard", property(lambda self: self.soft + 10_000.0))
+    assert violated(swarm(crashes=(Crash(2, 1, "aggregate"),))) == "progress"
+
+
+def test_progress_notices_an_attempt_that_was_for_nothing() -> None:
+    world = swarm(byzantine=(Byzantine(0, "false_reveal"),))
+    world.checkers = [each for each in world.checkers if each.name == "progress"]
+
+    def forget(recorded: Recorded) -> Recorded:
+        record = replace(recorded.entry.record, removals=())
+        return replace(recorded, entry=replace(recorded.entry, record=record))
+
+    plant(world.hosts[1], edit_records(forget))
+    assert violated(world) == "progress"
+
+
+def test_progress_notices_a_machine_that_keeps_asking_for_the_same_tick() -> None:
+    world = swarm()
+
+    class Restless(PeerMachine):
+        @property
+        def wake(self) -> float | None:
+            return 1.0
+
+    machine = world.hosts[0].machine
+    assert isinstance(machine, PeerMachine)
+    machine.__class__ = Restless
+    assert violated(world) == "progress"
+
+
+def test_strikes_notices_a_missed_step_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    after = State.after
+
+    def unforgiving(self: State, record: Any, finished: Any) -> State:
+        state = after(self, record, finished)
+        return replace(state, excluded=self.excluded or state.excluded)
+
+    monkeypatch.setattr(State, "after", unforgiving)
+    assert violated(swarm(slow=(Slow(2, 0, 30.0),))) == "strikes"
+
+
+def test_buffers_notices_a_machine_that_keeps_all_it_hears() -> None:
+    world = swarm(peers=4, steps=2)
+    kept: list[float] = []
+    for host in world.hosts:
+        handle = host.handle
+
+        def keeping(event: Event, now: float, handle: Any = handle, host: Host = host) -> Step:
+            kept.extend(now + k for k in range(100))
+            host.machine.kept = kept  # type: ignore[union-attr]
+            step: Step = handle(event, now)
+            return step
+
+        host.handle = keeping  # type: ignore[method-assign]
+    assert violated(world) == "buffers"
+
+
+def test_ending_notices_a_swarm_that_falls_asleep() -> None:
+    world = swarm()
+
+    def silence(out: Step) -> None:
+        out.messages.clear()
+        out.effects.clear()
+
+    for host in world.hosts:
+        plant(host, silence)
+        host.machine.__class__ = _Sleepless
+    assert violated(world) == "ending"
+
+
+class _Sleepless(PeerMachine):
+    @property
+    def wake(self) -> float | None:
+        return None
+
+
+def test_exception_that_leaves_a_machine_is_a_violation() -> None:
+    world = swarm()
+
+    def fall(out: Step) -> None:
+        raise ValueError("planted")
+
+    plant(world.hosts[0], fall)
+    assert violated(world) == "exceptions"
+
+
+def test_exception_that_leaves_an_effect_is_a_violation() -> None:
+    world = swarm()
+
+    def fall(effect: Effect) -> Any:
+        raise ValueError("planted")
+
+    world.hosts[0].work = fall  # type: ignore[method-assign]
+    assert violated(world) == "exceptions"
+
+
+def test_checker_of_ones_own_is_asked_too() -> None:
+    class Never(Checker):
+        name = "never"
+
+        def finish(self, world: World) -> str | None:
+            return "always wrong"
+
+    outcome: Outcome = World(Scenario(seed=0, peers=4, steps=1), checkers=[Never()]).run()
+    assert outcome.violation is not None
+    assert outcome.violation.checker == "never"

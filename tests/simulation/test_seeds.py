@@ -1,0 +1,81 @@
+"""Random scenarios hold, and happen the same way again."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from btard.cli import app
+from btard.errors import ConfigurationError
+from btard.protocol.constants import tolerated
+from btard.simulation import Crash, Scenario, World, draw_scenario
+from btard.simulation.runner import Wish, run_seed, run_seeds
+from btard.simulation.scenario import parse_kinds
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_random_scenario_holds(seed: int) -> None:
+    wish = Wish(peers=4 + seed % 4, steps=3)
+    outcome = run_seed(seed, wish)
+    assert outcome.violation is None, f"{wish.command(seed)}\n{outcome.violation.text}"
+
+
+def test_same_seed_happens_the_same_way_twice() -> None:
+    def once() -> tuple[list[tuple[float, int, str]], object]:
+        lines: list[tuple[float, int, str]] = []
+        world = World(draw_scenario(17), trace=lambda *line: lines.append(line))
+        return lines, world.run()
+
+    (first, one), (second, other) = once(), once()
+    assert first == second
+    assert one == other
+    assert len(first) > 100
+
+
+def test_other_processes_come_to_the_same_ledger() -> None:
+    wish = Wish(peers=4, steps=2)
+    far = {outcome.scenario.seed: outcome.head for outcome in run_seeds(range(4), wish, processes=2)}
+    assert far == {seed: run_seed(seed, wish).head for seed in range(4)}
+
+
+def test_drawn_scenarios_stay_within_what_is_tolerated() -> None:
+    drawn = [draw_scenario(seed) for seed in range(300)]
+    assert all(len(each.faulty) <= tolerated(each.peers) for each in drawn)
+    assert any(len(each.faulty) == tolerated(each.peers) == 7 for each in drawn)
+    assert {each.peers for each in drawn} == set(range(4, 17))
+
+
+def test_too_many_faulty_peers_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="at most 1 are tolerated"):
+        Scenario(seed=0, peers=4, crashes=(Crash(0, 0, "gradient"), Crash(1, 0, "gradient")))
+
+
+def test_kinds_are_written_with_their_number() -> None:
+    assert parse_kinds("sign_flip*2, silent") == ("sign_flip", "sign_flip", "silent")
+    with pytest.raises(ConfigurationError, match="names no adversary"):
+        parse_kinds("sign_flop")
+
+
+def test_command_replays_what_was_asked_for() -> None:
+    wish = Wish(peers=7, steps=4, kinds=("sign_flip", "sign_flip", "silent"))
+    assert (
+        wish.command(123) == "btard simulate --seed 123 --peers 7 --steps 4 --byzantine sign_flip*2,silent*1"
+    )
+
+
+def simulate(*options: str) -> Result:
+    return CliRunner().invoke(app, ["simulate", "--peers", "4", "--steps", "1", *options])
+
+
+def test_command_line_runs_one_seed_and_traces_it() -> None:
+    result = simulate("--seed", "3", "--byzantine", "false_reveal", "--trace")
+    assert result.exit_code == 0, result.output
+    assert "banned: false_reveal for false reveal" in result.output
+    assert "has done ComputeGradient" in result.output
+
+
+def test_command_line_counts_what_happened_in_many() -> None:
+    result = simulate("--seeds", "2", "--byzantine", "silent")
+    assert result.exit_code == 0, result.output
+    assert "silent" in result.output
