@@ -91,6 +91,7 @@ class StepMachine:
         self._roster = roster_digest(self.attempt.participants)
         self._others = audience(state.members, identity.peer)
         self._slow = SlowPath(self)
+        self._votes: dict[int, Post] = {}
         self._needs: dict[tuple[str, int], set[PeerId]] = {}
         self._wants: dict[Digest, set[PeerId]] = {}
         self._asked = False
@@ -156,6 +157,10 @@ class StepMachine:
             return False
         if self.phase == RECORD:
             self._make_record()
+            votes = self._unanimous()
+            if self.record is not None and votes is not None:
+                self.end(self.record, votes)
+                return False
         if self._slow.active:
             return self._slow.advance()
         if self.board.conflicts:
@@ -173,7 +178,7 @@ class StepMachine:
         if not self.board.agrees(phase, self.held):
             return self._doubt(now)
         if phase == RECORD:
-            return self._count_votes(now)
+            return False if self.record is None else self._doubt(now)  # somebody voted for another record
         self.complete(phase, now)
         return True
 
@@ -214,15 +219,19 @@ class StepMachine:
     def _vote(self) -> RecordVote | None:
         return None if self.record is None else RecordVote(held=self.held, record=self.record.digest)
 
-    def _count_votes(self, now: float) -> bool:
-        """Everybody has voted: the record is final where all voted for it."""
-        votes = self.board.payloads(RECORD)
+    def _unanimous(self) -> tuple[bytes, ...] | None:
+        """Everybody's vote for this peer's record, None while one is lacking.
+
+        That ends the attempt even in the midst of a dispute. Whoever has seen all votes has gone on, and
+        takes no part in a dispute that begins afterwards: it sends these votes instead. Those who are still
+        here would find it silent, and could outvote it together with Byzantine peers."""
         if self.record is None:
-            return False
-        if any(vote is None or vote.record != self.record.digest for vote in votes):
-            return self._doubt(now)
-        self.end(self.record, self.board.raws([RECORD]))
-        return False
+            return None
+        wanted = RecordVote(held=self.held, record=self.record.digest)
+        first = self.board.posts[RECORD]
+        votes = [self._votes.get(seat) or first.get(seat) for seat in range(len(self.attempt.participants))]
+        found = tuple(vote.sealed.raw for vote in votes if vote is not None and vote.payload == wanted)
+        return found if len(found) == len(votes) else None
 
     def end(self, record: Record, votes: tuple[bytes, ...], named: Named = NOBODY) -> None:
         """The attempt ends with a record that its phases led to."""
@@ -249,11 +258,19 @@ class StepMachine:
         post = self.board.read(sealed)
         if isinstance(post, Rejection):
             self.out.faults.append(Fault(sender, post.reason.value, post.detail))
-        elif self.board.add(post):
+            return self.run(now)
+        self._keep_vote(post)
+        if self.board.add(post):
             waiting = self._needs.pop((sealed.envelope.phase, post.seat), set()) - {sender}
             if waiting:
                 self.out.messages.append(Send(tuple(sorted(waiting)), sealed.raw))
         return self.run(now)
+
+    def _keep_vote(self, post: Post) -> None:
+        """A vote for our record counts, however many others its author signed before."""
+        said = post.payload
+        if isinstance(said, RecordVote) and self.record is not None and said.record == self.record.digest:
+            self._votes.setdefault(post.seat, post)
 
     def need(self, request: Need, sender: PeerId) -> Step:
         """Forward what somebody lacks: now, or as soon as it comes."""
