@@ -107,7 +107,7 @@ class World:
             host = self.hosts[index]
             if host.alive:
                 self._happen(host, what)
-                if host.ended or not host.alive:
+                if (host.ended and not host.queue) or not host.alive:
                     self._awaited.discard(index)
                     if not self._awaited:
                         break

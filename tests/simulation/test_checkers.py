@@ -10,6 +10,7 @@ import pytest
 
 from btard.protocol import butterfly, rules
 from btard.protocol.machine import Adopt, Effect, Event, Step
+from btard.protocol.messages import SCALARS
 from btard.protocol.peer import PeerMachine, Recorded
 from btard.protocol.state import State
 from btard.protocol.step import StepMachine
@@ -88,7 +89,7 @@ def unjust(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that finds the peer in the first seat guilty of nothing."""
 
     def anybody(attempt: rules.Attempt, phase: str, sets: rules.Sets) -> list[int]:
-        return [0] if phase == rules.SCALARS else []
+        return [0] if phase == SCALARS else []
 
     monkeypatch.setattr(rules, "_malformed", anybody)
 
@@ -108,7 +109,7 @@ def test_causes_notices_a_ban_for_what_an_adversary_does_not_do(monkeypatch: pyt
     guilty = sorted(host.peer for host in world.hosts).index(world.hosts[0].peer)
 
     def anybody(attempt: rules.Attempt, phase: str, sets: rules.Sets) -> list[int]:
-        return [guilty] if phase == rules.SCALARS and len(attempt.participants) == 5 else []
+        return [guilty] if phase == SCALARS and len(attempt.participants) == 5 else []
 
     monkeypatch.setattr(rules, "_malformed", anybody)
     assert violated(world) == "causes"

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from btard.cli import app
 from btard.errors import ConfigurationError
