@@ -75,6 +75,7 @@ class Node:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._over: asyncio.Future[Ended] = self._loop.create_future()
+        worker.failed = self.fail
         self._early: Counter[PeerId] = Counter()
         self._started = False
         self._waiting: list[Received] = []

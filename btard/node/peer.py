@@ -99,7 +99,7 @@ async def _take_part(
     if options.adversary is not None:
         kind, params = options.adversary
         adversary = make_adversary(kind, identity, identity.seed, options.colluders, **params)
-    worker = ThreadWorker(loop, lambda error: node.fail(error))
+    worker = ThreadWorker()
     node = assemble(
         identity,
         config,

@@ -10,22 +10,32 @@ from typing import Any, Protocol
 
 Work = Callable[[], Any]
 Deliver = Callable[[Any], None]
+Failed = Callable[[BaseException], None]
 
 
 class Worker(Protocol):
-    """Does one piece of work after the other, in order, and delivers each result in the event loop."""
+    """Does one piece of work after the other, in order, and delivers each result in the event loop.
+
+    `failed` gets, in the loop, what a piece of work or its delivery raised; its node sets it."""
+
+    failed: Failed
 
     def submit(self, work: Work, deliver: Deliver) -> None:
-        """Queue a piece of work. What it raises goes to the loop's exception handler: it's our bug."""
+        """Queue a piece of work."""
 
     def stop(self) -> None:
         """Do nothing that is still queued."""
+
+
+def _unheard(error: BaseException) -> None:
+    raise error
 
 
 class InlineWorker:
     """Works in the event loop: for a whole swarm in one process, in virtual time."""
 
     def __init__(self) -> None:
+        self.failed: Failed = _unheard
         self._stopped = False
 
     def submit(self, work: Work, deliver: Deliver) -> None:
@@ -34,7 +44,10 @@ class InlineWorker:
 
     def _do(self, work: Work, deliver: Deliver) -> None:
         if not self._stopped:
-            deliver(work())
+            try:
+                deliver(work())
+            except Exception as error:
+                self.failed(error)
 
     def stop(self) -> None:
         """Do nothing that is still queued."""
@@ -42,18 +55,19 @@ class InlineWorker:
 
 
 class ThreadWorker:
-    """Works on one thread, so that the loop goes on talking. Torch releases the GIL in its kernels."""
+    """Works on one thread, so that the loop goes on talking. Torch releases the GIL in its kernels.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, failed: Callable[[BaseException], None]) -> None:
-        self._loop = loop
-        self._failed = failed
+    What's queued is bounded by the machine, which asks for each effect once an attempt."""
+
+    def __init__(self) -> None:
+        self.failed: Failed = _unheard
+        self._loop = asyncio.get_running_loop()
         self._queue: queue.SimpleQueue[tuple[Work, Deliver] | None] = queue.SimpleQueue()
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="btard worker", daemon=True)
-        self._thread.start()
+        threading.Thread(target=self._run, name="btard worker", daemon=True).start()
 
     def submit(self, work: Work, deliver: Deliver) -> None:
-        """Queue a piece of work; bounded by the machine, which asks for each effect once."""
+        """Queue a piece of work."""
         self._queue.put((work, deliver))
 
     def stop(self) -> None:
@@ -66,11 +80,17 @@ class ThreadWorker:
             work, deliver = item
             try:
                 result = work()
-            except BaseException as error:
-                self._call(self._failed, error)
+            except Exception as error:
+                self._call(self.failed, error)
                 return
-            self._call(deliver, result)
+            self._call(self._deliver, deliver, result)
 
-    def _call(self, function: Callable[[Any], None], argument: Any) -> None:
+    def _deliver(self, deliver: Deliver, result: Any) -> None:
+        try:
+            deliver(result)
+        except Exception as error:
+            self.failed(error)
+
+    def _call(self, function: Callable[..., None], *arguments: Any) -> None:
         if not self._stopped and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(function, argument)
+            self._loop.call_soon_threadsafe(function, *arguments)

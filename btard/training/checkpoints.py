@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from btard.errors import ConfigurationError
@@ -45,8 +45,12 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         tensors["aggregate"] = checkpoint.aggregate
     metadata = {"format": FORMAT, "step": str(checkpoint.step), "settings": checkpoint.state.settings}
     temporary = path.with_name(path.name + ".part")
-    save_file(tensors, temporary, metadata)
-    os.replace(temporary, path)
+    try:
+        temporary.write_bytes(save(tensors, metadata))
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
