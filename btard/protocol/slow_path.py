@@ -8,6 +8,7 @@ everybody goes on with what the views contain.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from btard.crypto import digest
@@ -18,11 +19,15 @@ from btard.protocol.dispute import Final, GoOn, Remove, decide, read_view
 from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, VIEW, Endorse, View, ViewRelay
 from btard.protocol.record import ABORT, NOTHING, Record
 from btard.protocol.rules import Ending, Named, after_phase, make_record
-from btard.types import Fault, PeerId
+from btard.types import Digest, Fault, PeerId
 from btard.wire import Rejection, Sealed, decode, encode, open_sealed
 
 if TYPE_CHECKING:
     from btard.protocol.step import StepMachine
+
+
+VIEWS_MAX = 2
+"""Views kept of one author from one sender: an honest one relays two where their author signed two."""
 
 
 class SlowPath:
@@ -33,7 +38,7 @@ class SlowPath:
         self._agreement: Agreement | None = None
         self._dispute = 0
         self._resumed: dict[str, float] = {}
-        self._kept: dict[tuple[PeerId, int], ViewRelay] = {}
+        self._kept: dict[tuple[PeerId, int, Digest], ViewRelay] = {}
         self._final: Final | None = None
         self._removal: Record | None = None
         self._views: tuple[bytes, ...] = ()
@@ -86,8 +91,8 @@ class SlowPath:
             self._step.out.faults.append(Fault(sender, "bad view", "a relayed view is none of this dispute"))
         elif request.dispute == self._dispute and (self._agreement is not None or self._may_join(now)):
             self._accept(author, sealed, request, now)
-        elif (sender, author) not in self._kept:
-            self._kept[sender, author] = request
+        elif sum(key[:2] == (sender, author) for key in self._kept) < VIEWS_MAX:
+            self._kept[sender, author, sealed.digest] = request
             proof = read_view(self._step.attempt, sealed) if self._agreement is None else None
             for post in proof.board.all_posts() if proof is not None else ():
                 self._step.board.add(post)
@@ -142,6 +147,9 @@ class SlowPath:
         self._agreement = None
         self._dispute += 1
         self._views = tuple(view.raw for of_author in views for view in of_author)
+        if step.seat is None and not self._follows(views):
+            step.enter(step.phase, now)
+            return
         decision = decide(step.attempt, views, self._next_phase, self._resumed)
         if isinstance(decision, Final):
             self._final = decision
@@ -160,6 +168,16 @@ class SlowPath:
                 payload = encode(Endorse(encode(self._removal)))
                 self._endorse(step.seat, step.say(ENDORSE, payload), payload)
 
+    def _follows(self, agreed: Sequence[Sequence[Sealed]]) -> bool:
+        """Whether this peer knows all phases before the last one that a view proves complete.
+
+        A participant does (`dispute.py`); a follower may not, where Byzantine peers kept their messages from
+        it. It goes on asking for them, and learns of a removal from those who endorse it."""
+        read = [read_view(self._step.attempt, views[0]) if len(views) == 1 else None for views in agreed]
+        furthest = max((proof.trail for proof in read if proof is not None), key=len, default=())
+        known = tuple(phase for phase, _ in self._step.trail)
+        return furthest[:-1] == known[: max(0, len(furthest) - 1)]
+
     def _next_phase(self, completed: str, posts: dict[int, Post]) -> str | Ending:
         if not completed:
             return GRADIENT
@@ -172,10 +190,12 @@ class SlowPath:
         if not completed:
             return
         step.board.replace(completed, posts.values())
-        if completed in step.sets:
-            if step.trail[-1] == (completed, step.board.digest(completed)):
+        known = [phase for phase, _ in step.trail]
+        if completed in known:  # and a follower may be further, by messages that nobody else has
+            place = known.index(completed)
+            if step.trail[place] == (completed, step.board.digest(completed)):
                 return
-            step.trail.pop()
+            del step.trail[place:]
             step.ending = step.record = None
         step.complete(completed, now)
 

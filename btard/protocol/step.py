@@ -163,9 +163,8 @@ class StepMachine:
                 return False
         if self._slow.active:
             return self._slow.advance()
-        if self.board.conflicts:
-            self._slow.begin(now)
-            return False
+        if self.board.conflicts and self.seat is not None:
+            return self._doubt(now)
         phase = self.phase
         if self.seat is not None and self.seat not in self.board.posts[phase]:
             payload = self._vote() if phase == RECORD else self.duties.prepare(phase, now)
@@ -183,7 +182,9 @@ class StepMachine:
         return True
 
     def _doubt(self, now: float) -> bool:
-        self._slow.begin(now)
+        """Fall into dispute. A follower has no view to give, and would dispute alone: it waits for theirs."""
+        if self.seat is not None:
+            self._slow.begin(now)
         return False
 
     @property
