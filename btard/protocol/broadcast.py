@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from btard.crypto import digest
-from btard.protocol.messages import PAYLOADS
+from btard.protocol.messages import PAYLOADS, size_max
 from btard.protocol.rules import Attempt
 from btard.protocol.state import roster_digest
 from btard.types import Digest, PeerId
@@ -55,6 +55,8 @@ class Board:
             return Rejection(Reason.NOT_A_MEMBER, "its author takes no part in this attempt")
         if (envelope.step, envelope.attempt) != (state.step, state.attempt) or envelope.phase not in PAYLOADS:
             return Rejection(Reason.OUT_OF_BOUNDS, "the message belongs to no slot of this attempt")
+        if len(sealed.raw) > size_max(envelope.phase, len(state.members), state.config.directions):
+            return Rejection(Reason.OVERSIZE, f"{len(sealed.raw)} bytes in phase {envelope.phase}")
         if envelope.roster != self._roster:
             return Rejection(Reason.WRONG_ROSTER, "the message was signed for another roster")
         payload = decode(PAYLOADS[envelope.phase], envelope.payload)

@@ -58,7 +58,7 @@ class GradientCommitment:
 @dataclass(frozen=True, slots=True)
 class AggregateCommitment:
     """Hash of the aggregate of this peer's part; or, with `missing`, the seats whose part of the
-    gradient did not arrive, or is not finite, in which case `aggregate` is zero."""
+    gradient did not arrive, or is invalid (not finite, or of a wrong size), in which case `aggregate` is zero."""
 
     held: DigestField
     aggregate: DigestField
@@ -68,7 +68,7 @@ class AggregateCommitment:
 @message("y")
 @dataclass(frozen=True, slots=True)
 class RelayVotes:
-    """For each complaint, in order: 0 the part never came here either, 1 it did, 2 it is not finite."""
+    """For each complaint, in order: 0 the part never came here either, 1 it did, 2 it is invalid."""
 
     held: DigestField
     votes: Annotated[tuple[Annotated[int, Range(0, 2)], ...], MaxLen(MAX_PEERS * MAX_PEERS)]
@@ -164,6 +164,28 @@ PAYLOADS: dict[str, type] = {
     VERDICT: Verdicts,
     RECORD: RecordVote,
 }
+
+SLOT_FLOOR = 4096
+"""Bytes that any slot takes: nonsense of this size still counts as said, and costs its author the seat."""
+
+
+def size_max(phase: str, members: int, directions: int) -> int:
+    """The most bytes that an honest peer's sealed message of a phase takes: more doesn't get a slot.
+
+    Slots are what views consist of, so that a few of them full of nonsense must not fill a view."""
+    n, scalars = members, 9 * directions + 24
+    payload = {
+        GRADIENT: 3 * 34 * n,
+        AGGREGATE: 3 * n,
+        RELAY: n * n,
+        REVEAL: 3 * n,
+        SCALARS: n * scalars,
+        ACCUSE: 16 * n + scalars,
+        VERDICT: min(4 * MAX_PEERS, n * n + 2 * n) * 16 + 3 * n * n,
+        RECORD: 0,
+    }
+    return payload[phase] + SLOT_FLOOR
+
 
 # ---------------------------------------------------------------- the slow path
 

@@ -13,10 +13,19 @@ from typing import TYPE_CHECKING
 
 from btard.crypto import digest
 from btard.protocol.agreement import Agreement
-from btard.protocol.broadcast import Post
+from btard.protocol.broadcast import Board, Post
 from btard.protocol.constants import SLACK_ROUNDS
 from btard.protocol.dispute import Final, GoOn, Remove, decide, read_view
-from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, VIEW, Endorse, View, ViewRelay
+from btard.protocol.messages import (
+    ENDORSE,
+    GRADIENT,
+    MAX_VIEW_BYTES,
+    PHASES,
+    VIEW,
+    Endorse,
+    View,
+    ViewRelay,
+)
 from btard.protocol.record import ABORT, NOTHING, Record
 from btard.protocol.rules import Ending, Named, after_phase, make_record
 from btard.types import Digest, Fault, PeerId
@@ -68,8 +77,7 @@ class SlowPath:
             return
         trail = tuple(phase for phase, _ in step.trail)
         since = PHASES.index(trail[-1]) if trail else 0
-        messages = (*step.board.raws(PHASES[since:]), *step.board.evidence())
-        view = View(self._dispute, trail, tuple(dict.fromkeys(messages)))
+        view = View(self._dispute, trail, _within_a_view(step.board, PHASES[since:]))
         sealed = step.sign(VIEW, encode(view))
         relay = ViewRelay(state.step, state.attempt, self._dispute, sealed.raw, (), ())
         self._agreement.accept(step.seat, sealed, relay, now)
@@ -233,3 +241,19 @@ class SlowPath:
         # Views of an earlier dispute, or that led this peer elsewhere, say nothing about this record.
         views = self._views if self._removal == record else ()
         self._step.end_disputed(record, views, tuple(self._endorsements[s][1] for s in same))
+
+
+def _within_a_view(board: Board, phases: Sequence[str]) -> tuple[bytes, ...]:
+    """All messages of these phases, and the evidence, as far as a view has room.
+
+    The first phase proves what is complete, one pair of evidence ends a seat: these fit. Of the rest, the
+    longest messages stay out, should Byzantine peers have filled their slots with nonsense."""
+    evidence = board.evidence()
+    rest = sorted((*board.raws(phases[1:]), *evidence[2:]), key=len)
+    taken: list[bytes] = []
+    room = MAX_VIEW_BYTES - 1024
+    for raw in dict.fromkeys((*board.raws(phases[:1]), *evidence[:2], *rest)):
+        room -= len(raw) + 5
+        if room >= 0:
+            taken.append(raw)
+    return tuple(taken)
