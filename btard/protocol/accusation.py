@@ -7,6 +7,7 @@ accusation ends at least one seat: the target's where it is right, else the accu
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -156,21 +157,19 @@ REASONS = {
 
 
 def tally(found: Sequence[Case], votes: Sequence[Sequence[Vote]]) -> tuple[dict[int, str], dict[int, str]]:
-    """(bans, leaves) by seat with their reasons, from votes[voter][case]."""
+    """(bans, leaves) by seat with their reasons, from votes[voter][case].
+
+    Evidence that came to some voters only splits their votes into guilty and unavailable; a seat that most
+    name in either way leaves."""
     bans: dict[int, str] = {}
     leaves: dict[int, str] = {}
     for k, case in enumerate(found):
-        guilty: dict[int, int] = {}
-        unavailable: dict[int, int] = {}
-        for ballot in votes:
-            for seat in set(ballot[k].guilty):
-                guilty[seat] = guilty.get(seat, 0) + 1
-            for seat in set(ballot[k].unavailable):
-                unavailable[seat] = unavailable.get(seat, 0) + 1
+        guilty = Counter(seat for ballot in votes for seat in set(ballot[k].guilty))
+        named = Counter(seat for ballot in votes for seat in {*ballot[k].guilty, *ballot[k].unavailable})
         for seat, count in sorted(guilty.items()):
             if 2 * count > len(votes):
                 bans.setdefault(seat, REASONS[case.kind, seat == case.target])
-        for seat, count in sorted(unavailable.items()):
+        for seat, count in sorted(named.items()):
             if 2 * count > len(votes):
                 leaves.setdefault(seat, "withheld evidence")
     return bans, {seat: why for seat, why in leaves.items() if seat not in bans}

@@ -13,7 +13,7 @@ move an aggregate by about Delta_max a step until a validator draws one of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median_high
 
 from btard.protocol import tolerance
@@ -86,7 +86,15 @@ def sum_is_not_zero(table: ScalarTable, part: int, config: ProtocolConfig) -> bo
         median_high([entry.center for entry in column]),
         max(min(config.tau, entry.norm) for entry in column),
     )
-    return any(abs(sum(e.projections[k] for e in column)) > slack for k in range(config.directions))
+    return any(abs(_sum([e.projections[k] for e in column])) > slack for k in range(config.directions))
+
+
+def _sum(values: Iterable[float]) -> float:
+    """In order and uncompensated: Python's `sum` compensates from 3.12 on, and peers must agree."""
+    total = 0.0
+    for value in values:
+        total += value
+    return total
 
 
 def rows_are_no_fixed_point(rows: Sequence[Scalars], config: ProtocolConfig) -> bool:
