@@ -41,6 +41,11 @@ class ProtocolConfig:
             raise ConfigurationError("validators and relay_steps must not be negative")
 
 
+ASK_SHARE = 0.25
+"""Share of phase_s after which a peer asks all others for the messages that it lacks. A message that came to
+one honest peer then comes to all, so they enter the next phase about this share apart at most, even where a
+Byzantine author sends it to one of them alone; the rest of phase_s is left for work and transfers."""
+
 SLACK_ROUNDS = 3
 """From the soft to the hard deadline of a phase, in delta: a request, its answer, the skew of peers."""
 

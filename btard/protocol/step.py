@@ -13,7 +13,7 @@ from typing import Any
 
 from btard.crypto import Identity
 from btard.protocol.broadcast import Board, Post, audience
-from btard.protocol.constants import SLACK_ROUNDS
+from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
 from btard.protocol.duties import Duties
 from btard.protocol.machine import BlobHeld, Done, Effect, Event, PushBlob, Send, Step, Tick
 from btard.protocol.messages import (
@@ -94,7 +94,7 @@ class StepMachine:
         self._votes: dict[int, Post] = {}
         self._needs: dict[tuple[str, int], set[PeerId]] = {}
         self._wants: dict[Digest, set[PeerId]] = {}
-        self._asked = False
+        self._asked = 0
         self._entered = now
 
     # ------------------------------------------------------------ driving
@@ -116,7 +116,11 @@ class StepMachine:
             return None
         if self._slow.active:
             return self._slow.deadline
-        return self.hard if self._asked else self.soft
+        return (self._early, self.soft, self.hard)[self._asked]
+
+    @property
+    def _early(self) -> float:
+        return self._entered + ASK_SHARE * self.state.config.phase_s
 
     @property
     def coin(self) -> bytes:
@@ -133,9 +137,7 @@ class StepMachine:
             self.duties.done(event.effect, event.result)
         elif isinstance(event, BlobHeld):
             self.duties.hold(event.digest, event.finite)
-            waiting = self._wants.pop(event.digest, set()) if event.finite else set()
-            if waiting:
-                self.effect(PushBlob(event.digest, tuple(sorted(waiting))))
+            self._serve()
         elif isinstance(event, Tick):
             self._tick(now)
         return self.run(now)
@@ -202,10 +204,11 @@ class StepMachine:
         else:
             self.duties.completed(phase)  # a malformed set ends the attempt, and obliges nobody
         self.enter(following, now)
+        self._serve()
 
     def enter(self, phase: str, now: float) -> None:
         """Begin a phase, or begin it again after a dispute: its deadlines count from now."""
-        self.phase, self._entered, self._asked = phase, now, False
+        self.phase, self._entered, self._asked = phase, now, 0
 
     # ------------------------------------------------------------ the end of the attempt
 
@@ -286,15 +289,25 @@ class StepMachine:
 
     def want(self, request: Want, sender: PeerId) -> Step:
         """Push what somebody lacks of the blobs that it's owed: now, or as soon as they come."""
-        out = Step()
-        aborted = self.ending is not None and self.ending.kind == ABORT
-        servable = set() if aborted else self.duties.servable(sender)
-        for name in dict.fromkeys(Digest(d) for d in request.digests):
-            if name in servable and self.duties.holds(name):
-                out.effects.append(PushBlob(name, (sender,)))
-            elif name in servable:
-                self._wants.setdefault(name, set()).add(sender)
+        room = 2 * len(self.attempt.participants) - sum(sender in who for who in self._wants.values())
+        for name in list(dict.fromkeys(Digest(d) for d in request.digests))[: max(0, room)]:
+            self._wants.setdefault(name, set()).add(sender)
+        self._serve()
+        out, self.out = self.out, Step()
         return out
+
+    def _serve(self) -> None:
+        """Push the wanted blobs that are here and owed; some are wanted before this peer knows that."""
+        if not self._wants or (self.ending is not None and self.ending.kind == ABORT):
+            return
+        owed = {peer: self.duties.servable(peer) for peer in set().union(*self._wants.values())}
+        for name in [name for name in self._wants if self.duties.holds(name)]:
+            to = sorted(peer for peer in self._wants[name] if name in owed[peer])
+            self._wants[name] -= set(to)
+            if to:
+                self.effect(PushBlob(name, tuple(to)))
+            if not self._wants[name]:
+                del self._wants[name]
 
     def relay(self, request: ViewRelay, sender: PeerId, now: float) -> Step:
         """A view on its way through the agreement of a dispute."""
@@ -346,8 +359,8 @@ class StepMachine:
                 self._slow.begin(now)
             else:
                 self.enter(self.phase, now)  # a follower waits, and asks again
-        elif now >= self.soft and not self._asked:
-            self._asked = True
+        elif now >= (self._early, self.soft, self.hard)[self._asked]:
+            self._asked += 1
             missing = self.board.missing(self.phase)
             if missing:
                 self.ask(Need(self.state.step, self.state.attempt, self.phase, missing))
