@@ -83,7 +83,7 @@ class ALittleIsEnough(GradientAdversary):
 class NotANumber(GradientAdversary):
     """Sends NaN in every part but the one that it aggregates itself."""
 
-    reasons: ClassVar[frozenset[str]] = frozenset({"part is not finite"})
+    reasons: ClassVar[frozenset[str]] = frozenset({"invalid part"})
 
     spares_own_part: ClassVar[bool] = True
 

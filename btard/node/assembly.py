@@ -39,7 +39,7 @@ def assemble(
     engine = config.engine(store, device)
     store.resize(STORE_MODELS * (engine.dimension * FLOAT_BYTES + len(genesis.members) * FLOAT_BYTES))
     secret = digest("peer secret", identity.seed, config.digest)
-    machine = PeerMachine(identity, secret, genesis, config.steps, now)
+    machine = PeerMachine(identity, secret, genesis, config.steps, engine.dimension, now)
     perform: Perform = Performer(engine)
     if adversary is not None:
         perform = tampered(adversary, perform, engine)

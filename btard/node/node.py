@@ -143,7 +143,7 @@ class Node:
             if not self._store.fits(len(data)):
                 return
             self._store.put(data)
-        self._handle(BlobHeld(digest, finite))
+        self._handle(BlobHeld(digest, len(data), finite))
 
     def fault(self, fault: Fault) -> None:
         """Somebody misbehaved towards the transport."""

@@ -33,7 +33,7 @@ class RunConfig(BaseModel):
     version: Literal["btard/1"] = "btard/1"
     task: Annotated[str, Field(max_length=64)]
     recipe: dict[str, str]
-    seed: int
+    seed: Annotated[int, Field(ge=-(2**127), lt=2**127)]
     steps: Annotated[int, Field(ge=1, le=2**40)]
     peers: Annotated[int, Field(ge=1, le=MAX_PEERS)]
     clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

@@ -160,7 +160,8 @@ def tally(found: Sequence[Case], votes: Sequence[Sequence[Vote]]) -> tuple[dict[
     """(bans, leaves) by seat with their reasons, from votes[voter][case].
 
     Evidence that came to some voters only splits their votes into guilty and unavailable; a seat that most
-    name in either way leaves."""
+    name in either way leaves. An accusation about which most name nobody ends both seats: honest voters agree
+    wherever accuser or accused is honest."""
     bans: dict[int, str] = {}
     leaves: dict[int, str] = {}
     for k, case in enumerate(found):
@@ -169,7 +170,9 @@ def tally(found: Sequence[Case], votes: Sequence[Sequence[Vote]]) -> tuple[dict[
         for seat, count in sorted(guilty.items()):
             if 2 * count > len(votes):
                 bans.setdefault(seat, REASONS[case.kind, seat == case.target])
-        for seat, count in sorted(named.items()):
-            if 2 * count > len(votes):
-                leaves.setdefault(seat, "withheld evidence")
+        most = [seat for seat, count in sorted(named.items()) if 2 * count > len(votes)]
+        if not most and case.kind != AVERAGING:
+            most = [case.accuser, case.target]
+        for seat in most:
+            leaves.setdefault(seat, "withheld evidence")
     return bans, {seat: why for seat, why in leaves.items() if seat not in bans}

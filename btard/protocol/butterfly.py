@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 
 from btard.protocol.messages import AggregateCommitment, CoinReveal, RelayVotes
 
-ABSENT, PRESENT, NOT_FINITE = 0, 1, 2
+ABSENT, PRESENT, INVALID = 0, 1, 2
 
 
 def complaints(commitments: Sequence[AggregateCommitment]) -> tuple[tuple[int, int], ...]:
@@ -30,8 +30,9 @@ def judge_complaints(
     A part that most saw is relayed from now on. `witnessed` pairs are those whose very part most saw in an
     earlier attempt of the step with the same participants: honest peers hold it and pushed it to the
     receiver, so a receiver that still complains misses the step. (That a pair is relayed isn't enough: its
-    sender may keep a later step's part to itself until the vote.) A part that most saw to be not finite
-    bans its owner, whose commitment binds it. Otherwise the owner did not publish what it committed to."""
+    sender may keep a later step's part to itself until the vote.) A part that most saw to be not finite, or
+    of a wrong size, bans its owner, whose commitment binds it. Otherwise the owner did not publish what it
+    committed to."""
     bans: dict[int, str] = {}
     misses: dict[int, str] = {}
     relays: list[tuple[int, int]] = []
@@ -39,8 +40,8 @@ def judge_complaints(
         count = [0, 0, 0]
         for vote in votes:
             count[vote.votes[k]] += 1
-        if 2 * count[NOT_FINITE] > len(votes):
-            bans[sender] = "part is not finite"
+        if 2 * count[INVALID] > len(votes):
+            bans[sender] = "invalid part"
         elif 2 * count[PRESENT] <= len(votes):
             misses[sender] = "withheld part"
         elif (sender, receiver) in witnessed:

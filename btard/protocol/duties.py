@@ -57,13 +57,23 @@ def on_wire(scalars: Scalars) -> PartScalars:
     return PartScalars(scalars.projections, scalars.norm, scalars.center)
 
 
-class Duties:
-    """The work of one peer in one attempt. `held` maps the blobs that the store holds to their finiteness."""
+def part_bytes(dimension: int, parts: int, part: int) -> int:
+    """The size of a part's blob: `dimension` float32, split as evenly as can be, the longer parts first."""
+    return 4 * (dimension // parts + (part < dimension % parts))
 
-    def __init__(self, step: StepMachine, secret: bytes, named: Named, held: dict[Digest, bool]) -> None:
+
+class Duties:
+    """The work of one peer in one attempt, on a model of `dimension` parameters.
+
+    `held` maps the blobs that arrived to their size in bytes, 0 where they aren't finite."""
+
+    def __init__(
+        self, step: StepMachine, secret: bytes, dimension: int, named: Named, held: dict[Digest, int]
+    ) -> None:
         self._step = step
         self._state = step.state
         self._secret = secret
+        self._dimension = dimension
         self._named = named
         self._held = held
         self._results: dict[Effect, Any] = {}
@@ -89,17 +99,25 @@ class Duties:
         """Keep the result of an effect."""
         self._results[effect] = result
         if isinstance(effect, ComputeGradient):
-            self._held.update(dict.fromkeys(result, True))
+            sizes = (part_bytes(self._dimension, len(result), part) for part in range(len(result)))
+            self._held.update(zip(result, sizes, strict=True))
         elif isinstance(effect, Aggregate) and result.aggregate is not None:
-            self._held[result.aggregate] = True
+            self._held[result.aggregate] = self._part_bytes(self._seat)
 
-    def hold(self, name: Digest, finite: bool) -> None:
-        """The store holds this blob."""
-        self._held[name] = finite
+    def hold(self, name: Digest, size_bytes: int) -> None:
+        """This blob has arrived; 0 bytes where it isn't finite."""
+        self._held[name] = size_bytes
 
     def holds(self, name: Digest) -> bool:
-        """Whether the store holds this blob and all of it is finite."""
-        return self._held.get(name, False)
+        """Whether the store has this blob."""
+        return self._held.get(name, 0) > 0
+
+    def _has(self, name: Digest, part: int) -> bool:
+        """Whether the store has this blob and it's fit to be of `part`: all of it finite, and of its size."""
+        return self._held.get(name) == self._part_bytes(part)
+
+    def _part_bytes(self, part: int) -> int:
+        return part_bytes(self._dimension, len(self._peers), part)
 
     def _ask(self, effect: Effect) -> Any:
         """The effect's result; None until it's there. Asks for it the first time."""
@@ -205,7 +223,7 @@ class Duties:
 
     def _aggregate(self, now: float) -> AggregateCommitment | None:
         rows = self._rows(self._seat)
-        missing = tuple(seat for seat, name in enumerate(rows) if not self.holds(name))
+        missing = tuple(seat for seat, name in enumerate(rows) if not self._has(name, self._seat))
         relayed = {i for i, j in self._step.attempt.relayed if j == self._seat} & set(missing)
         self._want(rows[i] for i in sorted(relayed))
         if missing:
@@ -220,16 +238,17 @@ class Duties:
     def _relay(self, now: float) -> RelayVotes | None:
         votes = []
         for sender, receiver in butterfly.complaints(self._step.sets[AGGREGATE]):
-            finite = self._held.get(Digest(self._step.sets[GRADIENT][sender].parts[receiver]))
-            if finite is None and not self._is_late(now):
-                return None
-            votes.append(
-                {None: butterfly.ABSENT, True: butterfly.PRESENT, False: butterfly.NOT_FINITE}[finite]
-            )
+            name = Digest(self._step.sets[GRADIENT][sender].parts[receiver])
+            if name not in self._held:
+                if not self._is_late(now):
+                    return None
+                votes.append(butterfly.ABSENT)
+            else:
+                votes.append(butterfly.PRESENT if self._has(name, receiver) else butterfly.INVALID)
         return RelayVotes(self._step.held, tuple(votes))
 
     def _reveal(self, now: float) -> CoinReveal | None:
-        available = tuple(seat for seat, name in enumerate(self.aggregates) if self.holds(name))
+        available = tuple(seat for seat, name in enumerate(self.aggregates) if self._has(name, seat))
         if len(available) < len(self._peers) and not self._is_late(now):
             return None
         return CoinReveal(self._step.held, self._share, self._salt, available)
@@ -248,7 +267,7 @@ class Duties:
 
     def _has_aggregates(self) -> bool:
         """Most peers hold every aggregate by now, so what is lacking here can be had from them."""
-        lacking = tuple(name for name in self.aggregates if not self.holds(name))
+        lacking = tuple(name for part, name in enumerate(self.aggregates) if not self._has(name, part))
         self._want(lacking)
         return not lacking
 
@@ -303,7 +322,7 @@ class Duties:
         if case.kind == accusation.ROW:
             name = self._rows(case.accuser)[case.target]
             published = sets[SCALARS][case.target].parts[case.accuser]
-            if not self.holds(name):
+            if not self._has(name, case.accuser):
                 return accusation.judge_row(case, published, None, tau) if self._is_late(now) else None
             rows = self._ask(self._project_rows(case.accuser, case.target))
             return None if rows is None else accusation.judge_row(case, published, rows[0], tau)
@@ -314,7 +333,8 @@ class Duties:
         if case.kind == accusation.FINGERPRINT:
             gradient = self._ask(self._fingerprint_effect(case.target))
             return None if gradient is None else accusation.judge_fingerprint(case, sets[ACCUSE], gradient)
-        if not all(self.holds(name) for name in self._rows(case.target)) and not self._is_late(now):
+        held = all(self._has(name, case.target) for name in self._rows(case.target))
+        if not held and not self._is_late(now):
             return None
         rows = self._ask(self._project_rows(case.target))
         if rows is None:

@@ -29,11 +29,12 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class BlobHeld:
-    """The store now holds the blob of this digest (arrived over the network, verified against it).
-    `finite` is False where some value of it is NaN or Inf: its owner's commitment is worthless."""
+    """The blob of this digest has arrived, verified against it. `finite` is False where some value of it is
+    NaN or Inf; then, or where it hasn't the size of its part, its owner's commitment is worthless."""
 
     digest: Digest
-    finite: bool = True
+    size_bytes: int
+    finite: bool
 
 
 @dataclass(frozen=True, slots=True)

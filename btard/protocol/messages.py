@@ -58,7 +58,7 @@ class GradientCommitment:
 @dataclass(frozen=True, slots=True)
 class AggregateCommitment:
     """Hash of the aggregate of this peer's part; or, with `missing`, the seats whose part of the
-    gradient did not arrive, or is invalid (not finite, or of a wrong size), in which case `aggregate` is zero."""
+    gradient did not arrive, or is invalid (not finite, or of a wrong size); then `aggregate` is zero."""
 
     held: DigestField
     aggregate: DigestField
@@ -142,7 +142,7 @@ class Verdicts:
     """One vote a case, in the order of the cases that the agreed accusations define."""
 
     held: DigestField
-    votes: Annotated[tuple[Vote, ...], MaxLen(4 * MAX_PEERS)]
+    votes: Annotated[tuple[Vote, ...], MaxLen(MAX_PEERS * (MAX_PEERS + 2))]
 
 
 @message("d")
@@ -181,7 +181,7 @@ def size_max(phase: str, members: int, directions: int) -> int:
         REVEAL: 3 * n,
         SCALARS: n * scalars,
         ACCUSE: 16 * n + scalars,
-        VERDICT: min(4 * MAX_PEERS, n * n + 2 * n) * 16 + 3 * n * n,
+        VERDICT: 8 * n * (n + 2) + 3 * n * n,
         RECORD: 0,
     }
     return payload[phase] + SLOT_FLOOR
@@ -190,7 +190,7 @@ def size_max(phase: str, members: int, directions: int) -> int:
 # ---------------------------------------------------------------- the slow path
 
 MAX_VIEW_BYTES = 2 * 2**20
-RawMessage = Annotated[bytes, MaxSize(2**18)]
+RawMessage = Annotated[bytes, MaxSize(2**19)]
 
 
 @message("w")

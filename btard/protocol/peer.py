@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from btard.crypto import Identity
+from btard.protocol.duties import part_bytes
 from btard.protocol.machine import Adopt, BlobHeld, Done, Event, Received, Send, Step
 from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, REQUESTS, Need, ViewRelay, Want
 from btard.protocol.record import BAN, LEAVE, STEP
@@ -45,15 +46,19 @@ class Ended:
 class PeerMachine:
     """Drives a peer through `steps` steps of a run, or until it loses its seat.
 
-    `secret` (32 bytes) is this peer's entropy: all its coin shares and salts derive from it."""
+    `secret` (32 bytes) is this peer's entropy: all its coin shares and salts derive from it. The model has
+    `dimension` parameters."""
 
-    def __init__(self, identity: Identity, secret: bytes, state: State, steps: int, now: float) -> None:
+    def __init__(
+        self, identity: Identity, secret: bytes, state: State, steps: int, dimension: int, now: float
+    ) -> None:
         self.state = state
         self.ended: Ended | None = None
         self._identity = identity
         self._secret = secret
         self._steps = steps
-        self._held: dict[Digest, bool] = {}
+        self._dimension = dimension
+        self._held: dict[Digest, int] = {}
         self._named = NOBODY
         self._last: StepMachine | None = None
         self._answered: set[PeerId] = set()
@@ -61,7 +66,7 @@ class PeerMachine:
         self._early: list[Received] = []
         self._early_count: Counter[PeerId] = Counter()
         self._early_bytes: Counter[PeerId] = Counter()
-        self._step = StepMachine(identity, secret, state, now, held=self._held)
+        self._step = StepMachine(identity, secret, state, dimension, now, held=self._held)
 
     @property
     def wake(self) -> float | None:
@@ -122,6 +127,10 @@ class PeerMachine:
         if order == 0 and self.ended is None:
             return self._step.post(sealed, event.sender, now)
         if order > 0:
+            if event.sender not in self.state.members:
+                return Step(
+                    faults=[Fault(event.sender, "not_a_member", "a message from outside of the roster")]
+                )
             return self._keep_early(event)
         return Step()
 
@@ -187,7 +196,9 @@ class PeerMachine:
             assert entry.finished is not None
             out.effects.append(Adopt(record.step, entry.finished.aggregates))
             self._held.clear()
-            self._held.update(dict.fromkeys(entry.finished.aggregates, True))
+            parts = len(entry.finished.aggregates)
+            sizes = (part_bytes(self._dimension, parts, part) for part in range(parts))
+            self._held.update(zip(entry.finished.aggregates, sizes, strict=True))
         end = self._end(entry)
         if end is not None:
             self.ended = Ended(end)
@@ -197,6 +208,7 @@ class PeerMachine:
             self._identity,
             self._secret,
             self.state,
+            self._dimension,
             now,
             named=self._named,
             held=self._held,

@@ -39,10 +39,12 @@ class Removal:
 @message("k")
 @dataclass(frozen=True, slots=True)
 class RelayedPair:
-    """`receiver` gets `sender`'s parts through everybody else: their link is broken."""
+    """`receiver` gets `sender`'s parts through everybody else: their link is broken. Most peers hold the one
+    of this attempt, the blob `part`."""
 
     sender: Peer
     receiver: Peer
+    part: DigestField
 
 
 @message("R")
@@ -77,6 +79,6 @@ class Record:
         return digest("record", encode(self))
 
     @property
-    def relays(self) -> tuple[tuple[PeerId, PeerId], ...]:
-        """The newly relayed (sender, receiver) pairs."""
-        return tuple((PeerId(r.sender), PeerId(r.receiver)) for r in self.relayed)
+    def relays(self) -> tuple[tuple[PeerId, PeerId, Digest], ...]:
+        """The newly relayed (sender, receiver) pairs, each with the part that most peers hold."""
+        return tuple((PeerId(r.sender), PeerId(r.receiver), Digest(r.part)) for r in self.relayed)

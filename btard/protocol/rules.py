@@ -87,7 +87,7 @@ class Ending:
 
     kind: str
     removals: tuple[Removal, ...] = ()
-    relays: tuple[tuple[PeerId, PeerId], ...] = ()
+    relays: tuple[tuple[PeerId, PeerId, Digest], ...] = ()
 
 
 def after_phase(attempt: Attempt, phase: str, sets: Sets) -> str | Ending:
@@ -107,9 +107,11 @@ def after_phase(attempt: Attempt, phase: str, sets: Sets) -> str | Ending:
         return RELAY if butterfly.complaints(sets[AGGREGATE]) else REVEAL
     if phase == RELAY:
         pairs = butterfly.complaints(sets[AGGREGATE])
-        witnessed = attempt.seats(attempt.state.witnessed)
+        held = {name for _, _, name in attempt.state.witnessed}
+        witnessed = [(i, j) for i, j in pairs if sets[GRADIENT][i].parts[j] in held]
         bans, misses, relays = butterfly.judge_complaints(pairs, sets[RELAY], witnessed)
-        return _abort(attempt, bans=bans, misses=misses, relays=relays)
+        named = [(i, j, Digest(sets[GRADIENT][i].parts[j])) for i, j in relays]
+        return _abort(attempt, bans=bans, misses=misses, relays=named)
     if phase == REVEAL:
         false = mprng.false_reveals(attempt.participants, sets[GRADIENT], sets[REVEAL])
         withheld = butterfly.withheld_aggregates(sets[REVEAL])
@@ -192,7 +194,7 @@ def _malformed(attempt: Attempt, phase: str, sets: Sets) -> list[int]:
             return any(s >= seats for s in payload.available)
         if phase == SCALARS:
             s: PublishedScalars = payload
-            return verification.shape_is_wrong(s.parts, seats, config.directions)
+            return verification.shape_is_wrong(s.parts, seats, config)
         if phase == ACCUSE:
             a: Accusations = payload
             return a.fingerprint is not None and len(a.fingerprint.projections) != config.directions
@@ -215,7 +217,7 @@ def _abort(
     bans: Mapping[int, str] | None = None,
     leaves: Mapping[int, str] | None = None,
     misses: Mapping[int, str] | None = None,
-    relays: Sequence[tuple[int, int]] = (),
+    relays: Sequence[tuple[int, int, Digest]] = (),
 ) -> Ending:
     peers = attempt.participants
     worst: dict[int, Removal] = {}
@@ -228,7 +230,7 @@ def _abort(
     return Ending(
         ABORT,
         tuple(worst[seat] for seat in sorted(worst)),
-        tuple(sorted((peers[i], peers[j]) for i, j in relays)),
+        tuple(sorted((peers[i], peers[j], part) for i, j, part in relays)),
     )
 
 
@@ -255,7 +257,7 @@ def make_record(
         sets=tuple(d for _, d in trail),
         coin=coin,
         removals=ending.removals,
-        relayed=tuple(RelayedPair(a, b) for a, b in ending.relays),
+        relayed=tuple(RelayedPair(*pair) for pair in ending.relays),
         model=model,
     )
 

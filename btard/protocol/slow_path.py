@@ -21,6 +21,7 @@ from btard.protocol.messages import (
     GRADIENT,
     MAX_VIEW_BYTES,
     PHASES,
+    RECORD,
     VIEW,
     Endorse,
     View,
@@ -48,6 +49,7 @@ class SlowPath:
         self._dispute = 0
         self._resumed: dict[str, float] = {}
         self._kept: dict[tuple[PeerId, int, Digest], ViewRelay] = {}
+        self._overdue = False
         self._final: Final | None = None
         self._removal: Record | None = None
         self._views: tuple[bytes, ...] = ()
@@ -66,6 +68,8 @@ class SlowPath:
     def begin(self, now: float) -> None:
         """Fall into dispute: sign the view, and start the agreement."""
         step, state = self._step, self._step.state
+        # Peers come to their deadlines at most two delays apart: others may have begun before ours.
+        self._overdue = step.phase == RECORD and now >= step.hard - 2 * state.config.delta_s
         self._agreement = Agreement(
             step.identity,
             step.attempt.participants,
@@ -215,7 +219,8 @@ class SlowPath:
                 step.diverged(final.record)
                 return False
             peers = step.attempt.participants
-            named = Named(tuple(peers[s] for s in final.silent), tuple(peers[s] for s in final.equivocal))
+            late = [s for s in final.silent if s not in step.board.posts[RECORD]] if self._overdue else []
+            named = Named(tuple(peers[s] for s in late), tuple(peers[s] for s in final.equivocal))
             step.end(step.record, tuple(final.votes[s].sealed.raw for s in sorted(final.votes)), named)
         return False
 

@@ -42,8 +42,8 @@ class Finished:
 class State:
     """Agreed by the ledger. `members` (sorted) hold seats; `excluded` lost the current step only.
     `coin` is r_(step-1). `witnessed` are the pairs relayed since the participants last changed in this
-    step: the sender's part for the receiver is known to have come to most peers. `pairs` are the
-    (validator, target) pairs that examine `finished`."""
+    step, with the part of the sender for the receiver that is known to have come to most peers. `pairs`
+    are the (validator, target) pairs that examine `finished`."""
 
     run: Digest
     config: ProtocolConfig
@@ -58,7 +58,7 @@ class State:
     relays: tuple[tuple[PeerId, PeerId, int], ...] = ()
     pairs: tuple[tuple[PeerId, PeerId], ...] = ()
     finished: Finished | None = None
-    witnessed: tuple[tuple[PeerId, PeerId], ...] = ()
+    witnessed: tuple[tuple[PeerId, PeerId, Digest], ...] = ()
     participants: tuple[PeerId, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -82,9 +82,12 @@ class State:
         return 2 * len(self.participants) > len(self.members)
 
     def miss(self, peer: PeerId, reason: str) -> Removal:
-        """The removal of a peer that missed the step: its seat ends at the last allowed strike."""
+        """The removal of a peer that missed the step: its seat ends at the last allowed strike.
+
+        At once where a validator is to examine it: it could dodge every examination otherwise."""
         earlier = sum(1 for who, step in self.strikes if who == peer and self._recent(step))
-        kind = LEAVE if earlier + 1 >= self.config.strikes else MISS
+        examined = any(target == peer for _, target in self.pairs)
+        kind = LEAVE if examined or earlier + 1 >= self.config.strikes else MISS
         return Removal(peer, kind, reason)
 
     def _recent(self, step: int) -> bool:
@@ -95,7 +98,7 @@ class State:
         gone = {r.peer for r in record.removals if r.kind in (BAN, LEAVE)}
         missed = [PeerId(r.peer) for r in record.removals if r.kind == MISS]
         relays = {(a, b): until for a, b, until in self.relays if until > self.step}
-        for sender, receiver in record.relays:
+        for sender, receiver, _ in record.relays:
             relays[PeerId(sender), PeerId(receiver)] = self.step + self.config.relay_steps
         common = replace(
             self,

@@ -58,8 +58,8 @@ class Diverged:
 
 class StepMachine:
     """Drives one attempt. `secret` (32 bytes, this peer's own) is the entropy of its coin shares and salts;
-    `named` are the peers to name (`messages.GradientCommitment`), `held` the blobs that the store
-    holds already, and whether they're finite; `proof` certifies the end of the attempt before this one.
+    `named` are the peers to name (`messages.GradientCommitment`), `held` the blobs that arrived
+    already (`Duties`); `proof` certifies the end of the attempt before this one.
 
     A peer of the roster that takes no part in the attempt runs the same machine: it follows the phases
     and says nothing."""
@@ -69,9 +69,10 @@ class StepMachine:
         identity: Identity,
         secret: bytes,
         state: State,
+        dimension: int,
         now: float,
         named: Named = NOBODY,
-        held: dict[Digest, bool] | None = None,
+        held: dict[Digest, int] | None = None,
         proof: tuple[bytes, ...] = (),
     ) -> None:
         self.state = state
@@ -87,7 +88,7 @@ class StepMachine:
         self.conclusion: Entry | None = None
         self.proof = proof
         self.out = Step()
-        self.duties = Duties(self, secret, named, {} if held is None else held)
+        self.duties = Duties(self, secret, dimension, named, {} if held is None else held)
         self._roster = roster_digest(self.attempt.participants)
         self._others = audience(state.members, identity.peer)
         self._slow = SlowPath(self)
@@ -136,7 +137,7 @@ class StepMachine:
         if isinstance(event, Done):
             self.duties.done(event.effect, event.result)
         elif isinstance(event, BlobHeld):
-            self.duties.hold(event.digest, event.finite)
+            self.duties.hold(event.digest, event.size_bytes if event.finite else 0)
             self._serve()
         elif isinstance(event, Tick):
             self._tick(now)
@@ -279,7 +280,7 @@ class StepMachine:
     def need(self, request: Need, sender: PeerId) -> Step:
         """Forward what somebody lacks: now, or as soon as it comes."""
         out = Step()
-        for seat in request.seats if request.phase in PHASES else ():
+        for seat in sorted(set(request.seats)) if request.phase in PHASES else ():
             post = self.board.posts[request.phase].get(seat)
             if post is not None:
                 out.messages.append(Send((sender,), post.sealed.raw))

@@ -22,6 +22,10 @@ from btard.protocol.machine import Recomputed
 from btard.protocol.messages import PartScalars
 from btard.types import Scalars
 
+PROJECTION_DEVIATIONS = 10.0
+"""An honest projection of D exceeds so many |D| with probability 2 exp(-50) = 4e-22. The bound keeps
+colluders from cancelling a shifted aggregate with one enormous number."""
+
 ScalarTable = Sequence[Sequence[PartScalars]]
 """[contributor seat][part]"""
 
@@ -111,6 +115,12 @@ def suspicious_parts(table: ScalarTable, delta_max: float) -> tuple[int, ...]:
     )
 
 
-def shape_is_wrong(parts: Sequence[PartScalars], count: int, directions: int) -> bool:
-    """Whether published scalars have the wrong number of parts or projections."""
-    return len(parts) != count or any(len(p.projections) != directions for p in parts)
+def shape_is_wrong(parts: Sequence[PartScalars], count: int, config: ProtocolConfig) -> bool:
+    """Whether published scalars can't be an honest peer's: the wrong number of parts or projections, a
+    negative norm, or a projection longer than PROJECTION_DEVIATIONS times the vector that it measures."""
+    return len(parts) != count or any(
+        len(p.projections) != config.directions
+        or min(p.norm, p.center) < 0
+        or max(map(abs, p.projections)) > PROJECTION_DEVIATIONS * min(p.norm, config.tau) + tolerance.FLOOR
+        for p in parts
+    )

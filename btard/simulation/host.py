@@ -46,7 +46,7 @@ class Host:
         self._early: Counter[PeerId] = Counter()
         self._arrived: list[Digest] = []
         secret = digest("simulated secret", *place)
-        machine = PeerMachine(identity, secret, state, scenario.steps, now=0.0)
+        machine = PeerMachine(identity, secret, state, scenario.steps, self.engine.dimension, now=0.0)
         honest = Performer(self.engine)
         self.machine: PeerMachine | AdversarialMachine = machine
         self.perform: Perform = honest
@@ -88,7 +88,7 @@ class Host:
         finite = is_finite(data)
         if finite:
             self._arrived.append(self.store.put(data))
-        return BlobHeld(name, finite)
+        return BlobHeld(name, len(data), finite)
 
     def blob(self, push: PushBlob) -> bytes | None:
         """The bytes to push."""

@@ -29,7 +29,9 @@ def run_in_process(
     emit: Callable[[StepReport], None] = lambda _: None,
     evaluate_every: int = 1,
 ) -> tuple[EndReport, ...]:
-    """Run the swarm until every honest peer has come to an end; the reports of those that did. The first peer, which is honest, keeps the
+    """Run the swarm until every honest peer has come to an end; the reports of those that did.
+
+    The first peer, which is honest, keeps the
     ledger and the checkpoints, and evaluates."""
     return run_virtually(_run(spec, run_dir, emit, evaluate_every))
 

@@ -106,7 +106,7 @@ class Swarm:
     def _peer(self, key: Identity, state: State, steps: int, adversary: Adversary | None) -> Peer:
         store = BlobStore(1 << 20)
         engine = Engine(RECIPE, store, bytes(32))
-        honest = PeerMachine(key, digest("secret", key.peer), state, steps, self.now)
+        honest = PeerMachine(key, digest("secret", key.peer), state, steps, engine.dimension, self.now)
         if adversary is None:
             return Peer(key, honest, engine, store, Performer(engine), None)
         perform = tampered(adversary, Performer(engine), engine)
@@ -152,7 +152,7 @@ class Swarm:
             if isinstance(effect, PushBlob):
                 data = peer.store.get(effect.digest)
                 assert data is not None, "a peer pushes what it holds"
-                held = BlobHeld(effect.digest, is_finite(data))
+                held = BlobHeld(effect.digest, len(data), is_finite(data))
                 for to in effect.to:
                     self._put(to, held, data)
             else:

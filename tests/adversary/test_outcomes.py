@@ -31,7 +31,7 @@ OUTCOMES: list[tuple[str, dict[str, Any], set[tuple[str, str, str]]]] = [
     ("ipm", {}, banned("false gradient")),
     ("ipm", {"epsilon": 0.1}, banned("false gradient")),
     ("alie", {}, banned("false gradient")),
-    ("nan_gradient", {}, banned("part is not finite")),
+    ("nan_gradient", {}, banned("invalid part")),
     ("wrong_aggregate", {}, banned("wrong aggregate")),
     ("wrong_aggregate", {"shift": 1e-4}, banned("wrong aggregate")),
     ("colluding_aggregate", {}, banned("false gradient")),

@@ -83,7 +83,9 @@ class Peer:
         self.identity = identity
         self.store = BlobStore(1 << 22)
         self.engine = make_engine(self.store)
-        self.machine = PeerMachine(identity, digest("secret", identity.seed), genesis, steps, 0.0)
+        self.machine = PeerMachine(
+            identity, digest("secret", identity.seed), genesis, steps, self.engine.dimension, 0.0
+        )
         self.entries: list[Entry] = []
         self.misdeed: Misdeed | None = None
         self.tamper: Tamper | None = None
@@ -167,7 +169,7 @@ class Swarm:
         for to in effect.to:
             if finite:
                 self.peers[to].store.put(data)
-            self._queue.append((self.peers[to], BlobHeld(effect.digest, finite)))
+            self._queue.append((self.peers[to], BlobHeld(effect.digest, len(data), finite)))
 
 
 def by_peer(identity: Identity) -> PeerId:
