@@ -84,11 +84,13 @@ class State:
     def miss(self, peer: PeerId, reason: str) -> Removal:
         """The removal of a peer that missed the step: its seat ends at the last allowed strike.
 
-        At once where a validator is to examine it: it could dodge every examination otherwise."""
+        A miss counts twice where a validator was to examine the peer, so that nobody dodges that for long."""
         earlier = sum(1 for who, step in self.strikes if who == peer and self._recent(step))
-        examined = any(target == peer for _, target in self.pairs)
-        kind = LEAVE if examined or earlier + 1 >= self.config.strikes else MISS
+        kind = LEAVE if earlier + self._weight(peer) >= self.config.strikes else MISS
         return Removal(peer, kind, reason)
+
+    def _weight(self, peer: PeerId) -> int:
+        return 2 if any(target == peer for _, target in self.pairs) else 1
 
     def _recent(self, step: int) -> bool:
         return step > self.step - self.config.strike_window
@@ -106,7 +108,7 @@ class State:
             index=self.index + 1,
             members=tuple(p for p in self.members if p not in gone),
             strikes=tuple(s for s in self.strikes if self._recent(s[1]) and s[0] not in gone)
-            + tuple((p, self.step) for p in missed),
+            + tuple((p, self.step) for p in missed for _ in range(self._weight(p))),
             relays=tuple(sorted((a, b, until) for (a, b), until in relays.items() if not {a, b} & gone)),
             excluded=tuple(p for p in self.excluded if p not in gone),
         )

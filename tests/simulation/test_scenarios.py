@@ -87,7 +87,7 @@ def test_broken_link_between_two_honest_peers_is_relayed() -> None:
     world, outcome = go(cuts=(Cut(0, 3, 0.0, 1e9),))
     assert outcome.bans == ()
     assert all(recorded.entry.record.removals == () for recorded in world.records)
-    relayed = {pair for recorded in world.records for pair in recorded.entry.record.relays}
+    relayed = {pair[:2] for recorded in world.records for pair in recorded.entry.record.relays}
     assert {(world.hosts[0].peer, world.hosts[3].peer), (world.hosts[3].peer, world.hosts[0].peer)} <= relayed
 
 
@@ -96,8 +96,13 @@ def test_link_that_only_loses_tensors_is_relayed_too() -> None:
     assert len(world.records[-1].state.members) == 5
 
 
+def test_slow_peer_that_a_validator_was_to_examine_loses_its_seat_at_the_second_miss() -> None:
+    world, _ = go(slow=(Slow(2, 1, 30.0),), steps=5, seed=3)
+    assert [removal.kind for removal in removals(world, 2)] == [MISS, LEAVE]
+
+
 def test_slow_peer_loses_a_step_or_two_and_comes_back() -> None:
-    world, _ = go(slow=(Slow(2, 1, 30.0),), steps=5)
+    world, _ = go(slow=(Slow(2, 1, 30.0),), steps=5, seed=1)
     assert {removal.kind for removal in removals(world, 2)} == {MISS}
     assert world.hosts[2].peer in world.records[-1].state.participants
     assert len({host.engine.model_digest for host in world.hosts}) == 1
