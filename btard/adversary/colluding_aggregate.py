@@ -19,7 +19,8 @@ class ColludingAggregate(WrongAggregate):
     Verification 2, where the shift puts most norms above Delta_max, and the validator who draws it, since
     the projections that it published are not those of its gradient."""
 
-    reasons: ClassVar[frozenset[str]] = frozenset({"false gradient", "wrong aggregate"})
+    # A balance longer than the vector that it measures is malformed on sight.
+    reasons: ClassVar[frozenset[str]] = frozenset({"false gradient", "wrong aggregate", "malformed message"})
 
     _rows: tuple[Digest, ...] = field(init=False, default=(), repr=False)
 
