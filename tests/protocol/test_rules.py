@@ -1,0 +1,216 @@
+"""Every phase and what may follow it, and who pays for a message that no honest peer sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btard.protocol.messages import (
+    ACCUSE,
+    AGGREGATE,
+    GRADIENT,
+    PHASES,
+    RECORD,
+    RELAY,
+    REVEAL,
+    SCALARS,
+    VERDICT,
+    Accusation,
+    PartScalars,
+    Vote,
+)
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP
+from btard.protocol.rules import Ending, after_phase, coin_of, disputed, finished, make_record
+from btard.protocol.state import roster_digest
+from tests.protocol.script import FINGERPRINT, N, NONE, PEERS, TARGET, VALIDATOR, ZERO, attempt, part, sets
+from tests.protocol.strategies import payloads
+
+
+def ending(phase: str, **changes: dict[int, Any]) -> str | list[tuple[int, str, str]]:
+    """The phase that follows; or who is removed, by seat: [] where nobody is."""
+    follows = after_phase(attempt(), phase, sets(**changes))
+    if isinstance(follows, str):
+        return follows
+    return [(PEERS.index(r.peer), r.kind, r.reason) for r in follows.removals]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("phase", "following"),
+    [(GRADIENT, AGGREGATE), (AGGREGATE, REVEAL), (REVEAL, SCALARS), (SCALARS, ACCUSE)],
+)
+def test_honest_peers_go_from_phase_to_phase(phase: str, following: str) -> None:
+    assert ending(phase) == following
+
+
+def test_honest_accusations_of_nobody_end_in_a_step() -> None:
+    assert after_phase(attempt(), ACCUSE, sets()) == Ending(STEP)
+
+
+def test_a_complaint_calls_the_witnesses() -> None:
+    assert ending(AGGREGATE, aggregate={2: {"aggregate": NONE, "missing": (4,)}}) == RELAY
+
+
+COMPLAINT = {2: {"aggregate": NONE, "missing": (4,)}}
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ((1, 1, 1, 0, 0), []),
+        ((1, 1, 0, 0, 2), [(4, MISS, "withheld part")]),
+        ((0, 0, 0, 0, 0), [(4, MISS, "withheld part")]),
+        ((2, 2, 2, 1, 1), [(4, BAN, "invalid part")]),
+    ],
+)
+def test_witnesses_decide_about_a_missing_part(answers: tuple[int, ...], expected: list[Any]) -> None:
+    votes = {seat: {"votes": (answer,)} for seat, answer in enumerate(answers)}
+    assert ending(RELAY, aggregate=COMPLAINT, relay=votes) == expected
+
+
+def test_a_part_that_most_saw_is_relayed_and_remembered() -> None:
+    votes = {seat: {"votes": (1,)} for seat in range(N)}
+    follows = after_phase(attempt(), RELAY, sets(aggregate=COMPLAINT, relay=votes))
+    assert isinstance(follows, Ending)
+    assert (follows.kind, follows.relays) == (ABORT, ((PEERS[4], PEERS[2], part(4, 2)),))
+
+
+def test_whoever_complains_again_of_a_part_that_most_hold_misses_the_step() -> None:
+    votes = {seat: {"votes": (1,)} for seat in range(N)}
+    again = attempt(witnessed=((PEERS[4], PEERS[2], part(4, 2)),))
+    follows = after_phase(again, RELAY, sets(aggregate=COMPLAINT, relay=votes))
+    assert isinstance(follows, Ending)
+    assert [(r.peer, r.kind, r.reason) for r in follows.removals] == [(PEERS[2], MISS, "unreachable")]
+
+
+def test_a_false_reveal_is_banned_and_a_withheld_aggregate_leaves() -> None:
+    held = {seat: {"available": (0, 1, 2, 3)} for seat in (0, 1, 3)}
+    assert ending(REVEAL, reveal={**held, 2: {"share": NONE}}) == [
+        (2, BAN, "false reveal"),
+        (4, LEAVE, "withheld aggregate"),
+    ]
+
+
+def test_a_part_whose_projections_do_not_cancel_bans_its_aggregator_without_a_vote() -> None:
+    wrong = PartScalars((0.5, 0.0), 0.5, 1.0)
+    parts = {0: {"parts": (ZERO, ZERO, wrong, ZERO, ZERO)}}
+    assert ending(ACCUSE, scalars=parts) == [(2, BAN, "wrong aggregate")]
+
+
+@pytest.mark.parametrize(
+    ("guilty", "expected"),
+    [
+        ((0, 0, 0, 2, 2), [(0, BAN, "false scalars")]),
+        ((2, 2, 2, 0, 0), [(2, BAN, "false accusation")]),
+    ],
+)
+def test_an_accusation_of_a_row_ends_the_seat_of_the_liar_only(
+    guilty: tuple[int, ...], expected: list[Any]
+) -> None:
+    row = {2: {"accusations": (Accusation("row", 0),)}}
+    assert ending(ACCUSE, accuse=row) == VERDICT
+    votes = {voter: {"votes": (Vote((seat,), ()),)} for voter, seat in enumerate(guilty)}
+    assert ending(VERDICT, accuse=row, verdict=votes) == expected
+
+
+def test_an_aggregator_that_was_lied_to_is_not_blamed_for_its_sum() -> None:
+    wrong = PartScalars((0.5, 0.0), 0.5, 1.0)
+    parts = {0: {"parts": (ZERO, ZERO, wrong, ZERO, ZERO)}}
+    row = {2: {"accusations": (Accusation("row", 0),)}}
+    upheld = {voter: {"votes": (Vote((0,), ()),)} for voter in range(N)}
+    assert ending(VERDICT, scalars=parts, accuse=row, verdict=upheld) == [(0, BAN, "false scalars")]
+
+
+def test_an_accusation_that_is_not_upheld_excuses_no_wrong_sum() -> None:
+    wrong = PartScalars((0.5, 0.0), 0.5, 1.0)
+    parts = {0: {"parts": (ZERO, ZERO, wrong, ZERO, ZERO)}}
+    row = {2: {"accusations": (Accusation("row", 4),)}}
+    refuted = {voter: {"votes": (Vote((2,), ()),)} for voter in range(N)}
+    removed = ending(VERDICT, scalars=parts, accuse=row, verdict=refuted)
+    assert [(seat, kind) for seat, kind, _ in removed] == [(2, BAN)]
+
+
+def test_a_fingerprint_that_is_not_opened_is_a_false_reveal() -> None:
+    assert ending(ACCUSE, accuse={VALIDATOR: {"fingerprint": None}}) == [(VALIDATOR, BAN, "false reveal")]
+    assert ending(ACCUSE, accuse={TARGET: {"salt": NONE}}) == [(TARGET, BAN, "false reveal")]
+
+
+MALFORMED: list[tuple[str, Any]] = [
+    (GRADIENT, {"parts": ()}),
+    (GRADIENT, {"parts": (NONE,) * (N + 1)}),
+    (AGGREGATE, {"missing": (N,), "aggregate": NONE}),
+    (AGGREGATE, {"missing": (2,), "aggregate": NONE}),
+    (AGGREGATE, {"missing": (0,)}),
+    (AGGREGATE, {"aggregate": NONE}),
+    (RELAY, {"votes": (1,)}),
+    (REVEAL, {"available": (N,)}),
+    (SCALARS, {"parts": ()}),
+    (SCALARS, {"parts": (ZERO,) * (N + 1)}),
+    (SCALARS, {"parts": (PartScalars((0.0,), 0.5, 1.0),) * N}),
+    (SCALARS, {"parts": (PartScalars((0.0, 0.0), -0.5, 1.0),) * N}),
+    (SCALARS, {"parts": (PartScalars((0.0, 0.0), 0.5, -1.0),) * N}),
+    (SCALARS, {"parts": (PartScalars((1e16, 0.0), 0.5, 1.0),) * N}),
+    (ACCUSE, {"fingerprint": PartScalars((0.0,), 0.5, 1.0)}),
+    (ACCUSE, {"accusations": (Accusation("row", 2),)}),
+    (ACCUSE, {"accusations": (Accusation("row", N),)}),
+    (ACCUSE, {"accusations": (Accusation("row", 0), Accusation("row", 0))}),
+    (ACCUSE, {"accusations": (Accusation("averaging", 0),)}),
+    (ACCUSE, {"accusations": (Accusation("gradient", 0),)}),
+    (VERDICT, {"votes": (Vote((), ()),)}),
+]
+
+
+@pytest.mark.parametrize(("phase", "change"), MALFORMED, ids=lambda value: str(value)[:40])
+def test_whoever_signs_what_no_honest_peer_sends_is_banned_for_it(phase: str, change: Any) -> None:
+    assert ending(phase, **{phase: {2: change}}) == [(2, BAN, "malformed message")]
+
+
+@pytest.mark.parametrize("phase", [phase for phase in PHASES if phase != RECORD])
+def test_whoever_signs_bytes_that_do_not_decode_is_banned_for_it(phase: str) -> None:
+    assert ending(phase, **{phase: {4: None}}) == [(4, BAN, "malformed message")]
+
+
+def test_a_vote_about_a_seat_that_is_not_there_is_malformed() -> None:
+    row = {2: {"accusations": (Accusation("row", 0),)}}
+    votes = {voter: {"votes": (Vote((0,), ()),)} for voter in range(N)}
+    votes[3] = {"votes": (Vote((), (N,)),)}
+    assert ending(VERDICT, accuse=row, verdict=votes) == [(3, BAN, "malformed message")]
+
+
+@given(st.data())
+def test_whatever_a_minority_signs_only_the_minority_is_banned_for_it(data: st.DataObject) -> None:
+    phases = (GRADIENT, AGGREGATE, REVEAL, SCALARS, ACCUSE)
+    kinds = dict(zip(phases, [type(row[0]) for row in (sets()[phase] for phase in phases)], strict=True))
+    phase = data.draw(st.sampled_from(phases))
+    byzantine = data.draw(st.sets(st.integers(0, N - 1), min_size=1, max_size=2))
+    signed = {seat: data.draw(st.none() | payloads[kinds[phase]]) for seat in byzantine}
+    table = sets()
+    table[phase] = tuple(signed.get(seat, payload) for seat, payload in enumerate(table[phase]))
+    follows = after_phase(attempt(), phase, table)
+    removed = {PEERS.index(r.peer) for r in follows.removals} if isinstance(follows, Ending) else set()  # type: ignore[arg-type]
+    assert removed <= byzantine
+
+
+def test_the_record_of_a_step_names_its_phases_and_carries_coin_and_model() -> None:
+    table = sets()
+    trail = [(phase, NOTHING) for phase in (GRADIENT, AGGREGATE)]
+    record = make_record(attempt(), Ending(STEP), trail, coin_of(table), NOTHING)
+    assert (record.kind, record.phases, record.sets) == (STEP, (GRADIENT, AGGREGATE), (NOTHING, NOTHING))
+    assert record.participants == roster_digest(PEERS)
+    assert record.coin == coin_of(table) != NOTHING
+
+
+def test_there_is_no_coin_before_the_reveals_nor_where_one_does_not_decode() -> None:
+    assert coin_of({}) == NOTHING
+    assert coin_of(sets(reveal={0: None})) == NOTHING
+
+
+def test_what_a_step_leaves_for_its_validation_is_what_was_agreed() -> None:
+    table = sets()
+    left = finished(attempt(), table, coin_of(table))
+    assert left.aggregates == tuple(said.aggregate for said in table[AGGREGATE])
+    assert [len(row) for row in left.scalars] == [N] * N
+    assert disputed(attempt(), table) == ()
+    assert FINGERPRINT.projections == (1.0, -1.0)
