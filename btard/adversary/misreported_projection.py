@@ -16,7 +16,7 @@ class MisreportedProjection(Adversary):
     """Adds `shift` to its projections, and `norm_shift` to its norm, in the part of one random victim. The
     victim holds the bytes, so it knows better. Under the zero sum alone, the victim would be to blame."""
 
-    reasons: ClassVar[frozenset[str]] = frozenset({"false scalars"})
+    reasons: ClassVar[frozenset[str]] = frozenset({"false scalars", "malformed message"})
 
     shift: float = 1.0
     norm_shift: float = 0.0

@@ -83,7 +83,8 @@ def draw_scenario(
     Faulty peers are the largest minority in two of three scenarios, and fewer in the others."""
     dice = Dice(seed, "scenario")
     floor = max(PEERS_MIN, 2 * len(kinds or ()) + 1)
-    drawn = dice.below(PEERS_MAX - PEERS_MIN + 1) + PEERS_MIN
+    # Half of the swarms are small: a large one costs ten times as much and finds little more.
+    drawn = dice.below(dice.choose((6, PEERS_MAX - PEERS_MIN + 1))) + PEERS_MIN
     count = peers if peers is not None else max(floor, drawn)
     length = dice.below(STEPS_MAX - STEPS_MIN + 1) + STEPS_MIN
     config = ProtocolConfig(validators=1 + dice.below(max(1, count // 3)))
