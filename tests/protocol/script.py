@@ -92,7 +92,11 @@ def sets(**changes: dict[int, Any]) -> dict[str, tuple[Any, ...]]:
 
 
 def sealed(
-    seat: int, phase: str, payload: Any, where: Attempt | None = None, participants: tuple[PeerId, ...] = PEERS
+    seat: int,
+    phase: str,
+    payload: Any,
+    where: Attempt | None = None,
+    participants: tuple[PeerId, ...] = PEERS,
 ) -> Sealed:
     """A payload, or raw bytes, under the seat's signature."""
     state = (where or attempt()).state

@@ -25,7 +25,7 @@ from btard.protocol.messages import (
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP
 from btard.protocol.rules import Ending, after_phase, coin_of, disputed, finished, make_record
 from btard.protocol.state import roster_digest
-from tests.protocol.script import FINGERPRINT, N, NONE, PEERS, TARGET, VALIDATOR, ZERO, attempt, part, sets
+from tests.protocol.script import FINGERPRINT, NONE, PEERS, TARGET, VALIDATOR, ZERO, N, attempt, part, sets
 from tests.protocol.strategies import payloads
 
 

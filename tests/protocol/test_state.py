@@ -1,0 +1,171 @@
+"""The roster between attempts: strikes, relays, pairs, and what an abort keeps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btard.crypto import digest
+from btard.errors import ConfigurationError
+from btard.protocol.constants import ProtocolConfig
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Record, RelayedPair, Removal
+from btard.protocol.rules import Ending, make_record
+from btard.protocol.state import Finished, State, draw_pairs, gradient_seed, roster_digest
+from btard.types import PeerId
+from tests.protocol.script import CONFIG, PEERS, attempt
+
+STATE = State.genesis(digest("run"), CONFIG, PEERS)
+
+
+def record(state: State, kind: str = ABORT, **changes: Any) -> Record:
+    where = replace(attempt(), state=state)
+    return replace(make_record(where, Ending(kind), [], digest("coin"), NOTHING), **changes)
+
+
+def left(state: State) -> Finished:
+    return Finished(state.step, state.coin, digest("coin"), state.participants, (), ())
+
+
+def step(state: State, **changes: Any) -> State:
+    return state.after(record(state, STEP, **changes), left(state))
+
+
+def abort(state: State, *removals: Removal, **changes: Any) -> State:
+    return state.after(record(state, ABORT, removals=removals, **changes), None)
+
+
+def test_genesis_is_the_same_whatever_the_order_of_its_members() -> None:
+    assert State.genesis(digest("run"), CONFIG, PEERS[::-1]) == STATE
+    assert State.genesis(digest("run"), CONFIG, PEERS[1:]).coin != STATE.coin
+
+
+def test_a_step_goes_on_with_the_coin_of_its_record() -> None:
+    after = step(STATE)
+    assert (after.step, after.attempt, after.index, after.coin) == (1, 0, 1, digest("coin"))
+    assert after.head == record(STATE, STEP).digest
+
+
+def test_a_ban_and_a_leave_end_the_seat_and_a_miss_ends_the_step_only() -> None:
+    a, b, c = PEERS[:3]
+    after = abort(STATE, Removal(a, BAN, ""), Removal(b, LEAVE, ""), Removal(c, MISS, ""))
+    assert after.members == PEERS[2:]
+    assert after.participants == PEERS[3:]
+    assert (after.step, after.attempt) == (0, 1)
+    assert step(after).participants == PEERS[2:]
+
+
+def test_a_roster_of_which_half_or_more_missed_the_step_binds_nobody() -> None:
+    missed = abort(STATE, *(Removal(p, MISS, "") for p in PEERS[:2]))
+    assert missed.has_majority
+    assert not abort(missed, Removal(PEERS[2], MISS, "")).has_majority
+
+
+def test_the_last_allowed_strike_ends_the_seat() -> None:
+    state = STATE
+    for _ in range(CONFIG.strikes - 1):
+        strike = state.miss(PEERS[0], "late")
+        assert strike.kind == MISS
+        state = step(abort(state, strike))
+    assert state.miss(PEERS[0], "late") == Removal(PEERS[0], LEAVE, "late")
+    assert state.miss(PEERS[1], "late").kind == MISS
+
+
+def test_strikes_are_forgotten_after_their_window() -> None:
+    config = replace(CONFIG, strikes=2, strike_window=3)
+    state = State.genesis(digest("run"), config, PEERS)
+    state = step(abort(state, state.miss(PEERS[0], "")))
+    assert state.miss(PEERS[0], "").kind == LEAVE
+    state = step(step(state))
+    assert state.step == 3
+    assert state.miss(PEERS[0], "").kind == MISS
+    assert step(state).strikes == ()
+
+
+def test_a_miss_counts_twice_for_a_target_that_was_to_be_examined() -> None:
+    config = replace(CONFIG, strikes=3)
+    examined = replace(State.genesis(digest("run"), config, PEERS), pairs=((PEERS[1], PEERS[3]),))
+    state = abort(examined, examined.miss(PEERS[3], "silent"), examined.miss(PEERS[1], "silent"))
+    assert state.miss(PEERS[3], "silent").kind == LEAVE
+    assert state.miss(PEERS[1], "silent").kind == MISS
+
+
+def test_a_relay_lasts_its_steps_and_ends_with_a_seat_of_the_pair() -> None:
+    config = replace(CONFIG, relay_steps=2)
+    state = State.genesis(digest("run"), config, PEERS)
+    pairs = tuple(RelayedPair(a, b, digest("part")) for a, b in (PEERS[:2], PEERS[2:4]))
+    state = abort(state, relayed=pairs)
+    assert [pair[:2] for pair in state.relays] == [PEERS[:2], PEERS[2:4]]
+    assert [pair[:2] for pair in abort(state, Removal(PEERS[1], BAN, "")).relays] == [PEERS[2:4]]
+    for _ in range(2):
+        state = step(state)
+        assert len(state.relays) == 2
+    assert step(state).relays == ()
+
+
+def test_witnesses_are_remembered_until_somebody_is_removed() -> None:
+    pair = RelayedPair(PEERS[0], PEERS[1], digest("part"))
+    state = abort(STATE, relayed=(pair,))
+    assert state.witnessed == ((PEERS[0], PEERS[1], digest("part")),)
+    assert abort(state).witnessed == state.witnessed
+    assert abort(state, Removal(PEERS[4], MISS, "")).witnessed == ()
+    assert step(state).witnessed == ()
+
+
+def test_a_pair_ends_with_a_seat_in_it_and_outlasts_a_miss_of_others() -> None:
+    state = replace(STATE, pairs=((PEERS[0], PEERS[1]), (PEERS[2], PEERS[3])))
+    assert abort(state, Removal(PEERS[4], MISS, "")).pairs == state.pairs
+    assert abort(state, Removal(PEERS[1], BAN, "")).pairs == ((PEERS[2], PEERS[3]),)
+
+
+peers = st.integers(1, 24).map(lambda n: [PeerId(bytes([k]) * 32) for k in range(n)])
+coins = st.binary(min_size=32, max_size=32)
+
+
+@given(coins, peers, st.integers(0, 30))
+def test_pairs_are_disjoint_and_as_many_as_fit(coin: bytes, members: list[PeerId], wanted: int) -> None:
+    pairs = draw_pairs(coin, members, wanted)
+    drawn = [peer for pair in pairs for peer in pair]
+    assert len(pairs) == min(wanted, len(members) // 2)
+    assert len(set(drawn)) == len(drawn)
+    assert set(drawn) <= set(members)
+
+
+@given(coins)
+def test_only_those_that_took_part_and_keep_their_seats_are_paired(coin: bytes) -> None:
+    state = replace(STATE, config=replace(CONFIG, validators=2), excluded=(PEERS[0],))
+    removal = Removal(PEERS[2], LEAVE, "")
+    after = state.after(record(state, STEP, coin=coin, removals=(removal,)), left(state))
+    assert {peer for pair in after.pairs for peer in pair} <= {PEERS[1], PEERS[3], PEERS[4]}
+
+
+def test_every_peer_is_drawn_as_target_as_often_as_any_other() -> None:
+    times = dict.fromkeys(PEERS, 0)
+    for k in range(3000):
+        (_, target), _ = draw_pairs(digest("coin", k.to_bytes(4, "little")), PEERS, 2)
+        times[target] += 1
+    # 3,000 draws with p = 1/5: 6 standard deviations are 131.
+    assert all(abs(count - 600) < 131 for count in times.values())
+
+
+def test_seeds_and_rosters_differ_where_anything_does() -> None:
+    seeds = {gradient_seed(coin, peer) for coin in (bytes(32), digest("coin")) for peer in PEERS}
+    assert len(seeds) == 2 * len(PEERS)
+    assert roster_digest(PEERS) != roster_digest(PEERS[::-1])
+
+
+def test_states_that_come_from_the_same_records_are_equal() -> None:
+    def history() -> State:
+        return step(abort(step(STATE), Removal(PEERS[0], MISS, "late")))
+
+    assert history() == history()
+
+
+@pytest.mark.parametrize("name", ["tau", "delta_max", "directions", "delta_s", "phase_s", "strikes"])
+@pytest.mark.parametrize("value", [0, -1, float("nan")])
+def test_a_constant_that_must_be_positive_is_refused_otherwise(name: str, value: float) -> None:
+    with pytest.raises(ConfigurationError, match=name):
+        ProtocolConfig(**{name: value})  # type: ignore[arg-type]
