@@ -1,4 +1,4 @@
-"""Real machines on a scripted network: every message has a delay of the test's choosing, and some peers cheat."""
+"""Real machines on a scripted network: messages have delays of the test's choosing, and some peers cheat."""
 
 from __future__ import annotations
 

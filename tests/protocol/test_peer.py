@@ -1,0 +1,360 @@
+"""One peer and what the network may do to it: too early, too late, from strangers, nonsense, and lies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btard.crypto import Identity, digest
+from btard.protocol.machine import Adopt, BlobHeld, Done, Event, PushBlob, Received, Step, Tick
+from btard.protocol.messages import GRADIENT, PAYLOADS, PHASES, RECORD, Endorse, Need, View, ViewRelay, Want
+from btard.protocol.peer import EARLY_BYTES_MAX, EARLY_MAX, FINISHED, PeerMachine
+from btard.protocol.record import STEP
+from btard.protocol.state import roster_digest
+from btard.types import PeerId
+from btard.wire import Envelope, Sealed, encode, open_sealed, seal
+from tests.protocol.ledgers import Peer, tiny_engine
+from tests.protocol.net import Net
+from tests.protocol.strategies import payloads, slow
+
+N, STEPS, BYZANTINE = 4, 2, 3
+STRANGER = Identity.from_seed(b"\xee" * 32)
+
+
+@dataclass(frozen=True)
+class Tape:
+    """All that happened to the peer in seat 0 of a run, in order, and how the run went."""
+
+    net: Net
+    events: tuple[tuple[Event, float], ...]
+
+    @property
+    def keys(self) -> list[Identity]:
+        return [peer.identity for peer in self.net.peers]
+
+    def machine(self) -> PeerMachine:
+        """The peer of seat 0, at the beginning."""
+        return Peer(self.keys[0], self.net.genesis, STEPS, tiny_engine).machine
+
+    def play(
+        self, machine: PeerMachine, before: dict[int, list[Event]] | None = None
+    ) -> tuple[PeerMachine, Step]:
+        """Let all of it happen again, with other events before those of these numbers."""
+        out = machine.begin(0.0)
+        for number, (event, now) in enumerate(self.events):
+            for inserted in (before or {}).get(number, []):
+                out.extend(machine.handle(inserted, now))
+            out.extend(machine.handle(event, now))
+        return machine, out
+
+
+@cache
+def tape() -> Tape:
+    net = Net(N, STEPS)
+    events: list[tuple[Event, float]] = []
+    deliver = net.deliver
+
+    def record(to: int, event: Event, data: bytes | None = None) -> None:
+        if to == 0:
+            events.append((event, net.now))
+        deliver(to, event, data)
+
+    net.deliver = record  # type: ignore[method-assign]
+    net.run()
+    return Tape(net, tuple(events))
+
+
+def spoken(phase: str = "", step: int | None = None, seat: int | None = None) -> list[bytes]:
+    """What others said to seat 0."""
+    found = []
+    for event, _ in tape().events:
+        sealed = open_sealed(event.raw) if isinstance(event, Received) else None
+        if isinstance(sealed, Sealed):
+            said = sealed.envelope
+            author = None if seat is None else tape().keys[seat].peer
+            if phase in ("", said.phase) and step in (None, said.step) and author in (None, said.sender):
+                found.append(sealed.raw)
+    return found
+
+
+def from_seat(seat: int, raw: bytes) -> Received:
+    return Received(tape().keys[seat].peer, raw)
+
+
+def signed(seat: int, **changes: Any) -> bytes:
+    """A message of step 0 under this seat's key, with changes."""
+    genesis, key = tape().net.genesis, tape().keys[seat]
+    roster = roster_digest(genesis.participants)
+    good = Envelope(genesis.run, 0, 0, GRADIENT, roster, key.peer, b"x")
+    return seal(key, replace(good, **changes))
+
+
+def faults_of(out: Step) -> list[tuple[PeerId, str]]:
+    return [(fault.peer, fault.kind) for fault in out.faults]
+
+
+def test_the_same_events_make_the_same_ledger() -> None:
+    machine, out = tape().play(tape().machine())
+    assert machine.state == tape().net.peers[0].machine.state
+    assert machine.ended is not None
+    assert machine.ended.reason == FINISHED
+    assert out.faults == []
+    assert machine.wake is None
+
+
+# ---------------------------------------------------------------- messages of another place
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"run": bytes(32)}, "wrong_run"),
+        ({"roster": bytes(32)}, "wrong_roster"),
+        ({"phase": "lunch"}, "out_of_bounds"),
+        ({"phase": "view"}, "out_of_bounds"),
+    ],
+)
+def test_a_message_of_another_place_is_counted_against_whoever_sent_it(
+    changes: dict[str, Any], kind: str
+) -> None:
+    machine = tape().machine()
+    machine.begin(0.0)
+    sender = tape().keys[2].peer
+    out = machine.handle(Received(sender, signed(1, **changes)), 0.0)
+    assert faults_of(out) == [(sender, kind)]
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xc1", b"\x93", bytes(1000), b"\xdd\xff\xff\xff\xff"])
+def test_noise_is_counted_against_whoever_sent_it(raw: bytes) -> None:
+    machine = tape().machine()
+    out = machine.handle(from_seat(2, raw), 0.0)
+    assert [peer for peer, _ in faults_of(out)] == [tape().keys[2].peer]
+
+
+def test_a_forged_signature_is_counted_and_takes_no_slot() -> None:
+    machine = tape().machine()
+    machine.begin(0.0)
+    raw = spoken(GRADIENT, 0, 1)[0]
+    out = machine.handle(from_seat(2, raw[:-1] + bytes([raw[-1] ^ 1])), 0.0)
+    assert faults_of(out) == [(tape().keys[2].peer, "bad_signature")]
+    assert 1 not in machine.attempt.board.posts[GRADIENT]
+
+
+def test_a_message_that_another_peer_forwards_counts_as_its_authors() -> None:
+    machine = tape().machine()
+    machine.begin(0.0)
+    assert machine.handle(from_seat(2, spoken(GRADIENT, 0, 1)[0]), 0.0).faults == []
+    assert 1 in machine.attempt.board.posts[GRADIENT]
+
+
+def test_requests_and_early_messages_of_strangers_are_refused() -> None:
+    machine = tape().machine()
+    early = seal(STRANGER, replace(open_envelope(signed(1)), step=1, sender=STRANGER.peer))
+    for raw in (early, encode(Need(0, 0, GRADIENT, (0,))), encode(Want(0, 0, (bytes(32),)))):
+        assert faults_of(machine.handle(Received(STRANGER.peer, raw), 0.0)) == [
+            (STRANGER.peer, "not_a_member")
+        ]
+
+
+def open_envelope(raw: bytes) -> Envelope:
+    opened = open_sealed(raw)
+    assert isinstance(opened, Sealed)
+    return opened.envelope
+
+
+# ---------------------------------------------------------------- too early, too late
+
+
+def test_what_comes_too_early_is_kept_until_its_time() -> None:
+    machine = tape().machine()
+    for raw in spoken(step=1):
+        assert machine.handle(from_seat(2, raw), 0.0) == Step()
+    kept = tuple(
+        (e, t) for e, t in tape().events if not (isinstance(e, Received) and e.raw in spoken(step=1))
+    )
+    out = machine.begin(0.0)
+    for event, now in kept:
+        out.extend(machine.handle(event, now))
+    assert machine.state == tape().net.peers[0].machine.state
+    assert out.faults == []
+
+
+def test_early_messages_of_one_sender_are_bounded_in_number() -> None:
+    machine = tape().machine()
+    outs = [machine.handle(from_seat(2, signed(2, step=2 + k)), 0.0) for k in range(EARLY_MAX + 3)]
+    assert [faults_of(out) for out in outs[:EARLY_MAX]] == [[]] * EARLY_MAX
+    assert [faults_of(out) for out in outs[EARLY_MAX:]] == [[(tape().keys[2].peer, "flood")]] * 3
+    assert machine.handle(from_seat(1, signed(1, step=2)), 0.0).faults == []
+
+
+def test_early_messages_of_one_sender_are_bounded_in_bytes() -> None:
+    machine = tape().machine()
+    large = [signed(2, step=2, payload=bytes([k]) * (3 << 20)) for k in range(4)]
+    found = [faults_of(machine.handle(from_seat(2, raw), 0.0)) for raw in large]
+    assert sum(map(bool, found)) == len(large) - EARLY_BYTES_MAX // (3 << 20)
+
+
+def test_whoever_is_still_at_the_last_attempt_gets_its_messages_and_the_proof_of_its_end() -> None:
+    machine, _ = tape().play(tape().machine())
+    asker = tape().keys[2].peer
+    need = machine.handle(Received(asker, encode(Need(STEPS - 1, 0, RECORD, (0, 1, 1, 1)))), 99.0)
+    assert [send.to for send in need.messages] == [(asker,)] * 2
+    view = signed(2, step=STEPS - 1, phase="view", payload=encode(View(0, (), ())))
+    relay = Received(asker, encode(ViewRelay(STEPS - 1, 0, 0, view, (), ())))
+    proof = machine.handle(relay, 99.0)
+    votes = {open_envelope(send.raw).phase for send in proof.messages}
+    assert votes == {RECORD}
+    assert len(proof.messages) == N
+    assert machine.handle(relay, 99.0).messages == [], "once is enough"
+
+
+def test_a_need_is_answered_when_the_message_comes() -> None:
+    machine = tape().machine()
+    machine.begin(0.0)
+    asker = tape().keys[2].peer
+    assert machine.handle(Received(asker, encode(Need(0, 0, GRADIENT, (1,)))), 0.0).messages == []
+    raw = spoken(GRADIENT, 0, 1)[0]
+    out = machine.handle(from_seat(1, raw), 0.0)
+    assert [(send.to, send.raw) for send in out.messages] == [((asker,), raw)]
+
+
+def test_blobs_that_nobody_is_owed_are_not_pushed() -> None:
+    machine = tape().machine()
+    out = machine.begin(0.0)
+    for event, now in tape().events[:40]:
+        out.extend(machine.handle(event, now))
+    mine = {effect.digest for effect in out.effects if isinstance(effect, PushBlob)}
+    assert mine, "the parts have been pushed"
+    part_of_another = next(
+        name for name in mine if name not in machine.attempt.duties.servable(STRANGER.peer)
+    )
+    for name in (digest("no blob"), part_of_another):
+        asked = machine.handle(from_seat(2, encode(Want(0, 0, (name,)))), 0.0)
+        assert not any(isinstance(effect, PushBlob) for effect in asked.effects)
+
+
+# ---------------------------------------------------------------- whatever Byzantine peers send
+
+
+noise = st.binary(max_size=300)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A message of the run with bytes changed, cut or repeated."""
+    raw = bytearray(draw(st.sampled_from(spoken())))
+    for _ in range(draw(st.integers(1, 3))):
+        place = draw(st.integers(0, len(raw) - 1))
+        how = draw(st.sampled_from(["flip", "cut", "repeat"]))
+        if how == "flip":
+            raw[place] ^= draw(st.integers(1, 255))
+        elif how == "cut":
+            del raw[place : place + draw(st.integers(1, 8))]
+        else:
+            raw[place:place] = raw[place : place + draw(st.integers(1, 8))]
+        if not raw:
+            break
+    return bytes(raw)
+
+
+@settings(max_examples=30)
+@given(st.dictionaries(st.integers(0, 60), st.lists(noise | mutated(), min_size=1, max_size=6), max_size=6))
+def test_unsigned_nonsense_at_any_moment_changes_nothing(sent: dict[int, list[bytes]]) -> None:
+    before: dict[int, list[Event]] = {at: [from_seat(3, raw) for raw in raws] for at, raws in sent.items()}
+    machine, out = tape().play(tape().machine(), before)
+    assert machine.state == tape().net.peers[0].machine.state
+    assert {peer for peer, _ in faults_of(out)} <= {tape().keys[3].peer}
+
+
+@st.composite
+def lies(draw: st.DrawFn) -> bytes:
+    """What a Byzantine member can sign, or send unsigned: any payload, view or request in any place."""
+    step, attempt = draw(st.integers(0, 1)), draw(st.sampled_from([0, 0, 0, 1]))
+    what = draw(st.sampled_from(["payload", "garbage", "view", "endorse", "request"]))
+    if what == "payload":
+        phase = draw(st.sampled_from(PHASES))
+        return signed(
+            3, step=step, attempt=attempt, phase=phase, payload=encode(draw(payloads[PAYLOADS[phase]]))
+        )
+    if what == "garbage":
+        return signed(3, step=step, attempt=attempt, phase=draw(st.sampled_from(PHASES)), payload=draw(noise))
+    if what == "endorse":
+        return signed(3, step=step, phase="endorse", payload=draw(noise | slow[Endorse].map(encode)))
+    if what == "request":
+        request = draw(slow[Need] | slow[Want] | slow[ViewRelay])
+        return encode(replace(request, step=step, attempt=attempt))
+    trail = tuple(draw(st.lists(st.sampled_from(PHASES), max_size=3)))
+    messages = tuple(draw(st.lists(st.sampled_from(spoken()), max_size=6)))
+    dispute = draw(st.integers(0, 1))
+    view = signed(3, step=step, attempt=attempt, phase="view", payload=encode(View(dispute, trail, messages)))
+    return encode(ViewRelay(step, attempt, dispute, view, (), ()))
+
+
+@settings(max_examples=60)
+@given(st.dictionaries(st.integers(0, 80), st.lists(lies(), min_size=1, max_size=4), min_size=1, max_size=5))
+def test_whatever_a_byzantine_member_signs_no_machine_breaks_and_no_honest_peer_is_banned(
+    sent: dict[int, list[bytes]],
+) -> None:
+    before: dict[int, list[Event]] = {at: [from_seat(3, raw) for raw in raws] for at, raws in sent.items()}
+    machine, out = tape().play(tape().machine(), before)
+    now = tape().events[-1][1]
+    for _ in range(60):  # and what the deadlines make of it, when nobody says anything more
+        if machine.wake is not None:
+            now = max(now, machine.wake)
+            out.extend(machine.handle(Tick(), now))
+    assert {peer for peer, _ in faults_of(out)} <= {tape().keys[3].peer}
+    bans = [r for o in out.outputs if hasattr(o, "entry") for r in o.entry.record.removals]
+    assert {removal.peer for removal in bans if removal.kind == "ban"} <= {tape().keys[3].peer}
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), lies()), min_size=1, max_size=6), st.integers(0, 1))
+def test_honest_peers_stay_together_whatever_a_byzantine_member_tells_each_of_them(
+    told: list[tuple[int, bytes]], step: int
+) -> None:
+    left = list(told)
+
+    def tamper(net: Net, peer: Peer, out: Step) -> Step:
+        if left and peer.machine.state.step >= step:
+            to, raw = left.pop()
+            net.send(BYZANTINE, to, raw)
+        return out
+
+    net = Net(N, STEPS, cheats={BYZANTINE: tamper}).run()
+    assert {seat for seat, kind, _ in net.removals() if kind == "ban"} <= {BYZANTINE}
+    assert Counter(record.kind for record in net.agreed())[STEP] == STEPS
+    assert {PeerId(fault.peer) for seat, fault in net.faults} <= {tape().keys[BYZANTINE].peer}
+
+
+# ---------------------------------------------------------------- results of effects
+
+
+def results(of: Callable[[Done], bool]) -> list[Event]:
+    return [event for event, _ in tape().events if isinstance(event, Done) and of(event)]
+
+
+def test_the_result_of_an_effect_that_comes_twice_or_late_is_harmless() -> None:
+    again = results(lambda done: not isinstance(done.effect, Adopt))
+    before = {number: again[:8] for number in (5, 20, 40)}
+    machine, _ = tape().play(tape().machine(), before)
+    assert machine.state == tape().net.peers[0].machine.state
+
+
+def test_a_blob_that_was_never_named_is_harmless() -> None:
+    blob = BlobHeld(digest("blob", b"unheard of"), 12, True)
+    machine, _ = tape().play(tape().machine(), {3: [blob], 30: [blob]})
+    assert machine.state == tape().net.peers[0].machine.state
+    assert not machine.expects(tape().keys[1].peer, blob.digest)
+
+
+def test_a_peer_whose_run_is_over_does_nothing_more() -> None:
+    machine, _ = tape().play(tape().machine())
+    assert machine.handle(Tick(), 1e6) == Step()
+    assert machine.handle(from_seat(1, signed(1, step=STEPS)), 1e6).effects == []

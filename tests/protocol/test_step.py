@@ -1,0 +1,227 @@
+"""Whole attempts on hostile networks: nobody honest is stuck, banned, or led to another ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btard.protocol.machine import Send, Step
+from btard.protocol.messages import (
+    ACCUSE,
+    AGGREGATE,
+    ENDORSE,
+    GRADIENT,
+    PHASES,
+    RECORD,
+    REVEAL,
+    SCALARS,
+    VERDICT,
+)
+from btard.protocol.record import ABORT, BAN, MISS, STEP
+from btard.protocol.state import State
+from btard.wire import Envelope, Sealed, open_sealed
+from tests.protocol.ledgers import CONFIG, Peer
+from tests.protocol.net import Net, Tamper, others, sealed_as
+
+
+def envelope(raw: bytes) -> Envelope | None:
+    opened = open_sealed(raw)
+    return opened.envelope if isinstance(opened, Sealed) else None
+
+
+def at(raw: bytes, phase: str, step: int = 1, attempt: int = 0) -> bool:
+    """Whether these bytes are a message of this place."""
+    said = envelope(raw)
+    return said is not None and (said.phase, said.step, said.attempt) == (phase, step, attempt)
+
+
+def speaking(phase: str, then: Callable[[Net, Peer, Step, State], None], attempt: int = 0) -> Tamper:
+    """Do something when this peer speaks in a phase of step 1; `then` is told the attempt's state."""
+    before: dict[int, State] = {}
+
+    def tamper(net: Net, peer: Peer, out: Step) -> Step:
+        state = before.get(id(peer), net.genesis)
+        if any(
+            at(send.raw, phase, attempt=attempt) and (said := envelope(send.raw)) and said.sender == me(peer)
+            for send in out.messages
+        ):
+            then(net, peer, out, state)
+        before[id(peer)] = peer.machine.state
+        return out
+
+    return tamper
+
+
+def me(peer: Peer) -> bytes:
+    return peer.identity.peer
+
+
+def kinds(net: Net) -> list[str]:
+    return [record.kind for record in net.agreed()]
+
+
+def test_honest_peers_make_one_step_after_the_other() -> None:
+    assert kinds(Net(4).run()) == [STEP] * 3
+
+
+@settings(max_examples=15)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=24), st.integers(2, 5))
+def test_whatever_the_delays_within_delta_honest_peers_write_one_ledger_without_disputes(
+    delays: list[float], peers: int
+) -> None:
+    count = iter(range(10**9))
+    net = Net(peers, delay=lambda sender, to, raw, now: delays[next(count) % len(delays)]).run()
+    assert kinds(net) == [STEP] * 3
+    assert not any(record.disputed for record in net.agreed())
+    assert not net.faults
+
+
+# ---------------------------------------------------------------- slots filled with nonsense
+
+
+@pytest.mark.parametrize("size", [1000, 300_000, 3_000_000])
+@pytest.mark.parametrize("phase", [GRADIENT, REVEAL, RECORD])
+def test_nonsense_of_any_size_in_a_slot_ends_its_author_and_nobody_else(phase: str, size: int) -> None:
+    def nonsense(net: Net, peer: Peer, out: Step, state: State) -> None:
+        raw = sealed_as(peer, phase, bytes(size), state)
+        out.messages[:] = [Send(send.to, raw) if at(send.raw, phase) else send for send in out.messages]
+
+    net = Net(4, cheats={1: speaking(phase, nonsense)}).run()
+    assert {seat for seat, _, _ in net.removals()} <= {1}
+    assert kinds(net).count(STEP) == 3
+
+
+def test_nonsense_in_every_slot_before_a_dispute_leaves_room_for_a_view() -> None:
+    def flood(net: Net, peer: Peer, out: Step, state: State) -> None:
+        raws = [sealed_as(peer, phase, bytes([k]) * 4000, state) for phase in PHASES[1:] for k in (1, 2)]
+        out.messages += [Send(others(net, peer), raw) for raw in raws]
+
+    net = Net(5, cheats={1: speaking(GRADIENT, flood), 3: speaking(GRADIENT, flood)}).run()
+    assert net.removals() == {(1, BAN, "equivocation"), (3, BAN, "equivocation")}
+
+
+# ---------------------------------------------------------------- the end of an attempt
+
+
+@pytest.mark.parametrize("peers", [4, 5])
+@pytest.mark.parametrize("lies", [0, 1, 3])
+def test_a_dispute_that_begins_when_others_have_all_votes_does_not_part_honest_peers(
+    peers: int, lies: int
+) -> None:
+    """Byzantine peers vote towards seat 0, which goes on; then they show the others a second message, before
+    any vote came to these, and give no views. With a majority of removals the others would fork."""
+    byzantine = set(range(3, peers))
+
+    def second(net: Net, peer: Peer, out: Step, state: State) -> None:
+        rest = tuple(net.peers[seat].identity.peer for seat in (1, 2))
+        votes = [sealed_as(peer, RECORD, bytes([k]), state) for k in range(lies)]
+        out.messages += [Send(rest, raw) for raw in (sealed_as(peer, GRADIENT, b"x", state), *votes)]
+
+    def mute(net: Net, peer: Peer, out: Step) -> Step:
+        out = talk(net, peer, out)
+        if net.now < 30.0:
+            out.messages[:] = [s for s in out.messages if (e := envelope(s.raw)) and e.phase != ENDORSE]
+        return out
+
+    def delay(sender: int, to: int, raw: bytes, now: float) -> float:
+        said = envelope(raw)
+        if said is None:
+            return 0.5
+        if said.step == 1 and said.phase == RECORD and len(said.payload) > 1:
+            return 0.0 if to == 0 else 0.9
+        return 0.01 if len(said.payload) <= 1 else 0.0
+
+    talk = speaking(RECORD, second)
+    net = Net(peers, delay=delay, cheats=dict.fromkeys(byzantine, mute)).run()
+    assert {seat for seat, _, _ in net.removals()} <= byzantine
+    assert kinds(net).count(STEP) == 3
+
+
+@pytest.mark.parametrize("phase", [GRADIENT, AGGREGATE, REVEAL, SCALARS, ACCUSE, RECORD])
+@pytest.mark.parametrize("heard", [1, 2, 3])
+def test_whoever_equivocates_towards_some_is_banned_and_nobody_else_is(phase: str, heard: int) -> None:
+    def second(net: Net, peer: Peer, out: Step, state: State) -> None:
+        out.messages.append(Send(others(net, peer)[:heard], sealed_as(peer, phase, b"x", state)))
+
+    net = Net(4, cheats={2: speaking(phase, second)}).run()
+    assert {seat for seat, _, _ in net.removals()} <= {2}
+    assert all(kind == BAN for _, kind, _ in net.removals())
+    assert kinds(net).count(STEP) == 3
+
+
+@pytest.mark.parametrize("phase", [phase for phase in PHASES if phase not in ("relay", VERDICT)])
+def test_silence_in_a_phase_never_ends_the_seat_of_anybody_who_spoke(phase: str) -> None:
+    def silent(net: Net, peer: Peer, out: Step) -> Step:
+        out.messages[:] = [send for send in out.messages if not at(send.raw, phase)]
+        return out
+
+    net = Net(4, cheats={2: silent}).run()
+    assert {seat for seat, _, _ in net.removals()} <= {2}
+    assert kinds(net).count(STEP) == 3
+
+
+# ---------------------------------------------------------------- those that only lost the step
+
+
+def without_step_of_seat_1(
+    net: list[Net], kept_from: str
+) -> Callable[[int, int, bytes, float], float | None]:
+    """Seat 1 is cut off in attempt 0 of step 1; then seat 3 keeps its messages of a phase from it."""
+
+    def delay(sender: int, to: int, raw: bytes, now: float) -> float | None:
+        state = net[0].peers[1].machine.state
+        if sender == 1 and (state.step, state.attempt) == (1, 0):
+            return None
+        return None if (sender, to) == (3, 1) and at(raw, kept_from, attempt=1) else 0.0
+
+    return delay
+
+
+@pytest.mark.parametrize("kept_from", [GRADIENT, AGGREGATE])
+@pytest.mark.parametrize("second_in", [AGGREGATE, REVEAL, SCALARS, ACCUSE, RECORD])
+def test_a_follower_that_is_told_less_than_the_others_is_back_in_the_next_step(
+    kept_from: str, second_in: str
+) -> None:
+    def second(net: Net, peer: Peer, out: Step, state: State) -> None:
+        out.messages.append(Send(others(net, peer), sealed_as(peer, second_in, b"x", state)))
+
+    box: list[Net] = []
+    cheat = speaking(second_in, second, attempt=1)
+    net = Net(5, delay=lambda *message: without_step_of_seat_1(box, kept_from)(*message), cheats={3: cheat})
+    box.append(net)
+    net.run()
+    assert net.removals() - {(3, BAN, "equivocation")} == {(1, MISS, "silent in phase gradient")}
+    assert net.agreed()[1].kind == ABORT
+    assert kinds(net).count(STEP) == 3
+    assert len(net.peers[1].machine.state.participants) >= 4
+
+
+def test_an_evidence_that_only_a_follower_sees_makes_it_dispute_nothing() -> None:
+    def second(net: Net, peer: Peer, out: Step, state: State) -> None:
+        target = net.peers[1].identity.peer
+        out.messages.append(Send((target,), sealed_as(peer, RECORD, b"x", state)))
+
+    box: list[Net] = []
+    cheat = speaking(RECORD, second, attempt=1)
+    net = Net(5, delay=lambda *message: without_step_of_seat_1(box, "")(*message), cheats={3: cheat})
+    box.append(net)
+    net.run()
+    assert kinds(net) == [STEP, ABORT, STEP, STEP]
+
+
+def test_a_follower_goes_on_in_time_though_its_link_to_one_peer_is_slow() -> None:
+    config = replace(CONFIG, phase_s=4.0)
+    box: list[Net] = []
+
+    def delay(sender: int, to: int, raw: bytes, now: float) -> float | None:
+        lost = without_step_of_seat_1(box, "")(sender, to, raw, now)
+        return lost if lost is None else float(to == 1)
+
+    net = Net(5, config=config, delay=delay, cheats={})
+    box.append(net)
+    net.run()
+    assert net.removals() == {(1, MISS, "silent in phase gradient")}
