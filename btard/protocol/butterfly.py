@@ -24,15 +24,18 @@ def judge_complaints(
     pairs: Sequence[tuple[int, int]],
     votes: Sequence[RelayVotes],
     witnessed: Collection[tuple[int, int]],
+    changed: Collection[tuple[int, int]] = (),
 ) -> tuple[dict[int, str], dict[int, str], tuple[tuple[int, int], ...]]:
     """What the witnesses' votes mean: (bans, misses, newly relayed pairs), the first two by seat.
 
     A part that most saw is relayed from now on. `witnessed` pairs are those whose very part most saw in an
     earlier attempt of the step with the same participants: honest peers hold it and pushed it to the
     receiver, so a receiver that still complains misses the step. (That a pair is relayed isn't enough: its
-    sender may keep a later step's part to itself until the vote.) A part that most saw to be not finite, or
-    of a wrong size, bans its owner, whose commitment binds it. Otherwise the owner did not publish what it
-    committed to."""
+    sender may keep a later step's part to itself until the vote.) `changed` pairs were witnessed like this,
+    but with another part. An honest sender owes the same one in all of these attempts, so here it is the
+    sender that misses the step: else it could keep back one part after the other. A part that most saw to be
+    not finite, or of a wrong size, bans its owner, whose commitment binds it. Otherwise the owner did not
+    publish what it committed to."""
     bans: dict[int, str] = {}
     misses: dict[int, str] = {}
     relays: list[tuple[int, int]] = []
@@ -44,6 +47,8 @@ def judge_complaints(
             bans[sender] = "invalid part"
         elif 2 * count[PRESENT] <= len(votes):
             misses[sender] = "withheld part"
+        elif (sender, receiver) in changed:
+            misses[sender] = "changed part"
         elif (sender, receiver) in witnessed:
             misses.setdefault(receiver, "unreachable")
         else:

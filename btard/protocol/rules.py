@@ -107,10 +107,13 @@ def after_phase(attempt: Attempt, phase: str, sets: Sets) -> str | Ending:
         return RELAY if butterfly.complaints(sets[AGGREGATE]) else REVEAL
     if phase == RELAY:
         pairs = butterfly.complaints(sets[AGGREGATE])
-        held = {name for _, _, name in attempt.state.witnessed}
-        witnessed = [(i, j) for i, j in pairs if sets[GRADIENT][i].parts[j] in held]
-        bans, misses, relays = butterfly.judge_complaints(pairs, sets[RELAY], witnessed)
-        named = [(i, j, Digest(sets[GRADIENT][i].parts[j])) for i, j in relays]
+        peers, parts = attempt.participants, {(i, j): Digest(sets[GRADIENT][i].parts[j]) for i, j in pairs}
+        seen = {(a, b): part for a, b, part in attempt.state.witnessed}
+        earlier = {(i, j): seen[peers[i], peers[j]] for i, j in pairs if (peers[i], peers[j]) in seen}
+        witnessed = [pair for pair, part in earlier.items() if parts[pair] == part]
+        changed = [pair for pair in earlier if pair not in witnessed]
+        bans, misses, relays = butterfly.judge_complaints(pairs, sets[RELAY], witnessed, changed)
+        named = [(i, j, parts[i, j]) for i, j in relays]
         return _abort(attempt, bans=bans, misses=misses, relays=named)
     if phase == REVEAL:
         false = mprng.false_reveals(attempt.participants, sets[GRADIENT], sets[REVEAL])

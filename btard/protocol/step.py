@@ -95,6 +95,7 @@ class StepMachine:
         self._votes: dict[int, Post] = {}
         self._needs: dict[tuple[str, int], set[PeerId]] = {}
         self._wants: dict[Digest, set[PeerId]] = {}
+        self._served: set[tuple[PeerId, Digest]] = set()
         self._asked = 0
         self._entered = now
 
@@ -289,9 +290,11 @@ class StepMachine:
         return out
 
     def want(self, request: Want, sender: PeerId) -> Step:
-        """Push what somebody lacks of the blobs that it's owed: now, or as soon as they come."""
+        """Push what somebody lacks of the blobs that it's owed: now, or as soon as they come. Each once an
+        attempt, or asking would be a cheap way to use up a peer's upload."""
         room = 2 * len(self.attempt.participants) - sum(sender in who for who in self._wants.values())
-        for name in list(dict.fromkeys(Digest(d) for d in request.digests))[: max(0, room)]:
+        new = dict.fromkeys(Digest(d) for d in request.digests if (sender, d) not in self._served)
+        for name in list(new)[: max(0, room)]:
             self._wants.setdefault(name, set()).add(sender)
         self._serve()
         out, self.out = self.out, Step()
@@ -306,6 +309,7 @@ class StepMachine:
             to = sorted(peer for peer in self._wants[name] if name in owed[peer])
             self._wants[name] -= set(to)
             if to:
+                self._served.update((peer, name) for peer in to)
                 self.effect(PushBlob(name, tuple(to)))
             if not self._wants[name]:
                 del self._wants[name]
