@@ -10,7 +10,7 @@ from btard.crypto import Identity, digest
 from btard.network import PeerRecord, Transport
 from btard.node.node import Ledger, Node
 from btard.node.performer import Perform, Performer
-from btard.node.run_config import STORE_MODELS, RunConfig
+from btard.node.run_config import STORE_MODELS_PER_SEAT, RunConfig
 from btard.node.worker import Worker
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import State
@@ -37,7 +37,8 @@ def assemble(
     Raises ConfigurationError or RunMismatchError where this machine can't do the run's task."""
     store = BlobStore(capacity_bytes=1)
     engine = config.engine(store, device)
-    store.resize(STORE_MODELS * (engine.dimension * FLOAT_BYTES + len(genesis.members) * FLOAT_BYTES))
+    seats = len(genesis.members)
+    store.resize(STORE_MODELS_PER_SEAT * (seats + 1) * (engine.dimension + seats) * FLOAT_BYTES)
     secret = digest("peer secret", identity.seed, config.digest)
     machine = PeerMachine(identity, secret, genesis, config.steps, engine.dimension, now)
     perform: Perform = Performer(engine)

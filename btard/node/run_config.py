@@ -20,8 +20,10 @@ from btard.training.store import BlobStore
 from btard.types import Digest
 from btard.wire import MAX_PEERS
 
-STORE_MODELS = 8
-"""Capacity of a peer's blob store, in models: own parts, rows, aggregates of two steps, evidence."""
+STORE_MODELS_PER_SEAT = 4
+"""Capacity of a peer's blob store, in models for each seat. An attempt takes three (own parts, rows,
+aggregates), evidence one more; an abort that removes somebody makes all parts other parts, and what is held
+stays until the step is done. A bound for the worst minority, not what is allocated."""
 
 
 class RunConfig(BaseModel):
