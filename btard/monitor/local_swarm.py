@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from btard.errors import LedgerError
@@ -46,6 +47,7 @@ def run_swarm(
 
         ends: tuple[EndReport, ...]
         if in_process:
+            torch.set_num_threads(1)  # tensors are small, and threads that wait for each other cost more
             ends = run_in_process(spec, directory, emit)
         else:
             ends = run(run_processes(spec, directory.path, emit=emit, say=progress.say))

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from btard.network import PeerRecord, Transport
 from btard.node.performer import Perform
 from btard.node.worker import Worker
-from btard.protocol.machine import BlobHeld, Done, Effect, Event, PushBlob, Received, Step, Tick
+from btard.protocol.machine import Adopt, BlobHeld, Done, Effect, Event, PushBlob, Received, Step, Tick
 from btard.protocol.peer import Ended, PeerMachine, Recorded
 from btard.protocol.state import State
 from btard.protocol.step import Diverged, Entry
@@ -129,7 +129,10 @@ class Node:
         """Accept what the attempt expects, and little else: a blob may overtake what announces it."""
         seats = max(1, len(self.machine.state.participants))
         part_bytes = self.engine.part_bytes(0, seats)
-        if digest in self._store or size > part_bytes or size % FLOAT_BYTES or not self._store.fits(size):
+        if digest in self._store:
+            self._loop.call_soon(self._handle, BlobHeld(digest, size, True))
+            return False
+        if size > part_bytes or size % FLOAT_BYTES or not self._store.fits(size):
             return False
         if self.machine.expects(sender, digest):
             return True
@@ -171,6 +174,8 @@ class Node:
         self._set_timer()
 
     def _effect(self, effect: Effect) -> None:
+        if isinstance(effect, Adopt):
+            self._store.begin_generation()  # what arrives until the worker gets to it is of the next step
         if not isinstance(effect, PushBlob):
             self.worker.submit(
                 lambda: self._perform(effect), lambda result: self._handle(Done(effect, result))

@@ -132,6 +132,8 @@ class PeerMachine:
                     faults=[Fault(event.sender, "not_a_member", "a message from outside of the roster")]
                 )
             return self._keep_early(event)
+        if envelope.phase == ENDORSE and event.sender in self.state.members:
+            return self._prove(envelope.step, envelope.attempt, event.sender)
         return Step()
 
     def _answer(self, request: Need | Want | ViewRelay, event: Received, now: float) -> Step:
@@ -155,6 +157,13 @@ class PeerMachine:
             return last.need(request, sender)
         if isinstance(request, Want):
             return last.want(request, sender)
+        return self._prove(request.step, request.attempt, sender)
+
+    def _prove(self, step: int, attempt: int, sender: PeerId) -> Step:
+        """The certificate of the attempt that this peer ended last; once to each who is still in it."""
+        last = self._last
+        if last is None or (step, attempt) != (last.state.step, last.state.attempt):
+            return Step()
         if sender in self._answered or last.conclusion is None:
             return Step()
         self._answered.add(sender)

@@ -50,6 +50,8 @@ class SlowPath:
         self._resumed: dict[str, float] = {}
         self._kept: dict[tuple[PeerId, int, Digest], ViewRelay] = {}
         self._overdue = False
+        self._said: tuple[bytes, ...] = ()
+        self._repeat: float | None = None
         self._final: Final | None = None
         self._removal: Record | None = None
         self._views: tuple[bytes, ...] = ()
@@ -62,8 +64,8 @@ class SlowPath:
 
     @property
     def deadline(self) -> float | None:
-        """When the agreement ends; None where the slow path waits for messages or effects alone."""
-        return None if self._agreement is None else self._agreement.deadline
+        """When the agreement ends, or the endorsement is said again; None while effects are awaited."""
+        return self._repeat if self._agreement is None else self._agreement.deadline
 
     def begin(self, now: float) -> None:
         """Fall into dispute: sign the view, and start the agreement."""
@@ -151,10 +153,13 @@ class SlowPath:
         return self._step.board.seat_of.get(envelope.sender)
 
     def tick(self, now: float) -> None:
-        """The last round is over: decide."""
+        """The last round is over: decide. Or: nobody answers, say it again."""
+        step = self._step
+        if self._repeat is not None and now >= self._repeat:
+            self._repeat = now + step.state.config.phase_s
+            step.tell(self._said)
         if self._agreement is None or now < self._agreement.deadline:
             return
-        step = self._step
         views = self._agreement.agreed
         self._agreement = None
         self._dispute += 1
@@ -178,7 +183,10 @@ class SlowPath:
             self._removal = make_record(step.attempt, ending, (), NOTHING, NOTHING, disputed=True)
             if step.seat is not None:
                 payload = encode(Endorse(encode(self._removal)))
-                self._endorse(step.seat, step.say(ENDORSE, payload), payload)
+                sealed = step.say(ENDORSE, payload)
+                self._said = (sealed.raw,)
+                self._repeat = now + step.state.config.phase_s
+                self._endorse(step.seat, sealed, payload)
 
     def _follows(self, agreed: Sequence[Sequence[Sealed]]) -> bool:
         """Whether this peer knows all phases before the last one that a view proves complete.

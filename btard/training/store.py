@@ -23,6 +23,7 @@ class BlobStore:
         self._capacity_bytes = capacity_bytes
         self._blobs: dict[Digest, bytes] = {}
         self._size_bytes = 0
+        self._young: set[Digest] | None = None
         self._lock = threading.Lock()
 
     def put(self, data: bytes) -> Digest:
@@ -41,7 +42,14 @@ class BlobStore:
                 )
             self._blobs[name] = bytes(data)
             self._size_bytes += len(data)
+            if self._young is not None:
+                self._young.add(name)
         return name
+
+    def begin_generation(self) -> None:
+        """From now on `retain` keeps what arrives, whether it's named or not: it belongs to what comes next."""
+        with self._lock:
+            self._young = set()
 
     def resize(self, capacity_bytes: int) -> None:
         """Change the capacity; what's held stays."""
@@ -56,9 +64,9 @@ class BlobStore:
         return self._blobs.get(name)
 
     def retain(self, keep: Iterable[Digest]) -> None:
-        """Forget every blob that is not named in `keep`."""
-        wanted = set(keep)
+        """Forget every blob that is neither named in `keep` nor of the current generation."""
         with self._lock:
+            wanted = {*keep, *(self._young or ())}
             self._blobs = {name: data for name, data in self._blobs.items() if name in wanted}
             self._size_bytes = sum(map(len, self._blobs.values()))
 
