@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from btard.protocol.step import StepMachine
 
 
+REPEATS_MAX = 3
+"""How often an endorsement is said again that too few answer."""
+
 VIEWS_MAX = 2
 """Views kept of one author from one sender: an honest one relays two where their author signed two."""
 
@@ -52,6 +55,7 @@ class SlowPath:
         self._overdue = False
         self._said: tuple[bytes, ...] = ()
         self._repeat: float | None = None
+        self._repeats = 0
         self._final: Final | None = None
         self._removal: Record | None = None
         self._views: tuple[bytes, ...] = ()
@@ -156,7 +160,8 @@ class SlowPath:
         """The last round is over: decide. Or: nobody answers, say it again."""
         step = self._step
         if self._repeat is not None and now >= self._repeat:
-            self._repeat = now + step.state.config.phase_s
+            self._repeats += 1
+            self._repeat = now + step.state.config.phase_s if self._repeats < REPEATS_MAX else None
             step.tell(self._said)
         if self._agreement is None or now < self._agreement.deadline:
             return

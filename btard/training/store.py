@@ -47,7 +47,7 @@ class BlobStore:
         return name
 
     def begin_generation(self) -> None:
-        """From now on `retain` keeps what arrives, whether it's named or not: it belongs to what comes next."""
+        """From now on `retain` keeps what arrives, named or not: it belongs to what comes next."""
         with self._lock:
             self._young = set()
 
