@@ -48,6 +48,7 @@ def draw_run(summary: Summary, reports: Sequence[StepReport], path: Path) -> Pat
 def _draw_seats(axes: object, summary: Summary) -> None:
     """One line an adversary (or honest peer that lost its seat): from the start to its exit."""
     from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
     assert isinstance(axes, Axes)
     config = summary.spec.config
@@ -73,6 +74,9 @@ def _draw_seats(axes: object, summary: Summary) -> None:
             va="center",
             fontsize=8,
         )
+    if summary.spec.byzantine:
+        kinds = [Line2D([], [], color=LIGHT, lw=3), Line2D([], [], color=RED, lw=3)]
+        axes.legend(kinds, ["behaves", "attacks"], loc="lower right", fontsize=8, frameon=False)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     axes.set_ylim(-0.7, max(0.7, len(names) - 0.3))
     axes.grid(axis="x", alpha=0.25)
