@@ -14,6 +14,7 @@ from btard.node.run_config import STORE_MODELS_PER_SEAT, RunConfig
 from btard.node.worker import Worker
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import State
+from btard.training.engine import Engine
 from btard.training.store import BlobStore
 from btard.training.vector import FLOAT_BYTES
 from btard.types import PeerId
@@ -30,13 +31,14 @@ def assemble(
     now: float,
     ledger: Ledger | None = None,
     adversary: Adversary | None = None,
-    device: str = "cpu",
+    engine: Engine | None = None,
 ) -> Node:
-    """A node at the beginning of a run. Its coin shares and salts derive from its key and the run.
+    """A node at the beginning of a run. Its coin shares and salts derive from its key and the run. Making an
+    `engine` takes seconds: a peer that is waited for makes it beforehand (`config.engine`).
 
     Raises ConfigurationError or RunMismatchError where this machine can't do the run's task."""
-    store = BlobStore(capacity_bytes=1)
-    engine = config.engine(store, device)
+    engine = engine or config.engine(BlobStore(capacity_bytes=1))
+    store = engine.store
     seats = len(genesis.members)
     store.resize(STORE_MODELS_PER_SEAT * (seats + 1) * (engine.dimension + seats) * FLOAT_BYTES)
     secret = digest("peer secret", identity.seed, config.digest)

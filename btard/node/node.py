@@ -25,6 +25,9 @@ from btard.training.store import BlobStore
 from btard.training.vector import FLOAT_BYTES, is_finite
 from btard.types import Digest, Fault, PeerId
 
+ROSTER_PHASES = 3
+"""How long to wait for the roster before the first step, in phase_s: who never comes must not stop the rest."""
+
 EARLY_PARTS = 2
 """Parts that a sender may push before this peer knows what they are for."""
 
@@ -98,9 +101,10 @@ class Node:
         return await self._over
 
     async def _wait_for_roster(self, timeout_s: float | None) -> None:
-        """The first step begins when everybody is there, or after the time that a phase may take."""
+        """The first step begins when everybody is there, or has had time enough: ROSTER_PHASES phases."""
         others = [peer for peer in self.machine.state.members if peer != self.transport.me]
-        limit = self._loop.time() + (timeout_s or self.machine.state.config.phase_s)
+        patience = ROSTER_PHASES * self.machine.state.config.phase_s if timeout_s is None else timeout_s
+        limit = self._loop.time() + patience
         while not all(self.transport.connected(peer) for peer in others) and self._loop.time() < limit:
             await asyncio.sleep(0.02)
 

@@ -23,6 +23,8 @@ from btard.node.run_config import RunConfig
 from btard.node.run_directory import RunDirectory
 from btard.node.worker import ThreadWorker
 from btard.protocol.state import State
+from btard.training.engine import Engine
+from btard.training.store import BlobStore
 from btard.types import Digest, Fault, PeerId
 
 LINGER_DELTAS = 3
@@ -50,7 +52,8 @@ async def run_peer(
     transport: GrpcTransport | None = None
     try:
         config = await find_run(directory, bootstrap, options.expected, options.wait_s)
-        config.local_recipe()
+        # Before the others count on this peer: importing, and making optimizers, takes seconds.
+        engine = config.engine(BlobStore(capacity_bytes=1), options.device)
         transport = GrpcTransport(
             identity,
             config.digest,
@@ -76,7 +79,7 @@ async def run_peer(
             if options.run_dir is not None:
                 run_dir = stack.enter_context(RunDirectory(options.run_dir))
             return await _take_part(
-                options, identity, config, header, transport, door, records, run_dir, emit
+                options, identity, config, header, engine, transport, door, records, run_dir, emit
             )
     finally:
         closing = [directory.close()] if transport is None else [transport.stop(), directory.close()]
@@ -88,6 +91,7 @@ async def _take_part(
     identity: Identity,
     config: RunConfig,
     header: LedgerHeader,
+    engine: Engine,
     transport: GrpcTransport,
     door: _Door,
     records: dict[PeerId, PeerRecord],
@@ -110,7 +114,7 @@ async def _take_part(
         now=loop.time(),
         ledger=None if run_dir is None else run_dir.create_ledger(header),
         adversary=adversary,
-        device=options.device,
+        engine=engine,
     )
 
     def report(step: StepReport) -> None:
@@ -129,7 +133,7 @@ async def _take_part(
     node.progress = recorder
     door.open(node, header.members)
     try:
-        ended = await node.run(options.wait_s)
+        ended = await node.run()
         await recorder.drain()
         result = end_report(node, ended)
         if result.finished:

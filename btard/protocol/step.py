@@ -131,6 +131,7 @@ class StepMachine:
 
     def begin(self, now: float) -> Step:
         """The first effects and messages of the attempt."""
+        self.enter(self.phase, now)
         return self.run(now)
 
     def handle(self, event: Event, now: float) -> Step:
