@@ -1,0 +1,69 @@
+"""Whole nodes on the memory transport, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import tests.node.runs  # the task "quadratic"
+from btard.adversary import make_adversary
+from btard.network import MemoryHub, MemoryTransport, PeerRecord
+from btard.node.assembly import assemble
+from btard.node.node import Node, Progress
+from btard.node.run_config import RunConfig
+from btard.node.swarm import SwarmSpec
+from btard.node.worker import InlineWorker
+from btard.protocol.constants import ProtocolConfig
+from btard.protocol.peer import Ended
+from btard.protocol.state import State
+
+assert tests.node.runs.PEERS
+
+PROTOCOL = ProtocolConfig(tau=1.0, delta_max=100.0, validators=1, directions=2, delta_s=1.0, phase_s=10.0)
+Setup = Callable[["Nodes"], Coroutine[Any, Any, None]]
+
+
+def a_run(peers: int = 4, steps: int = 3, protocol: ProtocolConfig = PROTOCOL) -> RunConfig:
+    return RunConfig.create("quadratic", steps=steps, peers=peers, protocol=protocol)
+
+
+class Nodes:
+    """The nodes of a spec, one transport each; `late` peers appear so many seconds after the others."""
+
+    def __init__(self, spec: SwarmSpec, late: dict[int, float] | None = None) -> None:
+        self.hub = MemoryHub(latency_s=0.001)
+        self.late = late or {}
+        self.honest = spec.config.peers - len(spec.byzantine)
+        self.progress: list[list[Progress]] = [[] for _ in range(spec.config.peers)]
+        genesis = State.genesis(spec.config.digest, spec.config.protocol, spec.peers)
+        records = {peer: PeerRecord(spec.config.digest, peer, 0, (), b"") for peer in spec.peers}
+        self.nodes: list[Node] = []
+        for index, peer in enumerate(spec.peers):
+            key, kind = spec.identity(index), spec.kind(index)
+            adversary = None
+            if kind is not None:
+                adversary = make_adversary(kind, key, key.seed, spec.colluders, start=spec.attack_start)
+            transport = MemoryTransport(self.hub, peer)
+            node = assemble(
+                key, spec.config, genesis, transport, InlineWorker(), records, now=0.0, adversary=adversary
+            )
+            node.progress = self.progress[index].append
+            self.nodes.append(node)
+
+    async def start(self, index: int) -> Ended:
+        await asyncio.sleep(self.late.get(index, 0))
+        await self.nodes[index].transport.start(self.nodes[index])
+        return await self.nodes[index].run()
+
+    async def run(self) -> list[Ended]:
+        """How it ended for each honest peer: a cheat may never learn that it's out."""
+        tasks = [asyncio.ensure_future(self.start(index)) for index in range(len(self.nodes))]
+        try:
+            return await asyncio.gather(*tasks[: self.honest])
+        finally:
+            for task in tasks:
+                task.cancel()
+            for node in self.nodes:
+                node.halt()
+                await node.transport.stop()

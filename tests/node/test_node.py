@@ -1,0 +1,216 @@
+"""A node: what memory it spends on whom, and whole swarms of nodes in virtual time."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from typing import TypeVar
+
+import pytest
+
+from btard.crypto import digest
+from btard.errors import LedgerError
+from btard.node.node import EARLY_PARTS, Node
+from btard.node.swarm import SwarmSpec
+from btard.protocol.machine import Done, Update
+from btard.protocol.peer import FINISHED
+from btard.protocol.record import ABORT, BAN, STEP
+from btard.protocol.step import Entry
+from btard.simulation.virtual_time import run_virtually
+from btard.training.vector import is_finite
+from btard.types import Digest, Fault
+from tests.node.nodes import Nodes, a_run
+
+T = TypeVar("T")
+
+
+def in_a_loop(act: Callable[[Nodes], T], nodes: Callable[[], Nodes] = lambda: Nodes(SwarmSpec(a_run()))) -> T:
+    """Do something to nodes that have not begun."""
+
+    async def main() -> T:
+        return act(nodes())
+
+    return run_virtually(main())
+
+
+def swarm(
+    *byzantine: str, peers: int = 4, steps: int = 3, late: dict[int, float] | None = None
+) -> tuple[Nodes, list[str]]:
+    """A swarm run to its end; why it ended for each honest peer."""
+
+    async def main() -> tuple[Nodes, list[str]]:
+        nodes = Nodes(SwarmSpec(a_run(peers, steps), byzantine, attack_start=min(1, steps - 1)), late)
+        return nodes, [ended.reason for ended in await nodes.run()]
+
+    return run_virtually(main())
+
+
+def ledgers(nodes: Nodes, indices: range) -> list[list[Entry]]:
+    return [[progress.entry for progress in nodes.progress[index]] for index in indices]
+
+
+# ---------------------------------------------------------------- swarms
+
+
+def test_nodes_train_one_model_and_write_one_ledger() -> None:
+    nodes, reasons = swarm()
+    assert reasons == [FINISHED] * 4
+    assert len({node.engine.model_digest for node in nodes.nodes}) == 1
+    assert all(records == ledgers(nodes, range(4))[0] for records in ledgers(nodes, range(4)))
+    assert not any(node.faults for node in nodes.nodes)
+
+
+def test_a_peer_that_comes_late_is_waited_for() -> None:
+    nodes, reasons = swarm(late={2: 5.0})
+    assert reasons == [FINISHED] * 4
+    assert [entry.record.kind for entry in ledgers(nodes, range(1))[0]] == [STEP] * 3
+
+
+def test_a_peer_that_never_comes_misses_a_step_and_does_not_hold_up_the_others() -> None:
+    nodes, reasons = swarm("silent", peers=3)
+    assert reasons == [FINISHED] * 2
+    assert {r.kind for e in ledgers(nodes, range(1))[0] for r in e.record.removals} <= {"miss", "leave"}
+
+
+@pytest.mark.parametrize("kind", ["nan_gradient", "garbage", "wrong_aggregate"])
+def test_a_cheat_is_banned_and_training_goes_on(kind: str) -> None:
+    nodes, reasons = swarm(kind)
+    assert reasons == [FINISHED] * 3
+    bans = [r for e in ledgers(nodes, range(1))[0] for r in e.record.removals if r.kind == BAN]
+    assert [removal.peer for removal in bans] == [nodes.nodes[3].transport.me]
+
+
+def test_a_step_has_room_for_as_many_aborts_as_there_may_be_cheats() -> None:
+    """Each abort makes all parts other parts; what came before stays in the store until the step is done."""
+    cheats = ("equivocation", "false_reveal", "wrong_aggregate", "misreported_projection")
+    nodes, reasons = swarm(*cheats, peers=9, steps=3)
+    assert reasons == [FINISHED] * 5
+    kinds = [entry.record.kind for entry in ledgers(nodes, range(1))[0]]
+    assert kinds.count(STEP) == 3
+    assert kinds.count(ABORT) >= 3
+
+
+# ---------------------------------------------------------------- what memory a blob may cost
+
+
+def blob(*values: float) -> bytes:
+    return struct.pack(f"<{len(values)}f", *values)
+
+
+def test_blobs_that_nothing_announced_are_taken_in_small_number() -> None:
+    def push(nodes: Nodes) -> list[bool]:
+        node, sender = nodes.nodes[0], nodes.nodes[1].transport.me
+        return [node.wants(sender, digest("blob", bytes([k])), 12) for k in range(EARLY_PARTS + 3)]
+
+    assert in_a_loop(push) == [True] * EARLY_PARTS + [False] * 3
+
+
+def test_the_quota_is_each_senders_own() -> None:
+    def push(nodes: Nodes) -> list[bool]:
+        senders = [node.transport.me for node in nodes.nodes[1:]]
+        return [nodes.nodes[0].wants(s, digest("blob", s), 12) for s in senders for _ in range(EARLY_PARTS)]
+
+    assert all(in_a_loop(push))
+
+
+@pytest.mark.parametrize(("size", "wanted"), [(12, True), (16, False), (10, False), (1 << 30, False)])
+def test_a_blob_of_more_than_a_part_or_of_broken_floats_is_refused(size: int, wanted: bool) -> None:
+    # 12 parameters in 4 parts: 3 floats each.
+    def push(nodes: Nodes) -> bool:
+        return nodes.nodes[0].wants(nodes.nodes[1].transport.me, digest("blob"), size)
+
+    assert in_a_loop(push) == wanted
+
+
+def test_a_blob_that_is_held_already_is_not_wanted_again() -> None:
+    def push(nodes: Nodes) -> list[bool]:
+        node, sender, data = nodes.nodes[0], nodes.nodes[1].transport.me, blob(1.0, 2.0, 3.0)
+        name = digest("blob", data)
+        first = node.wants(sender, name, len(data))
+        node.blob(sender, name, data)
+        return [first, node.wants(sender, name, len(data))]
+
+    assert in_a_loop(push) == [True, False]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_blob_that_is_not_finite_is_known_and_not_kept(value: float) -> None:
+    def push(nodes: Nodes) -> tuple[int, bool]:
+        node, data = nodes.nodes[0], blob(1.0, value, 3.0)
+        before = len(node.engine.store)
+        node.blob(nodes.nodes[1].transport.me, digest("blob", data), data)
+        return len(node.engine.store) - before, node.machine.attempt.duties.holds(digest("blob", data))
+
+    assert in_a_loop(push) == (0, False)
+
+
+def test_an_empty_blob_is_no_part() -> None:
+    def push(nodes: Nodes) -> bool:
+        node = nodes.nodes[0]
+        node.blob(nodes.nodes[1].transport.me, digest("blob", b""), b"")
+        return node.machine.attempt.duties.holds(digest("blob", b""))
+
+    assert is_finite(b"")
+    assert not in_a_loop(push)
+
+
+# ---------------------------------------------------------------- trouble
+
+
+def test_what_comes_before_the_start_waits_within_bounds() -> None:
+    def talk(nodes: Nodes) -> int:
+        node, sender = nodes.nodes[0], nodes.nodes[1].transport.me
+        for _ in range(1000):
+            node.control(sender, b"x")
+        return sum(node.faults.values())
+
+    assert in_a_loop(talk) == 0
+
+
+def test_faults_are_counted_by_peer_and_kind() -> None:
+    def talk(nodes: Nodes) -> dict[tuple[bytes, str], int]:
+        node, sender = nodes.nodes[0], nodes.nodes[1].transport.me
+        for _ in range(3):
+            node.fault(Fault(sender, "flood"))
+        return dict(node.faults)
+
+    faults = in_a_loop(talk)
+    assert list(faults.values()) == [3]
+
+
+async def _broken(break_it: Callable[[Node], None]) -> BaseException | None:
+    nodes = Nodes(SwarmSpec(a_run()))
+    break_it(nodes.nodes[0])
+    results: list[BaseException] = []
+    try:
+        await nodes.run()
+    except BaseException as error:
+        results.append(error)
+    return results[0] if results else None
+
+
+class _Full:
+    """A disk without room."""
+
+    def append(self, entry: Entry) -> None:
+        raise LedgerError("no space left: free some")
+
+
+def test_a_ledger_that_cannot_be_written_ends_the_run_with_its_own_error() -> None:
+    error = run_virtually(_broken(lambda node: setattr(node, "_ledger", _Full())))
+    assert isinstance(error, LedgerError)
+
+
+def test_a_peer_whose_model_is_not_the_swarms_says_so() -> None:
+    def tamper(node: Node) -> None:
+        handle = node.machine.handle
+
+        def other(event: object, now: float) -> object:
+            if isinstance(event, Done) and isinstance(event.effect, Update):
+                event = Done(event.effect, Digest(bytes(32)))
+            return handle(event, now)  # type: ignore[arg-type]
+
+        node.machine.handle = other  # type: ignore[method-assign, assignment]
+
+    error = run_virtually(_broken(tamper))
+    assert "model" in str(error)

@@ -1,0 +1,125 @@
+"""A run's configuration: one digest for one run, and a sentence for everything that cannot be."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btard.errors import BtardError, ConfigurationError, RunMismatchError
+from btard.node.run_config import RunConfig
+from btard.protocol.constants import ProtocolConfig
+from btard.training.store import BlobStore
+from btard.wire import MAX_PEERS
+from tests.node.nodes import PROTOCOL, a_run
+
+CONFIG = a_run()
+
+
+def changed(**fields: Any) -> bytes:
+    """The description with other fields, in canonical form."""
+    tree = {**json.loads(CONFIG.to_bytes()), **fields}
+    return json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
+
+
+configs = st.builds(
+    RunConfig,
+    task=st.text(max_size=20),
+    recipe=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
+    seed=st.integers(-(2**127), 2**127 - 1),
+    steps=st.integers(1, 2**40),
+    peers=st.integers(1, MAX_PEERS),
+    clip=st.none() | st.floats(1e-6, 1e6),
+    protocol=st.builds(ProtocolConfig, tau=st.floats(1e-6, 1e6), validators=st.integers(0, 9)),
+)
+
+
+@given(configs)
+def test_a_run_is_read_back_as_it_was_published(config: RunConfig) -> None:
+    assert RunConfig.from_bytes(config.to_bytes()) == config
+
+
+@given(configs, configs)
+def test_runs_have_the_same_digest_just_when_nothing_differs(one: RunConfig, other: RunConfig) -> None:
+    assert (one.digest == other.digest) == (one == other) == (one.differences(other) == [])
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_no_run(noise: bytes) -> None:
+    with pytest.raises(ConfigurationError):
+        RunConfig.from_bytes(noise)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"version": "btard/2"},
+        {"steps": 0},
+        {"steps": 2**41},
+        {"peers": 0},
+        {"peers": MAX_PEERS + 1},
+        {"clip": 0},
+        {"seed": 2**127},
+        {"seed": -(2**200)},
+        {"task": "x" * 65},
+        {"extra": 1},
+        {"recipe": {"batch": 1}},
+        {"protocol": {**asdict(PROTOCOL), "tau": -1.0}},
+        {"protocol": {**asdict(PROTOCOL), "validators": -1}},
+        {"protocol": {**asdict(PROTOCOL), "extra": 1}},
+        {"protocol": None},
+    ],
+    ids=str,
+)
+def test_a_published_run_that_cannot_be_is_refused_in_one_sentence(fields: dict[str, Any]) -> None:
+    with pytest.raises(BtardError) as refused:
+        RunConfig.from_bytes(changed(**fields))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_run_in_another_form_is_refused_since_its_digest_would_differ() -> None:
+    spaced = json.dumps(json.loads(CONFIG.to_bytes()), sort_keys=True).encode()
+    with pytest.raises(ConfigurationError, match="canonical"):
+        RunConfig.from_bytes(spaced)
+
+
+def test_differences_name_the_fields_also_of_the_protocol() -> None:
+    other = RunConfig.from_bytes(changed(steps=9, protocol={**asdict(PROTOCOL), "tau": 2.0}))
+    assert CONFIG.differences(other) == ["protocol.tau (1.0 here, 2.0 there)", "steps (3 here, 9 there)"]
+
+
+def test_a_task_that_is_another_one_here_is_refused_with_what_differs() -> None:
+    other = RunConfig.from_bytes(changed(recipe={**CONFIG.recipe, "batch_size": "77"}))
+    with pytest.raises(RunMismatchError, match="77"):
+        other.local_recipe()
+
+
+def test_a_task_that_is_not_known_here_is_refused_with_those_that_are() -> None:
+    with pytest.raises(ConfigurationError, match="digits"):
+        RunConfig.from_bytes(changed(task="os:system")).local_recipe()
+
+
+def test_a_run_of_an_unknown_task_is_not_created() -> None:
+    with pytest.raises(ConfigurationError, match="lunch"):
+        RunConfig.create("lunch", steps=1, peers=2)
+    with pytest.raises(ConfigurationError, match="steps"):
+        RunConfig.create("quadratic", steps=0, peers=2)
+
+
+def test_the_run_decides_the_first_model() -> None:
+    engines = [config.engine(BlobStore(1 << 20)) for config in (CONFIG, CONFIG)]
+    assert engines[0].model_digest == engines[1].model_digest
+
+
+def test_a_run_survives_its_file(tmp_path: Path) -> None:
+    CONFIG.save(tmp_path / "run.json")
+    assert RunConfig.load(tmp_path / "run.json") == CONFIG
+    with pytest.raises(ConfigurationError, match="can't read"):
+        RunConfig.load(tmp_path / "no.json")
+    with pytest.raises(ConfigurationError, match="can't write"):
+        CONFIG.save(tmp_path)

@@ -1,0 +1,129 @@
+"""A local swarm: who misbehaves, and how long it takes to catch them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btard.adversary import ADVERSARIES
+from btard.crypto import digest
+from btard.errors import ConfigurationError
+from btard.node.swarm import (
+    SwarmSpec,
+    chance_to_escape,
+    default_validators,
+    parse_byzantine,
+    plan_run,
+    steps_to_catch,
+)
+from btard.protocol.state import draw_pairs
+from btard.types import PeerId
+from tests.node.nodes import a_run
+
+
+def test_kinds_are_read_with_their_numbers() -> None:
+    assert parse_byzantine("sign_flip*2, silent,") == ("sign_flip", "sign_flip", "silent")
+    assert parse_byzantine("") == ()
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(ADVERSARIES)), st.integers(1, 4)), max_size=5))
+def test_whatever_is_written_is_read(kinds: list[tuple[str, int]]) -> None:
+    text = ",".join(f"{kind}*{count}" for kind, count in kinds)
+    assert parse_byzantine(text) == tuple(kind for kind, count in kinds for _ in range(count))
+
+
+@pytest.mark.parametrize("text", ["lunch", "sign_flip*", "sign_flip*0", "sign_flip*-1", "sign_flip*x", "*2"])
+def test_what_is_no_list_of_kinds_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError):
+        parse_byzantine(text)
+
+
+def test_the_last_peers_are_byzantine_and_know_of_each_other() -> None:
+    spec = SwarmSpec(a_run(5), ("sign_flip", "silent"))
+    assert [spec.kind(index) for index in range(5)] == [None, None, None, "sign_flip", "silent"]
+    assert spec.colluders == spec.peers[3:]
+    assert "adversary" not in spec.profile(0)
+    assert 'kind = "silent"' in spec.profile(4)
+
+
+def test_keys_follow_from_the_seed_and_no_two_are_alike() -> None:
+    spec = SwarmSpec(a_run(5))
+    assert spec.peers == SwarmSpec(a_run(5)).peers
+    assert len(set(spec.peers)) == 5
+
+
+@pytest.mark.parametrize(
+    ("byzantine", "start", "match"),
+    [
+        (("silent",) * 3, 0, "no minority"),
+        ((), 3, "can't start"),
+        ((), -1, "can't start"),
+    ],
+)
+def test_a_swarm_that_cannot_be_is_refused(byzantine: tuple[str, ...], start: int, match: str) -> None:
+    with pytest.raises(ConfigurationError, match=match):
+        SwarmSpec(a_run(5, 3), byzantine, start)
+
+
+@pytest.mark.parametrize(("peers", "byzantine", "validators"), [(4, 1, 1), (8, 3, 2), (16, 7, 4)])
+def test_the_chance_to_escape_is_that_of_the_draw(peers: int, byzantine: int, validators: int) -> None:
+    names = [PeerId(bytes([k]) * 32) for k in range(peers)]
+    honest, cheat = set(names[byzantine:]), names[0]
+    trials = 4000
+    caught = 0
+    for k in range(trials):
+        pairs = draw_pairs(digest("trial", k.to_bytes(4, "little")), names, validators)
+        caught += any(validator in honest and target == cheat for validator, target in pairs)
+    expected = 1 - chance_to_escape(peers, byzantine, validators, 1)
+    # Five standard deviations of a frequency.
+    assert abs(caught / trials - expected) < 5 * (expected * (1 - expected) / trials) ** 0.5
+
+
+def steps_until_all_are_caught(peers: int, byzantine: int, validators: int, trial: int) -> int:
+    """A run in which whoever is drawn by an honest validator loses its seat."""
+    names = [PeerId(bytes([k]) * 32) for k in range(peers)]
+    cheats, step = set(names[:byzantine]), 0
+    while cheats:
+        step += 1
+        coin = digest("trial", trial.to_bytes(4, "little"), step.to_bytes(4, "little"))
+        found = {t for v, t in draw_pairs(coin, names, validators) if t in cheats and v not in cheats}
+        cheats -= found
+        names = [name for name in names if name not in found]
+    return step + 1  # the gradients of a step are examined in the next
+
+
+@pytest.mark.parametrize(("peers", "byzantine", "validators"), [(4, 1, 1), (7, 3, 2), (8, 2, 4)])
+def test_as_many_steps_as_planned_catch_all_cheats(peers: int, byzantine: int, validators: int) -> None:
+    planned = steps_to_catch(peers, byzantine, validators, confidence=0.98)
+    trials = 300
+    late = sum(
+        steps_until_all_are_caught(peers, byzantine, validators, trial) > planned for trial in range(trials)
+    )
+    # The bound is 6 of 300 on average; 14 or more happen once in 250 at worst, and these draws are fixed.
+    assert late < 14
+
+
+def test_no_cheats_are_caught_at_once_and_more_confidence_takes_longer() -> None:
+    assert steps_to_catch(8, 0, 2) == 1
+    assert steps_to_catch(8, 2, 2, 0.9) < steps_to_catch(8, 2, 2, 0.999)
+    assert [default_validators(peers) for peers in (2, 4, 8, 16)] == [1, 1, 2, 4]
+
+
+def test_a_plan_takes_the_tasks_suggestions_and_as_many_steps_as_it_takes() -> None:
+    plan = plan_run("quadratic", peers=8, byzantine=3, attack_start=5)
+    assert plan.protocol.validators == 2
+    assert plan.steps >= 5 + steps_to_catch(8, 3, 2)
+    assert plan_run("quadratic", peers=8, byzantine=3, steps=2).steps == 2
+    assert plan_run("quadratic", peers=8, validators=0, byzantine=3).protocol.validators == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"peers": 1}, {"peers": 4, "validators": 3}, {"peers": 4, "validators": -1}, {"peers": 4, "tau": -1.0}],
+)
+def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        plan_run("quadratic", **{"peers": 4, **wrong})
