@@ -26,7 +26,7 @@ from btard.training.vector import FLOAT_BYTES, is_finite
 from btard.types import Digest, Fault, PeerId
 
 ROSTER_PHASES = 3
-"""How long to wait for the roster before the first step, in phase_s: who never comes must not stop the rest."""
+"""How long to wait for the roster before the first step, in phase_s: who never comes stops nobody."""
 
 EARLY_PARTS = 2
 """Parts that a sender may push before this peer knows what they are for."""
