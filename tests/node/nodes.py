@@ -52,7 +52,10 @@ class Nodes:
             self.nodes.append(node)
 
     async def start(self, index: int) -> Ended:
-        await asyncio.sleep(self.late.get(index, 0))
+        loop = asyncio.get_running_loop()
+        appears = loop.create_future()
+        loop.call_later(self.late.get(index, 0.0), appears.set_result, None)
+        await appears
         await self.nodes[index].transport.start(self.nodes[index])
         return await self.nodes[index].run()
 

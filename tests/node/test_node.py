@@ -18,7 +18,7 @@ from btard.protocol.record import ABORT, BAN, STEP
 from btard.protocol.step import Entry
 from btard.simulation.virtual_time import run_virtually
 from btard.training.vector import is_finite
-from btard.types import Digest, Fault
+from btard.types import Digest, Fault, PeerId
 from tests.node.nodes import Nodes, a_run
 
 T = TypeVar("T")
@@ -168,7 +168,7 @@ def test_what_comes_before_the_start_waits_within_bounds() -> None:
 
 
 def test_faults_are_counted_by_peer_and_kind() -> None:
-    def talk(nodes: Nodes) -> dict[tuple[bytes, str], int]:
+    def talk(nodes: Nodes) -> dict[tuple[PeerId, str], int]:
         node, sender = nodes.nodes[0], nodes.nodes[1].transport.me
         for _ in range(3):
             node.fault(Fault(sender, "flood"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -28,7 +29,7 @@ def test_results_come_in_the_order_of_the_work_and_in_the_loop(make: Make) -> No
                 done.set()
 
         for number in range(20):
-            worker.submit(lambda number=number: number, deliver)
+            worker.submit(partial(int, number), deliver)
         assert came == [], "nothing is done while the caller is at it"
         await done.wait()
         worker.stop()
@@ -60,7 +61,7 @@ def test_nothing_is_delivered_after_the_stop(make: Make) -> None:
     async def main() -> list[int]:
         worker, came = make(), list[int]()
         for number in range(5):
-            worker.submit(lambda number=number: number, came.append)
+            worker.submit(partial(int, number), came.append)
         worker.stop()
         for _ in range(5):
             await asyncio.sleep(0)

@@ -67,7 +67,7 @@ def decided(views: Sequence[tuple[Sealed, ...]], lenient_used: Collection[str] =
 
 def removed(decision: Decision) -> list[tuple[int, str, str]]:
     assert isinstance(decision, Remove)
-    return [(PEERS.index(r.peer), r.kind, r.reason) for r in decision.removals]  # type: ignore[arg-type]
+    return [(PEERS.index(r.peer), r.kind, r.reason) for r in decision.removals]
 
 
 GRADIENTS = posts(GRADIENT)

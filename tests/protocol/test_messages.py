@@ -43,7 +43,7 @@ def test_whatever_peers_say_comes_back_the_same(said: Any) -> None:
 def test_every_phase_has_its_payload_and_no_two_messages_share_a_tag() -> None:
     assert tuple(PAYLOADS) == PHASES
     assert set(payloads) == set(PAYLOADS.values())
-    tags = [kind.__btard_schema__.tag for kind in (*payloads, *slow)]
+    tags = [vars(kind)["__btard_schema__"].tag for kind in (*payloads, *slow)]
     assert len(set(tags)) == len(tags)
 
 
