@@ -18,7 +18,10 @@ from btard.training.recipe import Recipe
 from btard.training.registry import load_recipe
 from btard.training.store import BlobStore
 from btard.types import Digest
-from btard.wire import MAX_PEERS
+
+PEERS_MAX = 64
+"""Seats of a run. The wire has room for more, but what a dispute sends grows with the fourth power of the
+roster: protocols/broadcast.md has the figures."""
 
 STORE_MODELS_PER_SEAT = 4
 """Capacity of a peer's blob store, in models for each seat. An attempt takes three (own parts, rows,
@@ -37,7 +40,7 @@ class RunConfig(BaseModel):
     recipe: dict[str, str]
     seed: Annotated[int, Field(ge=-(2**127), lt=2**127)]
     steps: Annotated[int, Field(ge=1, le=2**40)]
-    peers: Annotated[int, Field(ge=1, le=MAX_PEERS)]
+    peers: Annotated[int, Field(ge=1, le=PEERS_MAX)]
     clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     protocol: ProtocolConfig
 

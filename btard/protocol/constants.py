@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from btard.errors import ConfigurationError
+from btard.wire import MAX_PROJECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,10 @@ class ProtocolConfig:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise ConfigurationError(f"{name} must be positive, not {getattr(self, name)}")
+            if not math.isfinite(getattr(self, name)):
+                raise ConfigurationError(f"{name} must be finite, not {getattr(self, name)}")
+        if self.directions > MAX_PROJECTIONS:
+            raise ConfigurationError(f"{self.directions} directions: use at most {MAX_PROJECTIONS}")
         if self.validators < 0 or self.relay_steps < 0:
             raise ConfigurationError("validators and relay_steps must not be negative")
 

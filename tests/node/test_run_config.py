@@ -12,10 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.errors import BtardError, ConfigurationError, RunMismatchError
-from btard.node.run_config import RunConfig
+from btard.node.run_config import PEERS_MAX, RunConfig
 from btard.protocol.constants import ProtocolConfig
 from btard.training.store import BlobStore
-from btard.wire import MAX_PEERS
 from tests.node.nodes import PROTOCOL, a_run
 
 CONFIG = a_run()
@@ -33,7 +32,7 @@ configs = st.builds(
     recipe=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
     seed=st.integers(-(2**127), 2**127 - 1),
     steps=st.integers(1, 2**40),
-    peers=st.integers(1, MAX_PEERS),
+    peers=st.integers(1, PEERS_MAX),
     clip=st.none() | st.floats(1e-6, 1e6),
     protocol=st.builds(ProtocolConfig, tau=st.floats(1e-6, 1e6), validators=st.integers(0, 9)),
 )
@@ -62,7 +61,7 @@ def test_noise_is_no_run(noise: bytes) -> None:
         {"steps": 0},
         {"steps": 2**41},
         {"peers": 0},
-        {"peers": MAX_PEERS + 1},
+        {"peers": PEERS_MAX + 1},
         {"clip": 0},
         {"seed": 2**127},
         {"seed": -(2**200)},
