@@ -1,0 +1,39 @@
+"""One random number per row: what the cyclic decoder locates adversaries by, in one pass over the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy
+import torch
+from torch import Tensor
+
+from btard.crypto import keystream
+
+CHUNK = 1 << 18
+"""Columns handled at once: bounds the complex128 copies of narrower rows."""
+
+
+def chunks(rows_ND: Tensor) -> Iterator[tuple[slice, Tensor]]:
+    """The rows' columns in order, up to CHUNK at a time, as complex128."""
+    for start in range(0, rows_ND.shape[1], CHUNK):
+        columns = slice(start, start + CHUNK)
+        yield columns, rows_ND[:, columns].to(torch.complex128)
+
+
+def project(rows_ND: Tensor, seed: bytes) -> tuple[Tensor, Tensor]:
+    """(e, norms): e = R u, (n,) complex128, and every row's 2-norm, (n,) float64, both on the CPU.
+
+    u's coordinates are i.i.d. uniform over the 2^32 odd multiples of 2^-32 in (-1, 1), from the seed's
+    keystreams, so a row's error of any shape stays invisible with probability about 2^-32 (see
+    `btard.crypto.directions` for the argument) to who chose it before the seed was known.
+    """
+    e_N = torch.zeros(rows_ND.shape[0], dtype=torch.complex128, device=rows_ND.device)
+    squares_N = e_N.real.clone()
+    for index, (_, chunk_NC) in enumerate(chunks(rows_ND)):
+        stream = keystream(seed, f"coding/{index}", 4 * chunk_NC.shape[1])
+        words = numpy.frombuffer(stream, dtype="<i4").astype(numpy.float64)
+        u_C = torch.from_numpy((2.0 * words + 1.0) * 2.0**-32).to(chunk_NC.device)
+        e_N += chunk_NC @ u_C.to(torch.complex128)
+        squares_N += torch.linalg.vector_norm(chunk_NC, dim=1).square()
+    return e_N.cpu(), squares_N.sqrt().cpu()
