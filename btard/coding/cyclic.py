@@ -5,6 +5,7 @@ from __future__ import annotations
 import cmath
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 
 import torch
@@ -73,12 +74,7 @@ class CyclicCode:
     def weights(self) -> tuple[complex, ...]:
         """W[i, i + d mod n] for d = 0 .. 2s, the same for every worker i: sqrt(n) / prod_m (1 - w^m) with
         w = exp(-2 pi i / n) and m = -d .. 2s - d without 0."""
-        factor = {m: 1 - cmath.exp(-2j * math.pi * m / self.n) for m in range(-2 * self.s, 2 * self.s + 1)}
-        products = (
-            math.prod((factor[m] for m in range(-d, 2 * self.s - d + 1) if m), start=1.0 + 0j)
-            for d in range(self.redundancy)
-        )
-        return tuple(math.sqrt(self.n) / product if product else complex(math.inf) for product in products)
+        return _weights(self.n, self.s)
 
     @property
     def conditioning(self) -> float:
@@ -100,7 +96,10 @@ class CyclicCode:
 
     @property
     def resolution(self) -> float:
-        """The least error, as a part of the largest row's norm, for which a worker is named.
+        """The least error along u, as a part of the largest row's norm, for which a worker is named.
+
+        A smaller one is kept out of the sum all the same, or is within `tolerance`. At (45, 5) it is 0.035,
+        so that a few adversaries in a hundred stay unnamed by chance; at (15, 3) it is below 1e-10.
 
         Adversaries that stay within `tolerance` on n - 2s honest rows can move the codeword elsewhere by
         the Lebesgue constant of n - 2s neighbouring roots of unity, and must not frame who sits there.
@@ -166,6 +165,17 @@ class CyclicCode:
         return sum_D
 
 
+@lru_cache(maxsize=64)
+def _weights(n: int, s: int) -> tuple[complex, ...]:
+    factor = {m: 1 - cmath.exp(-2j * math.pi * m / n) for m in range(-2 * s, 2 * s + 1)}
+    products = (
+        math.prod((factor[m] for m in range(-d, 2 * s - d + 1) if m), start=1.0 + 0j)
+        for d in range(2 * s + 1)
+    )
+    return tuple(math.sqrt(n) / product if product else complex(math.inf) for product in products)
+
+
+@lru_cache(maxsize=64)
 def _extrapolation(n: int, s: int) -> float:
     """max over the other rows of sum_j |l_j|, l_j Lagrange's basis on n - 2s neighbouring roots of unity."""
     known = n - 2 * s

@@ -8,6 +8,7 @@ consistent rows is right however it was found. Hence the search may guess, and o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 import torch
@@ -17,7 +18,7 @@ from torch import Tensor
 def code_basis(n: int, s: int) -> Tensor:
     """C1: the first n - 2s columns of the Fourier matrix, (n, n - 2s) complex128."""
     p = torch.arange(n)
-    return _unit(-(p[:, None] * p[None, : n - 2 * s]), n) / n**0.5
+    return _unit(-(p[:, None] * p[None, : n - 2 * s]), n) / math.sqrt(n)
 
 
 def fit(e_N: Tensor, basis_NK: Tensor, rows: list[int]) -> tuple[Tensor, float]:
@@ -84,7 +85,8 @@ def _locator(e_N: Tensor, erased: list[int], s: int, rank: int) -> Tensor:
     values = values[:rank].clamp_min(torch.finfo(torch.float64).tiny)
     a = vh[:rank].mH @ ((u[:, :rank].mH @ syndromes[s:]) / values)
     z = _unit(p[:, None] * torch.arange(s + 1)[None, :], n)
-    return (z[:, s] - z[:, :s] @ a).abs().nan_to_num(float("inf"))
+    values_N: Tensor = z[:, s] - z[:, :s] @ a
+    return values_N.abs().nan_to_num(math.inf)
 
 
 def _unit(exponents: Tensor, n: int) -> Tensor:

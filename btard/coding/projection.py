@@ -18,7 +18,7 @@ def chunks(rows_ND: Tensor) -> Iterator[tuple[slice, Tensor]]:
     """The rows' columns in order, up to CHUNK at a time, as complex128."""
     for start in range(0, rows_ND.shape[1], CHUNK):
         columns = slice(start, start + CHUNK)
-        yield columns, rows_ND[:, columns].to(torch.complex128)
+        yield columns, rows_ND[:, columns].to(torch.complex128).resolve_conj()
 
 
 def project(rows_ND: Tensor, seed: bytes) -> tuple[Tensor, Tensor]:
@@ -35,5 +35,6 @@ def project(rows_ND: Tensor, seed: bytes) -> tuple[Tensor, Tensor]:
         words = numpy.frombuffer(stream, dtype="<i4").astype(numpy.float64)
         u_C = torch.from_numpy((2.0 * words + 1.0) * 2.0**-32).to(chunk_NC.device)
         e_N += chunk_NC @ u_C.to(torch.complex128)
-        squares_N += torch.linalg.vector_norm(chunk_NC, dim=1).square()
+        # Of the real view: the norm of complex numbers takes 40 times as long.
+        squares_N += torch.linalg.vector_norm(torch.view_as_real(chunk_NC), dim=(1, 2)).square()
     return e_N.cpu(), squares_N.sqrt().cpu()

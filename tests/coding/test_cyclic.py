@@ -50,7 +50,7 @@ def test_neighbouring_adversaries_are_found_at_every_size(n: int, s: int) -> Non
     generator = torch.Generator().manual_seed(0)
     gradients = gradients_of(code, generator)
     bad = tuple(range(s))
-    decoded = code.decode(attacked(sent(code, gradients), bad, "random", generator))
+    decoded = code.decode(attacked(sent(code, gradients), bad, "reversed", generator))
     assert decoded.adversarial == bad
     assert relative_error(decoded.sum, gradients) < 1e-5
 
@@ -151,7 +151,7 @@ def test_every_column_of_the_weights_sums_up_under_the_first_row_of_the_code() -
     weights = torch.zeros(7, 7, dtype=torch.complex128)
     for i in range(7):
         for d, weight in enumerate(code.weights):
-            weights[i, (i + d) % 7] = weight
+            weights[i, (i + d) % 7] += weight
     assert torch.equal(weights != 0, code.assignment)
     torch.testing.assert_close(weights.sum(0) / math.sqrt(7), torch.ones(7, dtype=torch.complex128))
 
