@@ -1,6 +1,6 @@
 """How often DRACO's codes decode wrongly, how exactly, and how long they take beside the geometric median.
 
-    python -m benchmarks.draco [d] [--cases 10000]
+    python -m benchmarks.draco [d] [--cases 10000] [--codes 7]
 
 Correctness: `--cases` random steps of 100 columns per code, half with gradients that are alike; 0 to s
 workers anywhere reverse their rows, send a constant or noise. Wrong: another sum (relative error above 1e-5),
@@ -143,6 +143,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("d", type=int, nargs="?", default=100_000, help="columns when timing")
     parser.add_argument("--cases", type=int, default=10_000, help="random steps per code")
+    parser.add_argument("--codes", type=int, default=len(CODES), help="only the first so many codes")
     parser.add_argument("--repetitions", type=int, default=5)
     options = parser.parse_args()
     where = (
@@ -150,7 +151,9 @@ def main() -> None:
         f" {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, torch {torch.__version__};"
         f" least of {options.repetitions} repetitions."
     )
-    outcomes = [measure(code, options.d, options.cases, options.repetitions) for code in CODES]
+    outcomes = [
+        measure(code, options.d, options.cases, options.repetitions) for code in CODES[: options.codes]
+    ]
     text = table(options.d, where, outcomes)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "draco.md").write_text(text, encoding="utf-8")

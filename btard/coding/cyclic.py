@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from btard.coding.decoded import Decoded, Rows, Undecodable, check_size, check_worker, stacked
-from btard.coding.locator import code_basis, consistent_rows, fit
+from btard.coding.locator import EXACT, code_basis, consistent_rows, fit
 from btard.coding.projection import chunks, project
 from btard.errors import ConfigurationError
 
@@ -89,9 +89,7 @@ class CyclicCode:
         """
         cancelled = sum(map(abs, self.weights)) / math.sqrt(self.n)
         # The reals of complex64 are float32. Sums over d in the projection round too, hence 64 in float64.
-        rounding = (
-            8.0 * torch.finfo(torch.float32).eps if self.rows_dtype == torch.complex64 else 64.0 * _DOUBLE
-        )
+        rounding = 8.0 * torch.finfo(torch.float32).eps if self.rows_dtype == torch.complex64 else EXACT
         return rounding + 8.0 * _DOUBLE * cancelled
 
     @property

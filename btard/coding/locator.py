@@ -10,9 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import chain
 
 import torch
 from torch import Tensor
+
+EXACT = 64.0 * torch.finfo(torch.float64).eps
+"""A residual, as a part of the largest row's norm, that the sums over d alone may leave."""
 
 
 def code_basis(n: int, s: int) -> Tensor:
@@ -31,10 +35,12 @@ def fit(e_N: Tensor, basis_NK: Tensor, rows: list[int]) -> tuple[Tensor, float]:
 def consistent_rows(
     e_N: Tensor, norms_N: Tensor, basis_NK: Tensor, s: int, tolerance: float
 ) -> list[int] | None:
-    """All usable rows if they are consistent, else n - s that are, None if none were found.
+    """All usable rows or n - s of them, those that are the most consistent, None if none are consistent.
 
-    Consistent: the residual of the fit is at most `tolerance` times the largest norm among these rows.
-    Unusable are rows whose projection or norm is not finite.
+    Consistent: the residual of the fit is at most `tolerance` times the largest norm among these rows. That
+    bounds the rounding of any gradients, mostly far from below; so it admits, but the least residual
+    decides, unless one is within EXACT, which nothing can better. Unusable are rows whose projection or norm
+    is not finite.
     """
     n = len(e_N)
     usable = (e_N.isfinite() & norms_N.isfinite()).tolist()
@@ -42,10 +48,15 @@ def consistent_rows(
     if len(lost) > s:
         return None
     kept = [i for i in range(n) if usable[i]]
-    for rows in (kept, *_candidates(e_N, norms_N, lost, s)) if s else (kept,):
-        if fit(e_N, basis_NK, rows)[1] <= tolerance * float(norms_N[rows].max()):
-            return rows
-    return None
+    best, least = None, tolerance
+    for rows in chain([kept], _candidates(e_N, norms_N, lost, s)):
+        scale = float(norms_N[rows].max())
+        residual = fit(e_N, basis_NK, rows)[1] / scale if scale else 0.0
+        if residual <= least:
+            best, least = rows, residual
+            if residual <= EXACT:
+                break
+    return best
 
 
 def _candidates(e_N: Tensor, norms_N: Tensor, lost: list[int], s: int) -> Iterator[list[int]]:

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from btard.crypto import keystream
 
-CHUNK = 1 << 18
-"""Columns handled at once: bounds the complex128 copies of narrower rows."""
+CHUNK = 1 << 13
+"""Columns handled at once: bounds the complex128 copies of narrower rows, and the rounding of their sums."""
 
 
 def chunks(rows_ND: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -28,13 +28,14 @@ def project(rows_ND: Tensor, seed: bytes) -> tuple[Tensor, Tensor]:
     keystreams, so a row's error of any shape stays invisible with probability about 2^-32 (see
     `btard.crypto.directions` for the argument) to who chose it before the seed was known.
     """
-    e_N = torch.zeros(rows_ND.shape[0], dtype=torch.complex128, device=rows_ND.device)
-    squares_N = e_N.real.clone()
+    sums: list[Tensor] = []
+    squares: list[Tensor] = []
     for index, (_, chunk_NC) in enumerate(chunks(rows_ND)):
         stream = keystream(seed, f"coding/{index}", 4 * chunk_NC.shape[1])
         words = numpy.frombuffer(stream, dtype="<i4").astype(numpy.float64)
         u_C = torch.from_numpy((2.0 * words + 1.0) * 2.0**-32).to(chunk_NC.device)
-        e_N += chunk_NC @ u_C.to(torch.complex128)
+        sums.append(chunk_NC @ u_C.to(torch.complex128))
         # Of the real view: the norm of complex numbers takes 40 times as long.
-        squares_N += torch.linalg.vector_norm(torch.view_as_real(chunk_NC), dim=(1, 2)).square()
-    return e_N.cpu(), squares_N.sqrt().cpu()
+        squares.append(torch.linalg.vector_norm(torch.view_as_real(chunk_NC), dim=(1, 2)).square())
+    # Summed at the end, as a cascade: a running sum would round more with every chunk.
+    return torch.stack(sums).sum(0).cpu(), torch.stack(squares).sum(0).sqrt().cpu()

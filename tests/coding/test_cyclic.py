@@ -81,6 +81,23 @@ def test_an_error_of_any_size_does_not_hide_a_smaller_one() -> None:
         assert relative_error(decoded.sum, gradients) < 1e-5
 
 
+@pytest.mark.parametrize(("n", "s"), [(15, 3), (31, 5), (45, 5)])
+def test_neighbours_with_errors_of_all_scales_move_the_sum_by_no_more_than_rounding(n: int, s: int) -> None:
+    code = CyclicCode(n, s, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(8)
+    for case in range(20):
+        gradients = gradients_of(code, generator, dtype=torch.float64)
+        rows = sent(code, gradients)
+        bad = {(case + i) % n for i in range(s)}
+        largest = float(rows.abs().max())
+        for i in bad:
+            exponent = float(torch.rand((), generator=generator)) * 16.0 - 8.0
+            rows[i] += largest * 10.0**exponent * torch.randn(20, generator=generator, dtype=torch.float64)
+        decoded = code.decode(rows)
+        assert set(decoded.adversarial) <= bad
+        assert relative_error(decoded.sum, gradients) < 1e-7
+
+
 def test_an_error_at_the_edge_of_rounding_frames_nobody() -> None:
     code = CyclicCode(15, 3)
     generator = torch.Generator().manual_seed(3)
@@ -138,7 +155,7 @@ def test_decoding_is_deterministic_leaves_its_input_and_takes_a_list_of_rows() -
 
 def test_rows_longer_than_a_chunk_decode_as_short_ones() -> None:
     code = CyclicCode(3, 1)
-    gradients = gradients_of(code, torch.Generator().manual_seed(7), d=2**18 + 5)
+    gradients = gradients_of(code, torch.Generator().manual_seed(7), d=2**17 + 5)
     rows = sent(code, gradients)
     rows[2, -1] += 1.0
     decoded = code.decode(rows)
