@@ -12,8 +12,9 @@ from btard import cli, errors
 
 
 def tree(root: type[errors.BtardError]) -> list[type[errors.BtardError]]:
-    """A class of errors and all that derive from it."""
-    return [root, *(below for child in root.__subclasses__() for below in tree(child))]
+    """A class of errors and all of the shared vocabulary that derive from it."""
+    below = [each for child in root.__subclasses__() for each in tree(child)]
+    return [each for each in (root, *below) if each.__module__ == errors.__name__]
 
 
 def run_with(trouble: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:

@@ -150,9 +150,12 @@ async def test_silent_stranger_is_shown_out_after_the_deadline(rig: GrpcRig) -> 
 async def test_crowd_of_silent_strangers_does_not_keep_a_member_out(rig: GrpcRig) -> None:
     transport = rig.transport(9, limits=replace(FAST, strangers_max=2))
     (inbox,) = await start(rig, transport)
-    async with stream_to(transport) as first, stream_to(transport) as second, stream_to(transport) as member:
-        await first.read()
+    async with contextlib.AsyncExitStack() as streams:
+        first = await streams.enter_async_context(stream_to(transport))
+        await first.read()  # it's in before the next one comes: who came first must go
+        second = await streams.enter_async_context(stream_to(transport))
         await second.read()
+        member = await streams.enter_async_context(stream_to(transport))
         await greet(transport, member, 1)
         await member.write(b"in")
         await inbox.until(lambda inbox: len(inbox.controls) == 1)
