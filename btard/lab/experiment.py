@@ -17,8 +17,8 @@ class Experiment:
 
     - `rule`: `btard.aggregators.parse` ("nnm+ctma+median"), or one of DRACO's codes, "cyclic" or
       "repetition(tolerance=1e-5)". It is told of `f` faulty rows, `byzantine` where None.
-    - `attack`: `btard.attacks.parse` ("alie(z=1.5)"), or "none". The last `byzantine` workers attack in the
-      steps t >= `attack_start` with (t - attack_start) divisible by `attack_period`, and are honest in others.
+    - `attack`: `btard.attacks.parse` ("alie(z=1.5)"), or "none". The last `byzantine` workers attack in
+      steps t >= `attack_start` with (t - attack_start) divisible by `attack_period`, else they are honest.
     - `estimator`: `btard.estimators.parse` ("gradient", "momentum(beta=0.9)", "clip(norm=1)+mu2").
     - `heterogeneity`: who holds which training samples: "iid", "dirichlet(alpha=0.1)", "labels(count=2)".
 

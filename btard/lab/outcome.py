@@ -35,8 +35,8 @@ class Outcome:
 
     `diverged` is the step in which the parameters ceased to be finite, None where they never did; training
     stops there, and the measurement at the end has the accuracy of chance and an infinite loss.
-    `decode_errors` counts steps in which a code named an honest worker, missed an attacker, or could not decode
-    (and skipped the step); 0 for rules.
+    `decode_errors` counts steps in which a code named an honest worker, missed an attacker, or could not
+    decode (and skipped the step); 0 for rules.
     """
 
     measurements: tuple[Measurement, ...]
