@@ -36,6 +36,9 @@ class Nnm(Rule):
     def with_f(self: SomeRule, f: int) -> SomeRule:
         return _with_f(self, f)
 
+    def with_seed(self, seed: int) -> Nnm:
+        return replace(self, base=self.base.with_seed(seed))
+
     def _select(self, rows_ND: Tensor) -> Selection:
         squares = Gram.of(rows_ND).squared_distances()
         mixing = nearest_neighbour_mixing(squares, self.f)
@@ -71,6 +74,8 @@ class Bucketing(Rule):
         Rule.__post_init__(self)
         if self.s < 1:
             raise ConfigurationError(f"buckets of s = {self.s} rows: give s >= 1")
+        if not 0 <= self.seed < 1 << 64:
+            raise ConfigurationError(f"seed = {self.seed} is no seed of 64 bits: give 0 to 2^64 - 1")
 
     @property
     def bound(self) -> str:
@@ -82,6 +87,9 @@ class Bucketing(Rule):
 
     def with_f(self: SomeRule, f: int) -> SomeRule:
         return _with_f(self, f)
+
+    def with_seed(self, seed: int) -> Bucketing:
+        return replace(self, seed=seed, base=self.base.with_seed(seed))
 
     def _select(self, rows_ND: Tensor) -> Selection:
         mixing = bucket_mixing(rows_ND.shape[0], self.s, self.seed)
@@ -119,6 +127,9 @@ class Ctma(Rule):
 
     def with_f(self: SomeRule, f: int) -> SomeRule:
         return _with_f(self, f)
+
+    def with_seed(self, seed: int) -> Ctma:
+        return replace(self, base=self.base.with_seed(seed))
 
     def _select(self, rows_ND: Tensor) -> Selection:
         distances = distances_to(rows_ND, self.base(rows_ND))

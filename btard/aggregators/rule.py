@@ -84,6 +84,14 @@ class Rule(ABC):
         """The same rule for another number of faulty rows."""
         return replace(self, f=f)
 
+    def with_seed(self: SomeRule, seed: int) -> SomeRule:
+        """The same rule with `seed` wherever it draws; itself where it never does.
+
+        Rules are pure, so one that draws (`Bucketing`) draws the same until it is given another seed: whoever
+        wants a fresh draw a step gives one a step. Rules around a rule hand the seed on to it.
+        """
+        return self
+
     def __call__(self, rows: Rows) -> Tensor:
         """The aggregate, shape (d,), of the rows' dtype and device. Raises as `select` does."""
         return self.select(rows).aggregate

@@ -75,6 +75,26 @@ def test_result_never_shares_memory_with_the_rows(name: str) -> None:
     assert torch.equal(rows, before)
 
 
+def test_a_seed_given_to_a_rule_reaches_every_draw_in_it() -> None:
+    assert Bucketing(Median(), s=3, seed=1, f=2).with_seed(7) == Bucketing(Median(), s=3, seed=7, f=2)
+    drawn = parse("nnm+ctma+bucketing(s=2)+bucketing(s=1)+median", 1).with_seed(7)
+    assert drawn == parse("nnm+ctma+bucketing(s=2, seed=7)+bucketing(s=1, seed=7)+median", 1)
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "bucketing" not in name])
+def test_a_rule_that_draws_nothing_stays_itself_under_any_seed(name: str) -> None:
+    rule = parse(name, 0 if name == "mean" else 3)
+    assert rule.with_seed(7) == rule
+
+
+@pytest.mark.parametrize("seed", [0, 2**64 - 1])
+def test_every_seed_of_64_bits_draws_and_only_another_one_draws_anew(seed: int) -> None:
+    rows = rows_like()
+    rule = parse("bucketing(s=2)+median", 3).with_seed(seed)
+    assert torch.equal(rule(rows), rule(rows))
+    assert not torch.equal(rule(rows), rule.with_seed(1)(rows))
+
+
 @pytest.mark.parametrize("name", ROBUST)
 @pytest.mark.parametrize("f", [0, 1, 3])
 def test_weights_and_chosen_rows_make_the_aggregate(name: str, f: int) -> None:
@@ -232,6 +252,8 @@ def test_a_name_that_means_nothing_is_refused(text: str) -> None:
         lambda: Krum(1, neighbours=0),
         lambda: Krum(1, power=0.0),
         lambda: Bucketing(Mean(), s=0),
+        lambda: Bucketing(Mean(), seed=-1),
+        lambda: Bucketing(Mean()).with_seed(2**64),
         lambda: Median(non_finite="keep"),  # type: ignore[arg-type]
     ],
 )
