@@ -15,7 +15,7 @@ class AnytimeAveraging:
     `weighted`: alpha_t = t, else 1. c is `gamma`, or alpha_{t+1} / alpha_{1:t+1} where None, so that
     x_t = sum_{k <= t} alpha_k w_k / alpha_{1:t}, w_1 = x_1.
 
-    Source: Cutkosky 2019 for the average; Dahan, Levy 2025 ("Do Stochastic, Feel Noiseless"), Algorithm 1, for
+    Source: Cutkosky 2019 for the average; Dahan, Levy 2025 ("Do Stochastic, Feel Noiseless"), for
     its use. Their public code leaves alpha_t out of the step of w and mixes with alpha_t / alpha_{1:t}, which
     forgets w_1; here x is the average that the theory is about.
     """
