@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,9 +18,8 @@ class Undecodable(BtardError):
     """No sum is consistent with enough rows: more workers are adversarial than the code corrects."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
-    """The sum of all n gradients, shape (d,), and the workers whose rows contradict it, ascending."""
+class Decoded(NamedTuple):
+    """`total, adversarial = code.decode(rows)`: the sum of all n gradients, shape (d,), and the workers whose rows contradict it, ascending."""
 
     sum: Tensor
     adversarial: tuple[int, ...]
