@@ -19,7 +19,10 @@ class Undecodable(BtardError):
 
 
 class Decoded(NamedTuple):
-    """`total, adversarial = code.decode(rows)`: the sum of all n gradients, shape (d,), and the workers whose rows contradict it, ascending."""
+    """The sum of all n gradients, shape (d,), and the workers whose rows contradict it, ascending.
+
+    A tuple: `total, adversarial = code.decode(rows)`.
+    """
 
     sum: Tensor
     adversarial: tuple[int, ...]
