@@ -5,7 +5,8 @@
 Correctness: `--cases` random steps of 100 columns per code, half with gradients that are alike; 0 to s
 workers anywhere reverse their rows, send a constant or noise. Wrong: another sum (relative error above 1e-5),
 an honest worker named, or no decoding. Unnamed: the sum is right, but of an adversary's row the projection
-fell below the code's resolution. Time: the least of some repetitions at d columns (default 100,000), s
+fell below the code's resolution. Conditioning: max|W| and the resolution of the cyclic code as n and s grow, by
+the precision of what is sent, up to where it refuses. Time: the least of some repetitions at d columns (default 100,000), s
 adversaries; encode is one worker's. Printed, and written to benchmarks/results/ as Markdown and JSON.
 """
 
@@ -25,6 +26,7 @@ from torch import Tensor
 
 from btard.aggregators import GeometricMedian
 from btard.coding import CyclicCode, Decoded, RepetitionCode, Undecodable
+from btard.errors import ConfigurationError
 
 RESULTS = Path(__file__).parent / "results"
 CODES: tuple[CyclicCode | RepetitionCode, ...] = (
@@ -36,6 +38,8 @@ CODES: tuple[CyclicCode | RepetitionCode, ...] = (
     RepetitionCode(9, 1),
     RepetitionCode(15, 2),
 )
+
+SIZES = ((7, 2), (9, 1), (15, 3), (15, 5), (21, 4), (31, 3), (31, 6), (45, 5), (63, 4), (63, 8), (127, 3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,45 @@ def table(d: int, where: str, outcomes: list[Outcome]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def conditioning() -> list[dict[str, int | float | str | None]]:
+    """For each size of the cyclic code: max|W| and the resolutions, None where the code refuses."""
+    found: list[dict[str, int | float | str | None]] = []
+    for n, s in SIZES:
+        line: dict[str, int | float | str | None] = {"n": n, "s": s, "max_weight": None}
+        for dtype in (torch.complex64, torch.complex128):
+            name = str(dtype).removeprefix("torch.")
+            try:
+                code = CyclicCode(n, s, rows_dtype=dtype)
+            except ConfigurationError:
+                line[name] = None
+                continue
+            line["max_weight"] = code.conditioning
+            line[name] = code.resolution
+        found.append(line)
+    return found
+
+
+def conditioning_table(lines: list[dict[str, int | float | str | None]]) -> str:
+    """The conditioning as Markdown."""
+
+    def number(value: int | float | str | None) -> str:
+        return "refused" if value is None else f"{value:.1e}"
+
+    head = [
+        "",
+        "The least error, as a part of the largest row's norm, for which a worker is named:",
+        "",
+        "| n | s | max abs(W) | complex64 | complex128 |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    rows = [
+        f"| {line['n']} | {line['s']} | {number(line['max_weight'])} | {number(line['complex64'])}"
+        f" | {number(line['complex128'])} |"
+        for line in lines
+    ]
+    return "\n".join(head + rows) + "\n"
+
+
 def main() -> None:
     """Measures all codes."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -154,11 +197,12 @@ def main() -> None:
     outcomes = [
         measure(code, options.d, options.cases, options.repetitions) for code in CODES[: options.codes]
     ]
-    text = table(options.d, where, outcomes)
+    conditions = conditioning()
+    text = table(options.d, where, outcomes) + conditioning_table(conditions)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "draco.md").write_text(text, encoding="utf-8")
     fields = [{name: getattr(o, name) for name in Outcome.__slots__} for o in outcomes]
-    report = {"d": options.d, "where": where, "results": fields}
+    report = {"d": options.d, "where": where, "results": fields, "conditioning": conditions}
     (RESULTS / "draco.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(text)
 
