@@ -1,0 +1,35 @@
+"""Handwritten digits: 1,797 images of 8x8 pixels that come with scikit-learn, offline."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from btard.crypto import Draw
+from btard.data.images import Images
+from btard.errors import ConfigurationError
+
+CLASSES = 10
+PIXELS = 64
+TEST_IMAGES = 360
+SPLIT_SEED = bytes(32)
+"""Public and fixed: everyone must hold out the same images."""
+
+
+def load_digits() -> Images:
+    """1,437 images to train on and 360 held out, (64,) each, standardised pixel by pixel.
+
+    Raises ConfigurationError where scikit-learn is missing.
+    """
+    try:
+        from sklearn.datasets import load_digits as bundled
+    except ImportError as error:
+        raise ConfigurationError("digits needs scikit-learn: pip install 'btard[digits]'") from error
+    pixels, labels = bundled(return_X_y=True)
+    order = list(Draw(SPLIT_SEED, "digits split").shuffle(range(len(labels))))
+    train, test = order[TEST_IMAGES:], order[:TEST_IMAGES]
+    # Some border pixels are the same in all images: their deviation is 0, and they stay at 0.
+    mean, deviation = pixels[train].mean(0), pixels[train].std(0)
+    images = torch.from_numpy(((pixels - mean) / np.where(deviation > 0, deviation, 1)).astype(np.float32))
+    targets = torch.from_numpy(labels.astype(np.int64))
+    return Images("digits", images[train], targets[train], images[test], targets[test], CLASSES)

@@ -1,0 +1,73 @@
+"""Classification of images: a task made of images and a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from btard.crypto import Draw
+from btard.data import Images
+from btard.training.task import Evaluation
+from btard.training.tasks.initialisation import initialise
+
+EVALUATED_AT_ONCE = 400
+"""Images in one pass: a ResNet-18 on 32x32 pixels then holds some 0.3 GB of activations, not 8."""
+
+Augmentation = Callable[[Tensor, bytes], Tensor]
+"""(images (B, *shape), seed) -> images of the same shape: a pure function, as all of a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Classifier:
+    """Learns the labels of `images` with the network that `model` makes, by cross-entropy.
+
+    `images` is asked each time and should remember its answer, as `partial(load_images, "digits")` does.
+    The first parameters come from the seed by `initialise`. `augmentation`, where there is one, alters
+    every batch of training images on the CPU, by the batch's seed.
+
+    For the laboratory, which takes the gradients of many workers by `torch.func` (vmap over grad), the
+    network must have no running statistics, no buffers changed in place, and no branches on its input.
+    """
+
+    name: str
+    images: Callable[[], Images]
+    model: Callable[[], nn.Module]
+    augmentation: Augmentation | None = None
+
+    @property
+    def data(self) -> Images:
+        """The images, loaded when they are first asked for."""
+        return self.images()
+
+    def build(self, seed: bytes) -> nn.Module:
+        """The untrained network of `seed`, float32, on the CPU: the same bytes on every platform."""
+        # torch draws first parameters of its own, which should not advance the caller's generator.
+        with torch.random.fork_rng(devices=[]):
+            model = self.model()
+        initialise(model, seed, self.name)
+        return model
+
+    def loss(self, model: nn.Module, seed: bytes, batch_size: int) -> Tensor:
+        """Mean cross-entropy of `batch_size` training images, drawn with replacement."""
+        data = self.data
+        draw = Draw(seed, f"{self.name} batch")
+        indices = torch.tensor([draw.below(len(data.train_labels)) for _ in range(batch_size)])
+        images, labels = data.train_images[indices], data.train_labels[indices]
+        if self.augmentation is not None:
+            images = self.augmentation(images, seed)
+        device = next(model.parameters()).device
+        return functional.cross_entropy(model(images.to(device)), labels.to(device))
+
+    def evaluate(self, model: nn.Module) -> Evaluation:
+        """Mean cross-entropy and accuracy on the held-out images, a few hundred at a time."""
+        data = self.data
+        device = next(model.parameters()).device
+        with torch.no_grad():
+            chunks = data.test_images.split(EVALUATED_AT_ONCE)
+            logits = torch.cat([model(chunk.to(device)).cpu() for chunk in chunks])
+        accuracy = (logits.argmax(1) == data.test_labels).double().mean()
+        return Evaluation(float(functional.cross_entropy(logits, data.test_labels)), float(accuracy))

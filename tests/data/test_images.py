@@ -1,0 +1,73 @@
+"""Images are checked before anybody trains on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from btard.data import Images, load_images
+from btard.errors import ConfigurationError
+
+
+def some() -> Images:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randn(12, 1, 5, 5, generator=generator)
+    labels = torch.arange(12) % 3
+    return Images("some", images[:8], labels[:8], images[8:], labels[8:], 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"classes": 1}, "1 classes: give at least 2"),
+        ({"classes": 2}, "labels from 0 to 2: give 0 to 1"),
+        ({"test_labels": torch.tensor([0, 1, -1, 2])}, "test split of some has labels from -1 to 2"),
+        ({"train_labels": torch.zeros(7, dtype=torch.int64)}, r"images \(8, 1, 5, 5\) and labels \(7,\)"),
+        ({"train_labels": torch.zeros(8, 1, dtype=torch.int64)}, r"labels \(8, 1\)"),
+        ({"train_labels": torch.zeros(8, dtype=torch.int32)}, "int32"),
+        ({"test_images": torch.zeros(4, 1, 5, 5, dtype=torch.uint8)}, "uint8"),
+        ({"test_images": torch.zeros(4, 1, 5, 6)}, r"tests on \(1, 5, 6\): give both the same shape"),
+        ({"test_images": torch.full((4, 1, 5, 5), torch.nan)}, "not finite"),
+        ({"test_images": torch.zeros(0, 1, 5, 5), "test_labels": torch.zeros(0).long()}, "N at least 1"),
+    ],
+)
+def test_images_that_cannot_be_are_refused(changes: dict[str, Tensor], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        replace(some(), **changes)  # type: ignore[arg-type]
+
+
+def test_images_say_the_shape_of_one() -> None:
+    assert some().shape == (1, 5, 5)
+    assert load_images("digits").shape == (64,)
+
+
+def test_digits_holds_out_images_that_training_never_draws() -> None:
+    data = load_images("digits")
+    assert (len(data.train_images), len(data.test_images)) == (1437, 360)
+    assert torch.bincount(data.test_labels).min() >= 20
+    assert torch.cdist(data.test_images, data.train_images).min() > 0
+
+
+def test_digits_are_standardised_by_the_training_images_and_blank_pixels_stay_zero() -> None:
+    pixels = load_images("digits").train_images.double()
+    assert pixels.mean(0).abs().max() < 1e-6
+    deviation = pixels.std(0, correction=0)
+    assert bool((((deviation - 1).abs() < 1e-6) | (deviation == 0)).all())
+    assert int((deviation == 0).sum()) == 3
+
+
+def test_images_are_read_once_in_a_process() -> None:
+    assert load_images("digits") is load_images("digits")
+
+
+def test_images_that_nobody_knows_are_refused_with_the_names_of_those_known() -> None:
+    with pytest.raises(ConfigurationError, match=r"no images 'dogs': choose one of digits"):
+        load_images("dogs")
+
+
+def test_digits_takes_no_folder() -> None:
+    with pytest.raises(ConfigurationError, match="leave the folder out"):
+        load_images("digits", folder="anywhere")
