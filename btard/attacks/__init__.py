@@ -1,30 +1,22 @@
 """Gradient attacks of the literature, as pure functions: what an attacker sends in place of its gradient.
 
-Each is a frozen dataclass of its parameters with one contract, `attack(context) -> Tensor`; the context gives
-what the attacker knows. The laboratory and the adversaries of a real swarm call the same objects.
+    InnerProductManipulation(epsilon=0.1)(AttackContext(own=g, honest=lambda: honest_ND))
+    parse("alie(z=1.5)")(context)                     # by name
+
+Each is a frozen dataclass of its parameters (`Attack`) with one contract, `attack(context) -> Tensor`; the
+context gives what the attacker knows. The laboratory and the adversaries of a swarm call the same objects.
 """
 
 from __future__ import annotations
 
 from btard.attacks.context import Attack, AttackContext
+from btard.attacks.mimic import Mimic
+from btard.attacks.naming import ATTACKS, parse
 from btard.attacks.omniscient import ALittleIsEnough, InnerProductManipulation, alie_z
+from btard.attacks.optimised import Optimised, OptimisedALittleIsEnough, OptimisedInnerProductManipulation
 from btard.attacks.own_gradient import DelayedGradient, LabelFlip, Reversed, SignFlip
 from btard.attacks.senseless import Constant, Gaussian, Infinite, NotANumber, RandomDirection
-
-ATTACKS: dict[str, type[Attack]] = {
-    "alie": ALittleIsEnough,
-    "constant": Constant,
-    "delayed_gradient": DelayedGradient,
-    "gaussian": Gaussian,
-    "inf": Infinite,
-    "ipm": InnerProductManipulation,
-    "label_flip": LabelFlip,
-    "nan": NotANumber,
-    "random_direction": RandomDirection,
-    "reversed": Reversed,
-    "sign_flip": SignFlip,
-}
-"""Name -> attack, as profiles and the laboratory spell them."""
+from btard.attacks.strength import strongest
 
 __all__ = [
     "ATTACKS",
@@ -37,9 +29,15 @@ __all__ = [
     "Infinite",
     "InnerProductManipulation",
     "LabelFlip",
+    "Mimic",
     "NotANumber",
+    "Optimised",
+    "OptimisedALittleIsEnough",
+    "OptimisedInnerProductManipulation",
     "RandomDirection",
     "Reversed",
     "SignFlip",
     "alie_z",
+    "parse",
+    "strongest",
 ]

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import ClassVar
 
 from torch import Tensor
 
-from btard.attacks.context import AttackContext
+from btard.attacks.context import Attack, AttackContext
 from btard.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
-class InnerProductManipulation:
+class InnerProductManipulation(Attack):
     """IPM: -epsilon mu, mu the mean of the honest gradients (Xie, Koyejo, Gupta 2020, "Fall of Empires").
 
     A small epsilon (0.1) hides near the origin and shrinks the average, a large one (0.6 and more) turns
     it round where the aggregation rule lets it."""
+
+    common: ClassVar[bool] = True
 
     epsilon: float = 0.6
 
@@ -26,7 +29,7 @@ class InnerProductManipulation:
 
 
 @dataclass(frozen=True, slots=True)
-class ALittleIsEnough:
+class ALittleIsEnough(Attack):
     """ALIE: mu - z sigma, coordinate-wise over the honest gradients (Baruch, Baruch, Goldberg 2019).
 
     `z` None: the greatest that leaves the forgery nearer to mu than s = floor(n / 2 + 1) - f honest peers,
@@ -34,10 +37,13 @@ class ALittleIsEnough:
     code. `sign` is -1 in the paper; +1 goes to the other side. For n <= 5 and f = 1 this z is not positive:
     there are too few attackers to hide, and the forgery is a slightly better mean."""
 
+    common: ClassVar[bool] = True
+
     z: float | None = None
     sign: int = -1
 
     def __post_init__(self) -> None:
+        Attack.__post_init__(self)
         if self.sign not in (-1, 1):
             raise ConfigurationError(f"the sign of ALIE is -1 or 1, not {self.sign}")
 

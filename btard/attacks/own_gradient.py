@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
-from btard.attacks.context import AttackContext
+from btard.attacks.context import Attack, AttackContext
 from btard.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
-class SignFlip:
+class SignFlip(Attack):
     """-scale g, scale = 1000 (Gorbunov et al. 2022, section 4.1)."""
 
     scale: float = 1000.0
@@ -22,7 +23,7 @@ class SignFlip:
 
 
 @dataclass(frozen=True, slots=True)
-class Reversed:
+class Reversed(Attack):
     """-scale g, scale = 100: DRACO's "reversed gradient" (Chen et al. 2018, section 4)."""
 
     scale: float = 100.0
@@ -33,9 +34,11 @@ class Reversed:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelFlip:
+class LabelFlip(Attack):
     """The gradient on wrong labels: l -> C - 1 - l (Gorbunov et al. 2022, section 4.1). Which labels are
     wrong, and how, is for whoever gives `AttackContext.relabelled`."""
+
+    wrong_labels: ClassVar[bool] = True
 
     def __call__(self, context: AttackContext, /) -> Tensor:
         """The forged gradient (d,)."""
@@ -43,7 +46,7 @@ class LabelFlip:
 
 
 @dataclass(frozen=True, slots=True)
-class DelayedGradient:
+class DelayedGradient(Attack):
     """The attacker's honest gradient of `delay` steps ago, 1000 in Gorbunov et al. 2022, section 4.1.
 
     Until so many steps have passed: the oldest one there is."""
@@ -51,8 +54,14 @@ class DelayedGradient:
     delay: int = 1000
 
     def __post_init__(self) -> None:
+        Attack.__post_init__(self)
         if self.delay < 1:
             raise ConfigurationError(f"a delay of {self.delay} steps is no attack: use at least 1")
+
+    @property
+    def look_back(self) -> int:
+        """The delay."""
+        return self.delay
 
     def __call__(self, context: AttackContext, /) -> Tensor:
         """The forged gradient (d,)."""

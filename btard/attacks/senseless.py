@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from btard.attacks.context import AttackContext
+from btard.attacks.context import Attack, AttackContext
 from btard.crypto import digest, directions
 
 
 @dataclass(frozen=True, slots=True)
-class RandomDirection:
+class RandomDirection(Attack):
     """scale |g| u, u a random unit vector that all attackers of a step share; scale = 1000
     (Gorbunov et al. 2022, section 4.1).
 
     The coordinates of u before normalisation are uniform odd bytes instead of Gaussians, which are the
-    same on every machine (`btard.crypto.directions`)."""
+    same on every machine (`btard.crypto.directions`). Not `common`: each attacker's length is its own."""
 
     scale: float = 1000.0
 
@@ -31,8 +32,10 @@ class RandomDirection:
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Attack):
     """value (1, ..., 1), value = -100: DRACO's "constant" (Chen et al. 2018, section 4)."""
+
+    common: ClassVar[bool] = True
 
     value: float = -100.0
 
@@ -42,10 +45,12 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Gaussian:
+class Gaussian(Attack):
     """N(0, deviation^2) in each coordinate, deviation = 200 (Blanchard et al. 2017, section 5).
 
     Common to all attackers of a step; reproducible for one version of torch, on the CPU."""
+
+    common: ClassVar[bool] = True
 
     deviation: float = 200.0
 
@@ -57,8 +62,10 @@ class Gaussian:
 
 
 @dataclass(frozen=True, slots=True)
-class NotANumber:
+class NotANumber(Attack):
     """NaN in every coordinate: one such row makes any average NaN."""
+
+    common: ClassVar[bool] = True
 
     def __call__(self, context: AttackContext, /) -> Tensor:
         """The forged gradient (d,)."""
@@ -66,8 +73,10 @@ class NotANumber:
 
 
 @dataclass(frozen=True, slots=True)
-class Infinite:
+class Infinite(Attack):
     """+Inf in every coordinate: survives a test for NaN and becomes one in the first difference."""
+
+    common: ClassVar[bool] = True
 
     def __call__(self, context: AttackContext, /) -> Tensor:
         """The forged gradient (d,)."""

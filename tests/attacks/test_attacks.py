@@ -45,6 +45,7 @@ def context(**changes: object) -> AttackContext:
         honest=HONEST.clone,
         relabelled=lambda: torch.tensor([9.0, 9.0, 9.0]),
         past=PAST.__getitem__,
+        aggregate=lambda vector: vector / 2,
     )
     return replace(given, **changes)
 
@@ -110,7 +111,16 @@ def test_alie_says_where_its_formula_has_no_value() -> None:
         alie_z(2, 1)
 
 
-@pytest.mark.parametrize("wrong", [lambda: DelayedGradient(delay=0), lambda: Alie(sign=0)])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: DelayedGradient(delay=0),
+        lambda: Alie(sign=0),
+        lambda: Alie(z=math.nan),
+        lambda: SignFlip(scale=math.inf),
+        lambda: Gaussian(deviation=math.nan),
+    ],
+)
 def test_parameters_out_of_bounds_are_refused(wrong: object) -> None:
     with pytest.raises(ConfigurationError):
         wrong()
@@ -120,6 +130,53 @@ def test_parameters_out_of_bounds_are_refused(wrong: object) -> None:
 def test_attack_that_lacks_knowledge_says_what_to_put_into_the_context(attack: object) -> None:
     with pytest.raises(ConfigurationError, match="AttackContext"):
         attack(AttackContext(own=OWN))
+
+
+def test_hosts_are_told_what_an_attack_needs() -> None:
+    made = {name: kind() for name, kind in ATTACKS.items()}
+    assert {name: attack.look_back for name, attack in made.items() if attack.look_back} == {
+        "delayed_gradient": 1000
+    }
+    assert [name for name, attack in made.items() if attack.wrong_labels] == ["label_flip"]
+    assert DelayedGradient(delay=3).look_back == 3
+
+
+def test_attack_asks_for_no_gradient_older_than_it_says() -> None:
+    asked: list[int] = []
+
+    def past(steps: int) -> Tensor:
+        asked.append(steps)
+        return OWN
+
+    attack = DelayedGradient(delay=3)
+    attack(context(past=past))
+    assert asked == [attack.look_back]
+
+
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_attack_is_common_where_no_attacker_s_own_gradient_is_in_it(kind: str) -> None:
+    attack = ATTACKS[kind]()
+    others = context(own=OWN + 1, relabelled=lambda: OWN, past=lambda _: OWN, peers=16, byzantine=7)
+    mine, theirs = attack(context(peers=16, byzantine=7)), attack(others)
+    assert torch.equal(mine.nan_to_num(), theirs.nan_to_num()) == attack.common
+
+
+@pytest.mark.parametrize("dimension", [1, 5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_attack_keeps_the_dtype_and_the_dimension(kind: str, dtype: torch.dtype, dimension: int) -> None:
+    honest = torch.ones(9, dimension, dtype=dtype)
+    given = context(
+        own=honest[0],
+        honest=lambda: honest,
+        relabelled=lambda: honest[1],
+        past=lambda _: honest[2],
+        peers=16,
+        byzantine=7,
+    )
+    sent = ATTACKS[kind]()(given)
+    assert sent.dtype == dtype
+    assert sent.shape == (dimension,)
 
 
 @pytest.mark.parametrize("kind", ATTACKS)

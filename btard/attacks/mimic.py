@@ -1,0 +1,66 @@
+"""Mimic: all attackers send what one honest peer sends, which no rule can tell from honesty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+from torch import Tensor
+
+from btard.aggregators import Gram
+from btard.aggregators.rule import non_finite_rows
+from btard.attacks.context import Attack, AttackContext
+from btard.errors import ConfigurationError
+
+TIE = 1e-9
+"""Projections that differ by less than this part of the largest are one: eigenvectors are rounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mimic(Attack):
+    """A copy of one honest row (Karimireddy, He, Jaggi 2022, "Byzantine-Robust Learning on Heterogeneous
+    Datasets via Bucketing"): f + 1 equal rows, and whoever holds other data counts for less.
+
+    `variant` "row" copies honest row `row`, counted from 0. "variance" copies the row x_i with the greatest
+    |<x_i - mu, v>|, v the direction in which the honest rows vary most; ties go to the lowest index, and rows
+    that are not all finite have no such direction, so `row` is copied then.
+
+    Deviation: the paper estimates v over a warm-up (Oja's method) and keeps to the worker that it found. A
+    pure function of the context has the rows of this step only: v is their exact top right singular vector
+    once centred, and the worker is chosen anew in every step. v's sign does not matter, nor which v is taken
+    where two directions vary the same, as long as one row stands out."""
+
+    common: ClassVar[bool] = True
+
+    variant: Literal["row", "variance"] = "row"
+    row: int = 0
+
+    def __post_init__(self) -> None:
+        Attack.__post_init__(self)
+        if self.variant not in ("row", "variance"):
+            raise ConfigurationError(f'the variant of mimic is "row" or "variance", not {self.variant!r}')
+        if self.row < 0:
+            raise ConfigurationError(f"mimic copies a row counted from 0, not {self.row}")
+
+    def __call__(self, context: AttackContext, /) -> Tensor:
+        """The copied gradient (d,). Raises ConfigurationError where there is no such row."""
+        honest_ND = context.honest()
+        if self.row >= len(honest_ND):
+            raise ConfigurationError(
+                f"mimic has no honest row {self.row} to copy: there are {len(honest_ND)}, counted from 0"
+            )
+        row = _outermost(honest_ND) if self.variant == "variance" else None
+        return honest_ND[self.row if row is None else row].clone()
+
+
+def _outermost(rows_ND: Tensor) -> int | None:
+    """The row that lies furthest from the mean along the direction of most variance; None: not finite."""
+    if non_finite_rows(rows_ND):
+        return None
+    products = Gram.of(rows_ND, in_float64=True).products
+    centred = products - products.mean(0)
+    centred -= centred.mean(1, keepdims=True)
+    # The centred rows' projections onto v are the top eigenvector of their Gram matrix, times a number.
+    along = np.abs(np.linalg.eigh(centred)[1][:, -1])
+    return int(np.argmax(along >= along.max() * (1 - TIE)))

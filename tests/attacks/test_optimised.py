@@ -1,0 +1,201 @@
+"""The search of a strength, and IPM and ALIE with it, against definitions in float64."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from btard.aggregators import parse as rule_of
+from btard.attacks import (
+    AttackContext,
+    Optimised,
+    OptimisedALittleIsEnough,
+    OptimisedInnerProductManipulation,
+)
+from btard.attacks.strength import strongest
+from btard.errors import ConfigurationError
+
+ATTACKERS = 2
+BOTH = [OptimisedInnerProductManipulation, OptimisedALittleIsEnough]
+RULES = ["mean", "median", "trimmed_mean", "krum", "centered_clip(tau=1)", "nnm+ctma+median"]
+
+
+def normal(rows: int = 7, dimension: int = 6, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(rows, dimension, generator=generator, dtype=torch.float64) + 0.3
+
+
+def forged(kind: type[Optimised], honest: Tensor, strength: float) -> Tensor:
+    """Both attacks by definition."""
+    mean = honest.sum(0) / len(honest)
+    if kind is OptimisedInnerProductManipulation:
+        return -strength * mean
+    return mean - strength * ((honest - mean) ** 2).mean(0).sqrt()
+
+
+def against(rule: str, honest: Tensor) -> AttackContext:
+    aggregate = rule_of(rule, f=ATTACKERS)
+    return AttackContext(
+        own=torch.zeros_like(honest[0]),
+        peers=len(honest) + ATTACKERS,
+        byzantine=ATTACKERS,
+        honest=lambda: honest,
+        aggregate=lambda vector: aggregate(torch.cat([honest, vector.expand(ATTACKERS, -1)])),
+    )
+
+
+def shift(context: AttackContext, vector: Tensor) -> float:
+    return float((context.aggregate(vector) - context.honest().mean(0)).norm())
+
+
+# ---------------------------------------------------------------- the search
+
+
+def grid(strength_max: float) -> list[float]:
+    """The grid of 20 evaluations: six strengths over three decades, on both sides."""
+    return [side * strength_max * 10 ** (-0.6 * k) for k in range(6) for side in (1, -1)]
+
+
+@given(
+    levels=st.lists(st.floats(0, 10), min_size=40, max_size=40),
+    strength_max=st.floats(0.1, 1e4),
+    evaluations=st.integers(2, 40),
+)
+def test_search_gives_the_best_of_what_it_tried_and_tries_as_often_as_it_may(
+    levels: list[float], strength_max: float, evaluations: int
+) -> None:
+    tried: dict[float, float] = {}
+    calls = 0
+
+    def wild(s: float) -> float:
+        nonlocal calls
+        calls += 1
+        # As uneven as can be: a level for each twentieth of three decades, on each side.
+        place = int(min(19, max(0, -math.log10(abs(s) / strength_max) * 20 / 3)))
+        tried[s] = levels[place + 20 * (s < 0)]
+        return tried[s]
+
+    found = strongest(wild, strength_max, evaluations)
+    assert calls == evaluations
+    assert tried[found] == max(tried.values())
+    assert strength_max / 1001 <= abs(found) <= strength_max
+    assert all(strength_max / 1001 <= abs(s) <= strength_max for s in tried)
+    if evaluations == 20:
+        assert all(any(math.isclose(s, point, rel_tol=1e-9) for s in tried) for point in grid(strength_max))
+
+
+@given(peak=st.floats(-1, 2), side=st.sampled_from([1, -1]))
+def test_search_comes_near_a_single_peak_on_either_side(peak: float, side: int) -> None:
+    found = strongest(lambda s: -abs(math.log10(abs(s)) - peak) if s * side > 0 else -10.0, 100.0, 20)
+    assert found * side > 0
+    assert abs(math.log10(abs(found)) - peak) < 0.04
+
+
+def test_search_takes_the_least_strength_of_a_plateau_and_the_side_of_the_paper() -> None:
+    assert strongest(lambda s: min(abs(s), 0.05), 100.0, 20) == pytest.approx(0.1)
+    assert strongest(lambda s: float(s < -1), 100.0, 20) == pytest.approx(-1.585, rel=1e-3)
+
+
+@pytest.mark.parametrize("ruin", [math.nan, math.inf])
+def test_search_counts_an_aggregate_that_is_no_number_as_shifted_infinitely(ruin: float) -> None:
+    assert strongest(lambda s: ruin if s < -30 else abs(s), 100.0, 20) < -30
+
+
+# ---------------------------------------------------------------- the attacks
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("kind", BOTH)
+def test_attack_shifts_the_rule_at_least_as_much_as_any_strength_of_the_grid(
+    kind: type[Optimised], rule: str
+) -> None:
+    for seed in range(5):
+        context = against(rule, normal(seed=seed))
+        sent = kind()(context)
+        best = max(shift(context, forged(kind, context.honest(), s)) for s in grid(100.0))
+        assert shift(context, sent) >= best * (1 - 1e-9)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_attack_sends_the_forgery_of_the_strength_that_it_states(kind: type[Optimised]) -> None:
+    context = against("krum", normal())
+    attack = kind(strength_max=30.0, evaluations=10)
+    strength = attack.strength(context)
+    assert 0.03 <= abs(strength) <= 30.0
+    assert torch.allclose(attack(context), forged(kind, context.honest(), strength), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_against_the_mean_the_greatest_strength_wins(kind: type[Optimised]) -> None:
+    assert abs(kind(strength_max=50.0).strength(against("mean", normal()))) == 50.0
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("side", [1, -1])
+def test_rule_that_only_one_side_can_shift_is_attacked_from_that_side(
+    kind: type[Optimised], side: int
+) -> None:
+    honest = normal()
+    mean = honest.mean(0)
+    way = forged(kind, honest, 1.0) - forged(kind, honest, 0.0)
+
+    def aggregate(vector: Tensor) -> Tensor:
+        """The vector where it lies to that side by less than 5 strengths, else the mean."""
+        along = float((vector - forged(kind, honest, 0.0)) @ way / (way @ way))
+        return mean + along * way if 0 < along * side < 5 else mean
+
+    context = AttackContext(own=mean, honest=lambda: honest, aggregate=aggregate)
+    assert 4.0 < kind().strength(context) * side < 5.0
+
+
+@pytest.mark.parametrize("kind", BOTH)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_attack_is_the_same_twice_and_keeps_dtype_and_inputs(
+    kind: type[Optimised], dtype: torch.dtype
+) -> None:
+    honest = normal().to(dtype)
+    first, second = (kind()(against("centered_clip(tau=1)", honest)) for _ in range(2))
+    assert torch.equal(first, second)
+    assert first.dtype == dtype
+    assert torch.equal(honest, normal().to(dtype))
+
+
+@given(order=st.permutations(range(7)))
+@pytest.mark.parametrize("kind", BOTH)
+def test_order_of_the_honest_rows_does_not_matter(kind: type[Optimised], order: list[int]) -> None:
+    contexts = [against("krum", honest) for honest in (normal(), normal()[order])]
+    strengths = [kind().strength(context) for context in contexts]
+    assert strengths[0] == pytest.approx(strengths[1], rel=1e-9)
+
+
+def test_one_honest_row_has_no_deviation_and_alie_sends_it() -> None:
+    honest = normal(rows=1)
+    context = AttackContext(own=honest[0], honest=lambda: honest, aggregate=lambda vector: vector)
+    assert torch.equal(OptimisedALittleIsEnough()(context), honest[0])
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_what_the_rule_refuses_is_not_kept_quiet(kind: type[Optimised]) -> None:
+    context = against("krum", normal(rows=2))
+    with pytest.raises(ConfigurationError, match="n >= 2f \\+ 3"):
+        kind()(context)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_attack_without_the_rule_says_what_to_put_into_the_context(kind: type[Optimised]) -> None:
+    honest: Callable[[], Tensor] = normal
+    with pytest.raises(ConfigurationError, match=r"what the rule makes of .* AttackContext"):
+        kind()(AttackContext(own=normal()[0], honest=honest))
+
+
+@pytest.mark.parametrize("wrong", [{"strength_max": 0.0}, {"strength_max": math.inf}, {"evaluations": 1}])
+@pytest.mark.parametrize("kind", BOTH)
+def test_ranges_that_cannot_be_searched_are_refused(kind: type[Optimised], wrong: dict[str, float]) -> None:
+    with pytest.raises(ConfigurationError):
+        kind(**wrong)
