@@ -1,0 +1,68 @@
+"""The server: how an aggregate moves the parameters."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from btard.estimators import AnytimeAveraging
+from btard.lab.experiment import Experiment
+
+
+class Server(ABC):
+    """Keeps the parameters, one vector (d,)."""
+
+    parameters: Tensor
+
+    @abstractmethod
+    def advance(self, step: int, aggregate_D: Tensor) -> None:
+        """Moves the parameters by the aggregate (d,) of `step`."""
+
+
+class SgdServer(Server):
+    """torch.optim.SGD on the parameter vector."""
+
+    def __init__(self, parameters_D: Tensor, experiment: Experiment) -> None:
+        self.parameters = parameters_D
+        self._experiment = experiment
+        self._leaf = nn.Parameter(parameters_D)  # shares the memory
+        self._optimizer = torch.optim.SGD(
+            [self._leaf],
+            lr=experiment.learning_rate,
+            momentum=experiment.momentum,
+            nesterov=experiment.nesterov,
+            weight_decay=experiment.weight_decay,
+        )
+
+    def advance(self, step: int, aggregate_D: Tensor) -> None:
+        """One step of SGD with the aggregate for a gradient."""
+        self._optimizer.param_groups[0]["lr"] = learning_rate(self._experiment, step)
+        self._leaf.grad = aggregate_D
+        self._optimizer.step()
+
+
+class AveragingServer(Server):
+    """An estimator's own averaging of iterates: `parameters` is the average, where gradients are taken."""
+
+    def __init__(self, parameters_D: Tensor, experiment: Experiment, averaging: AnytimeAveraging) -> None:
+        self.parameters = parameters_D
+        self._iterate_D = averaging.start(parameters_D)
+        self._experiment = experiment
+        self._averaging = averaging
+
+    def advance(self, step: int, aggregate_D: Tensor) -> None:
+        """One step of the iterate, and of the average with it."""
+        rate = learning_rate(self._experiment, step)
+        self.parameters, self._iterate_D = self._averaging.advance(
+            step, self.parameters, self._iterate_D, aggregate_D, rate
+        )
+
+
+def learning_rate(experiment: Experiment, step: int) -> float:
+    """That of `step`: constant, or lr (1 + cos(pi step / steps)) / 2, which is CosineAnnealingLR's to 0."""
+    if experiment.schedule == "constant":
+        return experiment.learning_rate
+    return experiment.learning_rate * (1.0 + math.cos(math.pi * step / experiment.steps)) / 2.0

@@ -1,0 +1,142 @@
+"""`run`: one experiment from beginning to end."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from time import perf_counter
+
+import torch
+
+from btard.aggregators import NonFiniteRows
+from btard.errors import ConfigurationError
+from btard.lab.aggregation import ByCode
+from btard.lab.experiment import Experiment
+from btard.lab.gradients import FlatModel
+from btard.lab.outcome import Measurement, Outcome, Seconds
+from btard.lab.plan import Plan, check
+from btard.lab.sampling import Batches
+from btard.lab.seeds import derive, derive_number, generator
+from btard.lab.server import AveragingServer, Server, SgdServer
+from btard.lab.stopwatch import Stopwatch
+from btard.lab.workers import CodedWorkers, EstimatingWorkers, Workers
+from btard.training.determinism import seeded
+from btard.training.task import Task
+
+
+def run(
+    experiment: Experiment,
+    device: str = "cpu",
+    on_step: Callable[[int], None] | None = None,
+    *,
+    clock: Callable[[], float] = perf_counter,
+    workers_at_once: int | None = None,
+) -> Outcome:
+    """Trains as `experiment` says on `device`, and reports what came of it.
+
+    The outcome, its seconds apart, is a function of the experiment, the versions of torch and numpy, and the
+    kind of device, which has no part in what is drawn. `on_step` is called after each step
+    with the number of steps done. `clock` gives seconds. `workers_at_once` bounds the memory of large models:
+    only so many workers' activations are held at a time.
+
+    Attackers forge what is sent, after the estimator, as in ByzFL and CTMA's code. Batches are drawn with
+    replacement from what a worker holds. Thread counts are the caller's. On CUDA, CUBLAS_WORKSPACE_CONFIG is
+    set where it is not: without, torch refuses to be deterministic.
+
+    Raises ConfigurationError, before training, for what cannot be; see `btard.lab.check`.
+    """
+    plan = check(experiment)
+    place = _place(device)
+    with seeded(derive(experiment.seed, "torch"), place):
+        return _train(experiment, plan, place, on_step, Stopwatch(clock, place), workers_at_once)
+
+
+def _train(
+    experiment: Experiment,
+    plan: Plan,
+    device: torch.device,
+    on_step: Callable[[int], None] | None,
+    watch: Stopwatch,
+    workers_at_once: int | None,
+) -> Outcome:
+    with watch("total"):
+        model = FlatModel(plan.task.build(derive(experiment.seed, "parameters")).to(device), workers_at_once)
+        server = _server(experiment, plan, model)
+        workers = _workers(experiment, plan, model, device)
+        attackers = plan.attackers(experiment)
+        measurements = [_measure(plan.task, model, server, 0)]
+        diverged: int | None = None
+        decode_errors = 0
+        for step in range(experiment.steps):
+            attacking = attackers if experiment.attacks_in(step) else None
+            rows = workers.rows(step, server.parameters, attacking.liars if attacking else 0, watch)
+            sent, tampering = rows, frozenset[int]()
+            try:
+                with watch("attack"):
+                    if attackers:
+                        attackers.remember(rows)
+                    if attacking:
+                        sent = attacking.forge(step, rows)
+                with watch("aggregate"):
+                    aggregate = plan.aggregation.aggregate(step, sent)
+            except NonFiniteRows:
+                diverged = step
+                break
+            if aggregate.named is not None:
+                tampering = attacking.tampering(rows, sent) if attacking else frozenset()
+                decode_errors += aggregate.vector is None or aggregate.named != tampering
+            if aggregate.vector is not None:
+                server.advance(step, aggregate.vector)
+            if not bool(server.parameters.isfinite().all()):
+                diverged = step
+                break
+            if (step + 1) % experiment.evaluate_every == 0 or step + 1 == experiment.steps:
+                measurements.append(_measure(plan.task, model, server, step + 1))
+            if on_step:
+                on_step(step + 1)
+    if diverged is not None:
+        measurements.append(Measurement(experiment.steps, math.inf, 1.0 / plan.task.data.classes))
+    names = ("gradients", "encode", "attack", "aggregate", "total")
+    seconds = Seconds(**{name: watch.seconds[name] for name in names})
+    return Outcome(tuple(measurements), seconds, diverged, decode_errors)
+
+
+def _server(experiment: Experiment, plan: Plan, model: FlatModel) -> Server:
+    averaging = plan.estimator.averaging
+    if averaging is None:
+        return SgdServer(model.parameters(), experiment)
+    return AveragingServer(model.parameters(), experiment, averaging)
+
+
+def _workers(experiment: Experiment, plan: Plan, model: FlatModel, device: torch.device) -> Workers:
+    data = plan.task.data
+    seed = derive_number(experiment.seed, "partition")
+    held = plan.partition.split(data.train_labels.numpy(), experiment.workers, seed)
+    draws = generator(experiment.seed, "batches")
+    batches = Batches(data, held, experiment.batch_size, draws, device)
+    if isinstance(plan.aggregation, ByCode):
+        return CodedWorkers(model, batches, plan.estimator, plan.aggregation.code)
+    return EstimatingWorkers(model, batches, plan.estimator)
+
+
+def _measure(task: Task, model: FlatModel, server: Server, step: int) -> Measurement:
+    module = model.at(server.parameters).eval()
+    with torch.no_grad():
+        evaluation = task.evaluate(module)
+    module.train()
+    # Parameters that are finite and huge give a loss that is none.
+    loss = evaluation.loss if math.isfinite(evaluation.loss) else math.inf
+    return Measurement(step, loss, evaluation.accuracy)
+
+
+def _place(device: str) -> torch.device:
+    try:
+        place = torch.device(device)
+    except RuntimeError:
+        raise ConfigurationError(f"{device!r} is no device: give cpu, cuda, or cuda:1") from None
+    if place.type == "cuda":
+        if not torch.cuda.is_available():
+            raise ConfigurationError(f"{device!r} is not there: choose the device cpu")
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    return place

@@ -1,0 +1,93 @@
+"""The workers: what all of them would send in a step if none forged it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from btard.coding import CyclicCode
+from btard.estimators import Estimator
+from btard.lab.aggregation import Code
+from btard.lab.gradients import FlatModel
+from btard.lab.sampling import Batches
+from btard.lab.stopwatch import Stopwatch
+
+
+class Workers(Protocol):
+    """All workers of a run, the Byzantine ones last."""
+
+    def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
+        """The rows (n, k) of `step`, of gradients at `parameters_D` (d,).
+
+        The last `liars` workers take theirs on wrong labels, C - 1 - y in place of y.
+        """
+        ...
+
+
+class EstimatingWorkers:
+    """Each sends what its estimator makes of its own gradients, (d,); its last message is all its state."""
+
+    def __init__(self, model: FlatModel, batches: Batches, estimator: Estimator) -> None:
+        self._model = model
+        self._batches = batches
+        self._estimator = estimator
+        self._previous_ND: Tensor | None = None
+        self._parameters_before_D: Tensor | None = None
+
+    def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
+        """All messages of `step`, (n, d)."""
+        with watch("gradients"):
+            images, labels_NB = self._batches.draw()
+            honest = len(labels_NB) - liars
+            labels_NB[honest:] = self._batches.classes - 1 - labels_NB[honest:]
+            gradients_ND = self._model.gradients(parameters_D, images, labels_NB)
+            before_ND = None
+            if self._estimator.points == 2:
+                if self._parameters_before_D is not None:
+                    before_ND = self._model.gradients(self._parameters_before_D, images, labels_NB)
+                self._parameters_before_D = parameters_D.clone()
+            rows_ND = self._estimator.estimate(step, self._previous_ND, gradients_ND, before_ND)
+            self._previous_ND = rows_ND
+        return rows_ND
+
+
+class CodedWorkers:
+    """Each computes the 2s + 1 gradients that a code assigns to it, and sends them encoded.
+
+    There are n batches a step, and whoever computes the gradient of one must get the same bits, which the
+    repetition code needs: so each gradient is computed once and shared. The seconds of `gradients` therefore
+    count n gradients where real workers would compute n (2s + 1); those of `encode` are all n workers'.
+    What the cyclic code sends is complex: it is seen here as reals, (n, 2d) float64.
+    """
+
+    def __init__(self, model: FlatModel, batches: Batches, estimator: Estimator, code: Code) -> None:
+        self._model = model
+        self._batches = batches
+        self._estimator = estimator
+        self._code = code
+
+    def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
+        """All messages of `step`, (n, d) or (n, 2d)."""
+        with watch("gradients"):
+            images, labels_NB = self._batches.draw()
+            right_ND = self._messages(parameters_D, images, labels_NB)
+            # The honest take the same batches with right labels, so liars need gradients of their own.
+            wrong_ND = right_ND
+            if liars:
+                wrong_ND = self._messages(parameters_D, images, self._batches.classes - 1 - labels_NB)
+        with watch("encode"):
+            assignment_NN = self._code.assignment.to(right_ND.device)
+            honest = len(assignment_NN) - liars
+            rows = torch.stack(
+                [
+                    self._code.encode(worker, (right_ND if worker < honest else wrong_ND)[assigned_N])
+                    for worker, assigned_N in enumerate(assignment_NN)
+                ]
+            )
+            return torch.view_as_real(rows).flatten(1) if isinstance(self._code, CyclicCode) else rows
+
+    def _messages(self, parameters_D: Tensor, images: Tensor, labels_NB: Tensor) -> Tensor:
+        # Codes go with estimators that have no state: every step is like the first.
+        return self._estimator.estimate(0, None, self._model.gradients(parameters_D, images, labels_NB))
