@@ -18,7 +18,9 @@ from btard.aggregators.krum import Krum, MultiKrum
 from btard.aggregators.mean import Mean
 from btard.aggregators.minimum_diameter import Mda
 from btard.aggregators.naming import AROUND, RULES, parse
-from btard.aggregators.rule import NonFiniteRows, Rows, Rule, Selection, TooFewRows
+from btard.aggregators.plan import Columns, Plan, View, Weights
+from btard.aggregators.rows import NonFiniteRows, Rows
+from btard.aggregators.rule import Rule, Selection, TooFewRows
 
 __all__ = [
     "AROUND",
@@ -26,6 +28,7 @@ __all__ = [
     "Bucketing",
     "Bulyan",
     "CenteredClip",
+    "Columns",
     "Ctma",
     "GeometricMedian",
     "Gram",
@@ -37,10 +40,13 @@ __all__ = [
     "MultiKrum",
     "Nnm",
     "NonFiniteRows",
+    "Plan",
     "Rows",
     "Rule",
     "Selection",
     "TooFewRows",
     "TrimmedMean",
+    "View",
+    "Weights",
     "parse",
 ]

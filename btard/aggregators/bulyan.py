@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
-from btard.aggregators.gram import Gram, Matrix
 from btard.aggregators.krum import krum_scores
-from btard.aggregators.order import by_column, mean_around_median
-from btard.aggregators.rule import Rule, Selection
+from btard.aggregators.order import mean_around_median
+from btard.aggregators.plan import Columns, View
+from btard.aggregators.rows import Matrix
+from btard.aggregators.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Bulyan(Rule):
     def minimum_rows(self) -> int:
         return 4 * self.f + 3
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        n, f = rows_ND.shape[0], self.f
-        theta = n - 2 * f
-        chosen = sorted(choose_by_krum(Gram.of(rows_ND).squared_distances(), theta, f))
-        aggregate = by_column(rows_ND[chosen], lambda rows_NB: mean_around_median(rows_NB, theta - 2 * f))
-        return Selection(aggregate, chosen=tuple(chosen))
+    def plan(self, rows: View) -> Columns:
+        """The mean around the median of every column of the chosen rows."""
+        theta = len(rows) - 2 * self.f
+        chosen = sorted(choose_by_krum(rows.squared_distances(), theta, self.f))
+        keep = theta - 2 * self.f
+        return Columns(lambda rows_NB: mean_around_median(rows_NB, keep), tuple(chosen))
 
 
 def choose_by_krum(squared_distances: Matrix, count: int, f: int) -> list[int]:

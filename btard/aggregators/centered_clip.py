@@ -16,12 +16,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from btard.aggregators.gram import Gram
 from btard.aggregators.huber import huber_weights
-from btard.aggregators.rule import Rule, Selection
+from btard.aggregators.plan import View, Weights
+from btard.aggregators.rule import Rule
 from btard.errors import ConfigurationError
 
 RECENTRE = 4.0
@@ -46,20 +44,23 @@ class CenteredClip(Rule):
         if not 0.0 < self.tau < float("inf"):
             raise ConfigurationError(f"tau = {self.tau} cannot clip: give a finite tau > 0")
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        return clipped_centre(rows_ND, self.tau)
+    def plan(self, rows: View) -> Weights:
+        """The weights of the rows in the minimiser."""
+        return clipped_centre(rows, self.tau)
 
 
-def clipped_centre(rows_ND: Tensor, tau: float) -> Selection:
-    """The minimiser of sum_i rho_tau(|x_i - v|) for finite rows (n, d), with the rows' weights in it."""
-    gram = Gram.of(rows_ND)
-    for _ in range(PASSES_MAX):
-        scaled_tau = tau * gram.unit
-        weights, distances = huber_weights(gram.points(), scaled_tau)
+def clipped_centre(rows: View, tau: float) -> Weights:
+    """The weights of the minimiser of sum_i rho_tau(|x_i - v|)."""
+    passes = 1
+    while True:
+        gram = rows.gram
+        points, scaled_tau = gram.points(), tau * gram.unit
+        weights = huber_weights(rows.mix(np.eye(len(rows))) @ points, scaled_tau)[0]
+        distances = np.linalg.norm(points - rows.mix(weights) @ points, axis=1)
         nearest = int(np.argmin(distances))
         far = gram.norms() > RECENTRE * np.maximum(distances, scaled_tau)
         # From the row nearest to v no row is further than twice its distance to v, so this ends.
-        if nearest == gram.reference or not far.any():
-            break
-        gram = Gram.of(rows_ND, reference=nearest)
-    return Selection(gram.combine(weights), torch.from_numpy(weights))
+        if nearest == gram.reference or not far.any() or passes == PASSES_MAX:
+            return Weights(weights)
+        rows.recentre(nearest)
+        passes += 1

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from btard.aggregators.gram import Gram, Matrix, central_row, combine, distances_to
-from btard.aggregators.krum import mean_of
-from btard.aggregators.rule import Rule, Selection, SomeRule
+from btard.aggregators.plan import Plan, View, Weights, mean_of
+from btard.aggregators.rows import Matrix
+from btard.aggregators.rule import Rule, SomeRule
 from btard.errors import ConfigurationError
 
 
@@ -39,10 +38,10 @@ class Nnm(Rule):
     def with_seed(self, seed: int) -> Nnm:
         return replace(self, base=self.base.with_seed(seed))
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        squares = Gram.of(rows_ND).squared_distances()
-        mixing = nearest_neighbour_mixing(squares, self.f)
-        return _through(self.base.select(combine(rows_ND, mixing, central_row(squares))), mixing)
+    def plan(self, rows: View) -> Plan:
+        """What the base makes of the mixtures."""
+        mixing = nearest_neighbour_mixing(rows.squared_distances(), self.f)
+        return self.base.plan(rows.mixed(mixing)).through(mixing)
 
 
 def nearest_neighbour_mixing(squared_distances: Matrix, f: int) -> Matrix:
@@ -91,10 +90,10 @@ class Bucketing(Rule):
     def with_seed(self, seed: int) -> Bucketing:
         return replace(self, seed=seed, base=self.base.with_seed(seed))
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        mixing = bucket_mixing(rows_ND.shape[0], self.s, self.seed)
-        buckets_KD = torch.stack([rows_ND[np.flatnonzero(bucket)].mean(0) for bucket in mixing])
-        return _through(self.base.select(buckets_KD), mixing)
+    def plan(self, rows: View) -> Plan:
+        """What the base makes of the buckets' means."""
+        mixing = bucket_mixing(len(rows), self.s, self.seed)
+        return self.base.plan(rows.mixed(mixing)).through(mixing)
 
 
 def bucket_mixing(n: int, s: int, seed: int) -> Matrix:
@@ -131,16 +130,9 @@ class Ctma(Rule):
     def with_seed(self, seed: int) -> Ctma:
         return replace(self, base=self.base.with_seed(seed))
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        distances = distances_to(rows_ND, self.base(rows_ND))
-        nearest = np.argsort(distances, kind="stable")[: rows_ND.shape[0] - self.f]
-        return mean_of(rows_ND, nearest)
-
-
-def _through(inner: Selection, mixing: Matrix) -> Selection:
-    """The base's selection, its weights taken back to the rows that were mixed."""
-    weights = None if inner.weights is None else torch.from_numpy(inner.weights.numpy() @ mixing)
-    return Selection(inner.aggregate, weights)
+    def plan(self, rows: View) -> Weights:
+        """Equal weights for the rows nearest to what the base makes of them."""
+        return mean_of(len(rows), rows.nearest(self.base.plan(rows), len(rows) - self.f))
 
 
 def _with_f(rule: SomeRule, f: int) -> SomeRule:

@@ -7,16 +7,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from btard.aggregators.order import by_column, mean_around_median, median, ranks
-from btard.aggregators.rule import Rule, Selection
+from btard.aggregators.order import mean_around_median, median, ranks
+from btard.aggregators.plan import Columns, View
+from btard.aggregators.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
 class Median(Rule):
     """The median of every coordinate, the average of the two middle values for even n."""
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        return Selection(by_column(rows_ND, median))
+    def plan(self, rows: View) -> Columns:
+        """The median of every column."""
+        return Columns(median)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,13 @@ class TrimmedMean(Rule):
 
     f: int
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        if self.f == 0:
-            return Selection(rows_ND.mean(0))
-        return Selection(by_column(rows_ND, self._trim))
+    def plan(self, rows: View) -> Columns:
+        """The trimmed mean of every column."""
+        return Columns(self._trim)
 
     def _trim(self, rows_NB: Tensor) -> Tensor:
+        if self.f == 0:
+            return rows_NB.mean(0)
         kept = ranks(rows_NB, self.f, rows_NB.shape[0] - self.f)
         total_B = torch.zeros_like(kept[0])
         for value_B in kept:
@@ -47,6 +50,7 @@ class Meamed(Rule):
 
     f: int
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        keep = rows_ND.shape[0] - self.f
-        return Selection(by_column(rows_ND, lambda rows_NB: mean_around_median(rows_NB, keep)))
+    def plan(self, rows: View) -> Columns:
+        """The mean around the median of every column."""
+        keep = len(rows) - self.f
+        return Columns(lambda rows_NB: mean_around_median(rows_NB, keep))

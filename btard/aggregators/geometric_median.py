@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
 from btard.aggregators.centered_clip import clipped_centre
-from btard.aggregators.rule import Rule, Selection
+from btard.aggregators.plan import View, Weights
+from btard.aggregators.rule import Rule
 from btard.errors import ConfigurationError
 
 
@@ -27,5 +26,6 @@ class GeometricMedian(Rule):
         if not 0.0 < self.nu < float("inf"):
             raise ConfigurationError(f"nu = {self.nu} smooths nothing: give a finite nu > 0")
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        return clipped_centre(rows_ND, self.nu)
+    def plan(self, rows: View) -> Weights:
+        """The weights of the rows in the minimiser."""
+        return clipped_centre(rows, self.nu)

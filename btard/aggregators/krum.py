@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from btard.aggregators.gram import Gram, Matrix, combine
-from btard.aggregators.rule import Rule, Selection
+from btard.aggregators.plan import View, Weights, mean_of
+from btard.aggregators.rows import Matrix
+from btard.aggregators.rule import Rule
 from btard.errors import ConfigurationError
 
 
@@ -41,20 +39,18 @@ class Krum(Rule):
     def minimum_rows(self) -> int:
         return 2 * self.f + 3
 
-    def _scores(self, gram: Gram) -> Matrix:
-        n = gram.rows_ND.shape[0]
+    def _scores(self, rows: View) -> Matrix:
+        n = len(rows)
         neighbours = n - self.f - 2 if self.neighbours is None else self.neighbours
         if neighbours > n - 1:
             raise ConfigurationError(
                 f"neighbours = {neighbours} are more than the {n - 1} other rows: give at most that"
             )
-        return krum_scores(gram.squared_distances() ** (self.power / 2), neighbours)
+        return krum_scores(rows.squared_distances() ** (self.power / 2), neighbours)
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        winner = int(np.argmin(self._scores(Gram.of(rows_ND))))
-        weights = torch.zeros(rows_ND.shape[0], dtype=torch.float64)
-        weights[winner] = 1.0
-        return Selection(rows_ND[winner].clone(), weights, (winner,))
+    def plan(self, rows: View) -> Weights:
+        """The whole weight on the row with the least score."""
+        return mean_of(len(rows), [int(np.argmin(self._scores(rows)))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +63,13 @@ class MultiKrum(Krum):
 
     m: int | None = None
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        n = rows_ND.shape[0]
+    def plan(self, rows: View) -> Weights:
+        """Equal weights for the m rows with the least scores."""
+        n = len(rows)
         m = n - self.f - 2 if self.m is None else self.m
         if not 1 <= m <= n - self.f:
             raise ConfigurationError(f"m = {m} rows of n = {n} with f = {self.f}: give 1 <= m <= n - f")
-        return mean_of(rows_ND, np.argsort(self._scores(Gram.of(rows_ND)), kind="stable")[:m])
+        return mean_of(n, np.argsort(self._scores(rows), kind="stable")[:m].tolist())
 
 
 def krum_scores(powered_distances: Matrix, neighbours: int) -> Matrix:
@@ -82,12 +79,3 @@ def krum_scores(powered_distances: Matrix, neighbours: int) -> Matrix:
     np.fill_diagonal(others, -1.0)
     scores: Matrix = np.sort(others, axis=1)[:, 1 : neighbours + 1].sum(axis=1)
     return scores
-
-
-def mean_of(rows_ND: Tensor, chosen: NDArray[np.intp]) -> Selection:
-    """The mean of the rows with the indices `chosen`."""
-    weights = np.zeros(rows_ND.shape[0])
-    weights[chosen] = 1.0 / len(chosen)
-    indices = tuple(sorted(int(i) for i in chosen))
-    # Around one of their own: no row that was left out may cost digits.
-    return Selection(combine(rows_ND, weights, int(chosen[0])), torch.from_numpy(weights), indices)

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from btard.aggregators.gram import Gram, Matrix
-from btard.aggregators.krum import mean_of
-from btard.aggregators.rule import Rule, Selection
+from btard.aggregators.plan import View, Weights, mean_of
+from btard.aggregators.rows import Matrix
+from btard.aggregators.rule import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +23,9 @@ class Mda(Rule):
 
     f: int
 
-    def _select(self, rows_ND: Tensor) -> Selection:
-        return mean_of(rows_ND, np.array(least_diameter(Gram.of(rows_ND).squared_distances(), self.f)))
+    def plan(self, rows: View) -> Weights:
+        """Equal weights for the rows of the subset."""
+        return mean_of(len(rows), least_diameter(rows.squared_distances(), self.f))
 
 
 def least_diameter(distances: Matrix, f: int) -> list[int]:

@@ -14,6 +14,9 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from btard.aggregators.blocks import mixed_blocks, row_blocks
+from btard.aggregators.rows import Matrix
+
 COLUMNS_CPU = 1 << 15
 COLUMNS_ACCELERATOR = 1 << 20
 
@@ -40,23 +43,25 @@ def network(n: int, first: int, last: int) -> tuple[Comparator, ...]:
     return tuple(reversed(kept))
 
 
-def column_blocks(rows_ND: Tensor) -> Iterator[slice]:
-    """Slices of columns that stay in a CPU's cache, or fill an accelerator."""
-    columns = COLUMNS_CPU if rows_ND.device.type == "cpu" else COLUMNS_ACCELERATOR
-    for start in range(0, rows_ND.shape[1], columns):
-        yield slice(start, start + columns)
-
-
-def by_column(rows_ND: Tensor, statistic: Callable[[Tensor], Tensor]) -> Tensor:
+def by_column(
+    rows_ND: Tensor,
+    statistic: Callable[[Tensor], Tensor],
+    chosen: tuple[int, ...] | None = None,
+    mixing: Matrix | None = None,
+) -> Tensor:
     """`statistic` of every column, shape (d,), computed block by block: (n, b) in, (b,) out.
 
-    Half precision is widened within a block, so that sums are rounded once.
+    The columns are those of all rows, of the `chosen` ones, or of mixtures by `mixing` (k, n). Half precision
+    is widened within a block, so that sums are rounded once. Raises `NonFiniteRows` for rows that are read.
     """
-    half = rows_ND.dtype in (torch.float16, torch.bfloat16)
+    columns = COLUMNS_CPU if rows_ND.device.type == "cpu" else COLUMNS_ACCELERATOR
+    if mixing is None:
+        blocks = row_blocks(rows_ND, chosen, columns)
+    else:
+        blocks = mixed_blocks(rows_ND, mixing, columns)
     result_D = rows_ND.new_empty(rows_ND.shape[1])
-    for part in column_blocks(rows_ND):
-        rows_NB = rows_ND[:, part]
-        result_D[part] = statistic(rows_NB.float() if half else rows_NB)
+    for part, rows_NB in blocks:
+        result_D[part] = statistic(rows_NB)
     return result_D
 
 

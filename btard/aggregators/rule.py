@@ -1,36 +1,24 @@
 """What every aggregation rule is: a frozen value, callable on rows, without hidden state.
 
 The base class does what all rules share: it stacks and checks the rows, applies the policy for
-NaN and Inf, and says which bound was missed. A rule itself only sees a finite (n, d) tensor with
-enough rows, and must leave it untouched.
+NaN and Inf, and says which bound was missed. A rule itself only sees a `View` of finite rows, enough of
+them, and says what to make of it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 
+from btard.aggregators.plan import Plan, View, Weights
+from btard.aggregators.rows import NonFiniteRows, Rows, as_rows
 from btard.errors import ConfigurationError
 
-Rows: TypeAlias = Tensor | Sequence[Tensor]
-"""An (n, d) floating tensor, or n floating 1-D tensors of one length, dtype and device."""
-
-
 SomeRule = TypeVar("SomeRule", bound="Rule")
-
-
-class NonFiniteRows(ConfigurationError, ValueError):
-    """Some rows hold NaN or Inf; `rows` names them. Their senders committed to these bytes."""
-
-    def __init__(self, rows: tuple[int, ...], advice: str) -> None:
-        names = ", ".join(map(str, rows))
-        super().__init__(f"NaN or Inf in row{'s' if len(rows) > 1 else ''} {names}: {advice}")
-        self.rows = rows
 
 
 class TooFewRows(ConfigurationError, ValueError):
@@ -109,11 +97,12 @@ class Rule(ABC):
                 f"{type(self).__name__} with f = {self.f} needs {self.bound}, here"
                 f" n >= {self.minimum_rows}, and got {n} rows: add rows or lower f"
             )
-        bad = non_finite_rows(rows_ND)
-        if not bad:
-            return self._select(rows_ND)
-        if self.non_finite == "refuse":
-            raise NonFiniteRows(bad, 'leave them out or choose non_finite="drop"')
+        try:
+            return self._aggregate(rows_ND)
+        except NonFiniteRows as found:
+            if self.non_finite == "refuse":
+                raise
+            bad = found.rows
         if len(bad) > self.f:
             raise NonFiniteRows(bad, f"only f = {self.f} may be dropped")
         return self._select_without(rows_ND, bad)
@@ -128,36 +117,15 @@ class Rule(ABC):
         chosen = None if inner.chosen is None else tuple(kept[i] for i in inner.chosen)
         return Selection(inner.aggregate, weights, chosen, bad)
 
+    def _aggregate(self, rows_ND: Tensor) -> Selection:
+        view = View(rows_ND)
+        plan = self.plan(view)
+        weights = torch.from_numpy(plan.weights) if isinstance(plan, Weights) else None
+        return Selection(view.aggregate(plan), weights, plan.chosen)
+
     @abstractmethod
-    def _select(self, rows_ND: Tensor) -> Selection:
-        """The rule itself, on finite rows of which there are enough."""
+    def plan(self, rows: View) -> Plan:
+        """The rule itself: what it makes of rows of which there are enough, or of mixtures of them.
 
-
-def as_rows(rows: Rows) -> Tensor:
-    """The rows as one (n, d) tensor without gradient tracking; a tensor is not copied.
-
-    Raises `ConfigurationError` where they are not floating rows of one shape, dtype and device.
-    """
-    if isinstance(rows, Tensor):
-        if rows.dim() != 2:
-            raise ConfigurationError(f"rows have shape {tuple(rows.shape)}: give a tensor of shape (n, d)")
-        stacked = rows
-    else:
-        kinds = {(tuple(row.shape), row.dtype, row.device) for row in rows}
-        if len(kinds) != 1 or rows[0].dim() != 1:
-            raise ConfigurationError(
-                "rows differ in shape, dtype or device, or are none: give n >= 1 equal-shape 1-D tensors"
-            )
-        stacked = torch.stack([row.detach() for row in rows])
-    if not stacked.dtype.is_floating_point:
-        raise ConfigurationError(f"rows are {stacked.dtype}: give real floating rows")
-    if 0 in stacked.shape:
-        raise ConfigurationError(f"rows have shape {tuple(stacked.shape)}: give at least one row and column")
-    return stacked.detach()
-
-
-def non_finite_rows(rows_ND: Tensor) -> tuple[int, ...]:
-    """The indices of rows that hold NaN or Inf."""
-    # NaN and Inf survive a sum, so one cheap pass clears all rows whose sum is finite.
-    suspects = (~rows_ND.sum(1).isfinite()).nonzero().flatten().tolist()
-    return tuple(i for i in suspects if not bool(rows_ND[i].isfinite().all()))
+        Rows with NaN or Inf need no thought: whatever the view computes of them raises `NonFiniteRows`.
+        """

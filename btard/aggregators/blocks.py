@@ -1,0 +1,212 @@
+"""One pass over the rows: blocks of columns shifted to a reference row, mixed, and measured.
+
+A block is small enough for a CPU's cache, or fills an accelerator; it is all the memory that a pass needs
+beyond its result. Differences x_i - r to a row r near the others lose no digits to a large common part,
+and r + sum_i w_i (x_i - r) is rounded as if it were computed at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from btard.aggregators.rows import Matrix, is_finite, refuse_non_finite
+
+RUN = 512
+"""Columns that one float32 sum runs over before float64 takes over."""
+
+EXACT_BELOW = 1 << 17
+"""Row length below which everything is float64: it is cheap there, and too few runs would average."""
+
+SMALL = 1 << 16
+"""Elements up to which NumPy on one thread does the work."""
+
+ELEMENTS_CPU = 1 << 20
+ELEMENTS_ACCELERATOR = 1 << 26
+PADDING = 16
+"""Elements between rows of a buffer: rows a power of two apart compete for the same lines of the cache."""
+
+SQUARE_LEAST = 1e-24
+"""A mean square below this may have lost float32 terms to underflow."""
+
+
+def shifted_blocks(
+    rows_ND: Tensor, reference: int, dtype: torch.dtype, unit: float = 1.0, columns: int | None = None
+) -> Iterator[tuple[slice, Tensor, Tensor]]:
+    """Slices of columns, unit (x_i - r) there in a buffer (n, b) that the next overwrites, and unit r."""
+    n, d = rows_ND.shape
+    if columns is None:
+        elements = ELEMENTS_CPU if rows_ND.device.type == "cpu" else ELEMENTS_ACCELERATOR
+        columns = max(RUN, elements // n // RUN * RUN)
+    buffer_NB = torch.empty(n, min(columns, d) + PADDING, dtype=dtype, device=rows_ND.device)
+    for start in range(0, d, columns):
+        part = slice(start, min(start + columns, d))
+        centre_B = rows_ND[reference, part].to(dtype)
+        shifted_NB = buffer_NB[:, : len(centre_B)]
+        if unit == 1.0:
+            torch.sub(rows_ND[:, part], centre_B, out=shifted_NB)
+        else:
+            centre_B = centre_B * unit
+            torch.mul(rows_ND[:, part], unit, out=shifted_NB).sub_(centre_B)
+        yield part, shifted_NB, centre_B
+
+
+def combine(rows_ND: Tensor, weights: Matrix) -> Tensor:
+    """sum_i w_i x_i, shape (d,), or one such row for each of (k, n) weights, shape (k, d).
+
+    Each set of weights must sum to one. The reference is the row that weighs most: one that was left out,
+    or hardly counts, costs no digits. Raises `NonFiniteRows` where NaN or Inf comes in with a weight.
+    """
+    mixing_KN = np.atleast_2d(weights)
+    used = np.flatnonzero(mixing_KN)
+    if weights.ndim == 1 and len(used) == 1 and weights[used[0]] == 1.0 and is_finite(rows_ND[int(used[0])]):
+        return rows_ND[int(used[0])].clone()
+    dtype = _precision_of(rows_ND, mixing_KN)
+    result_KD = _combine(rows_ND, mixing_KN, dtype)
+    if not is_finite(result_KD):
+        refuse_non_finite(rows_ND)
+        if dtype != torch.float64:
+            result_KD = _combine(rows_ND, mixing_KN, torch.float64)
+    return result_KD[0] if weights.ndim == 1 else result_KD
+
+
+def row_blocks(
+    rows_ND: Tensor, chosen: tuple[int, ...] | None, columns: int
+) -> Iterator[tuple[slice, Tensor]]:
+    """Slices of columns, and all or the `chosen` rows there, (n, b), at least float32; not to be changed.
+
+    A row with NaN or Inf is refused by `NonFiniteRows` in its first block, which it would have read anyway.
+    """
+    half = rows_ND.dtype in (torch.float16, torch.bfloat16)
+    rows: slice | list[int] = slice(None) if chosen is None else list(chosen)
+    for start in range(0, rows_ND.shape[1], columns):
+        part = slice(start, start + columns)
+        block_NB = rows_ND[rows, part]
+        block_NB = block_NB.float() if half else block_NB
+        if not is_finite(block_NB):
+            refuse_non_finite(rows_ND, part)
+        yield part, block_NB
+
+
+def mixed_blocks(rows_ND: Tensor, mixing: Matrix, columns: int) -> Iterator[tuple[slice, Tensor]]:
+    """Slices of columns, and `mixing` (k, n) times the rows there, (k, b), until the next is asked for.
+
+    Each row of `mixing` sums to one. A row with NaN or Inf is refused by `NonFiniteRows` in its first block.
+    """
+    dtype = _precision_of(rows_ND, mixing)
+    mixing_KN = torch.from_numpy(mixing).to(rows_ND.device, dtype)
+    for part, shifted_NB, centre_B in shifted_blocks(rows_ND, _heaviest(mixing), dtype, columns=columns):
+        mixed_KB = torch.addmm(centre_B, mixing_KN, shifted_NB)
+        if not is_finite(mixed_KB):
+            refuse_non_finite(rows_ND, part)
+            mixed_KB = _combine(rows_ND[:, part], mixing, torch.float64)
+        yield part, mixed_KB
+
+
+def squared_distances_to(rows_ND: Tensor, mixing: Matrix | None, centre_D: Tensor) -> Matrix:
+    """|y_k - c|^2 for a vector c of shape (d,), y = `mixing` (k, n) times the rows, or they; shape (k,).
+
+    In units of `unit_of` the rows, squared.
+    Differences of long float32 rows are float32, and squares are summed in float32 over runs: beside the
+    roundings of differences (2^-24, independent) the error is about 1e-8 of the sum.
+    """
+    dtype, unit = precise_enough(rows_ND), unit_of(rows_ND)
+    squares = _squared_distances_to(rows_ND, mixing, centre_D, unit, dtype)
+    in_range = np.isfinite(squares).all() and (squares > SQUARE_LEAST * rows_ND.shape[1]).all()
+    if dtype != torch.float64 and not in_range:
+        squares = _squared_distances_to(rows_ND, mixing, centre_D, unit, torch.float64)
+    return squares
+
+
+def squared_norms(rows_ND: Tensor, differences: Matrix, unit: float) -> Matrix:
+    """unit^2 |sum_i D_pi x_i|^2 for each row of D (p, n), which sums to zero; in float64, shape (p,)."""
+    differences_PN = torch.from_numpy(differences).to(rows_ND.device)
+    total_P = torch.zeros(len(differences), dtype=torch.float64, device=rows_ND.device)
+    columns = max(1, ELEMENTS_CPU // rows_ND.shape[0])
+    for start in range(0, rows_ND.shape[1], columns):
+        # Not shifted: rows far from any reference may differ by little, and do so exactly.
+        block_NB = rows_ND[:, start : start + columns].double().mul_(unit)
+        total_P += torch.linalg.vector_norm(differences_PN @ block_NB, dim=1).square_()
+    squares: Matrix = total_P.cpu().numpy()
+    return squares
+
+
+def precise_enough(rows_ND: Tensor) -> torch.dtype:
+    """What one pass over the rows computes in: float64 where it is asked for or costs nothing."""
+    exact = rows_ND.dtype == torch.float64 or rows_ND.shape[1] < EXACT_BELOW
+    return torch.float64 if exact else torch.float32
+
+
+def unit_of(rows_ND: Tensor) -> float:
+    """A power of two that keeps squares in the range of float64: 1 unless float64 rows come near its ends."""
+    if rows_ND.dtype != torch.float64:
+        return 1.0
+    largest = max(abs(float(bound)) for bound in torch.aminmax(rows_ND))
+    if not math.isfinite(largest):
+        refuse_non_finite(rows_ND)
+    exponent = math.frexp(largest)[1]
+    return 1.0 if abs(exponent) < 300 or largest == 0.0 else math.ldexp(1.0, -exponent)
+
+
+def is_small(rows_ND: Tensor) -> bool:
+    """Whether to leave torch: waking its threads costs more than such a product."""
+    return rows_ND.device.type == "cpu" and rows_ND.numel() <= SMALL
+
+
+def _heaviest(mixing: Matrix) -> int:
+    return int(np.argmax(mixing.sum(axis=0)))
+
+
+def _precision_of(rows_ND: Tensor, mixing: Matrix) -> torch.dtype:
+    # A mixture without the reference row must not get the rounding of differences to it: it may be far.
+    shared = (mixing[:, _heaviest(mixing)] > 0).all()
+    return precise_enough(rows_ND) if shared else torch.float64
+
+
+def _combine(rows_ND: Tensor, mixing: Matrix, dtype: torch.dtype) -> Tensor:
+    reference = _heaviest(mixing)
+    if is_small(rows_ND):
+        rows = rows_ND.double().numpy()
+        with np.errstate(invalid="ignore", over="ignore"):
+            small = mixing @ (rows - rows[reference]) + rows[reference]
+        return torch.from_numpy(small).to(rows_ND.dtype)
+    mixing_KN = torch.from_numpy(mixing).to(rows_ND.device, dtype)
+    result_KD = torch.empty(len(mixing), rows_ND.shape[1], dtype=rows_ND.dtype, device=rows_ND.device)
+    for part, shifted_NB, centre_B in shifted_blocks(rows_ND, reference, dtype):
+        if dtype == rows_ND.dtype:
+            torch.addmm(centre_B, mixing_KN, shifted_NB, out=result_KD[:, part])
+        else:
+            result_KD[:, part] = torch.addmm(centre_B, mixing_KN, shifted_NB)
+    return result_KD
+
+
+def _squared_distances_to(
+    rows_ND: Tensor, mixing: Matrix | None, centre_D: Tensor, unit: float, dtype: torch.dtype
+) -> Matrix:
+    d, device = rows_ND.shape[1], rows_ND.device
+    count = rows_ND.shape[0] if mixing is None else len(mixing)
+    total_K = torch.zeros(count, dtype=torch.float64, device=device)
+    columns = max(RUN, ELEMENTS_CPU // rows_ND.shape[0] // RUN * RUN)
+    buffer_KB = torch.empty(count, min(columns, d) + PADDING, dtype=dtype, device=device)
+    blocks: Iterator[tuple[slice, Tensor]]
+    if mixing is None:
+        blocks = ((slice(s, s + columns), rows_ND[:, s : s + columns]) for s in range(0, d, columns))
+    else:
+        blocks = mixed_blocks(rows_ND, mixing, columns)
+    for part, rows_KB in blocks:
+        shifted_KB = buffer_KB[:, : rows_KB.shape[1]]
+        if unit == 1.0:
+            torch.sub(rows_KB, centre_D[part].to(dtype), out=shifted_KB)
+        else:
+            torch.mul(rows_KB, unit, out=shifted_KB).sub_(centre_D[part].to(dtype) * unit)
+        whole = shifted_KB.shape[1] // RUN * RUN
+        for runs in (shifted_KB[:, :whole].view(count, -1, RUN), shifted_KB[:, None, whole:]):
+            if runs.numel():
+                lengths_KR = torch.linalg.vector_norm(runs, dim=2)
+                total_K += lengths_KR.double().square_().sum(1)
+    squares: Matrix = total_K.cpu().numpy()
+    return squares

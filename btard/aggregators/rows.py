@@ -1,0 +1,67 @@
+"""What rules are given: n rows of d numbers; and how rows with NaN or Inf in them are found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from btard.errors import ConfigurationError
+
+Matrix = NDArray[np.float64]
+
+Rows: TypeAlias = Tensor | Sequence[Tensor]
+"""An (n, d) floating tensor, or n floating 1-D tensors of one length, dtype and device."""
+
+
+class NonFiniteRows(ConfigurationError, ValueError):
+    """Some rows hold NaN or Inf; `rows` names them. Their senders committed to these bytes."""
+
+    def __init__(self, rows: tuple[int, ...], advice: str) -> None:
+        names = ", ".join(map(str, rows))
+        super().__init__(f"NaN or Inf in row{'s' if len(rows) > 1 else ''} {names}: {advice}")
+        self.rows = rows
+
+
+def as_rows(rows: Rows) -> Tensor:
+    """The rows as one (n, d) tensor without gradient tracking; a tensor is not copied.
+
+    Raises `ConfigurationError` where they are not floating rows of one shape, dtype and device.
+    """
+    if isinstance(rows, Tensor):
+        if rows.dim() != 2:
+            raise ConfigurationError(f"rows have shape {tuple(rows.shape)}: give a tensor of shape (n, d)")
+        stacked = rows
+    else:
+        kinds = {(tuple(row.shape), row.dtype, row.device) for row in rows}
+        if len(kinds) != 1 or rows[0].dim() != 1:
+            raise ConfigurationError(
+                "rows differ in shape, dtype or device, or are none: give n >= 1 equal-shape 1-D tensors"
+            )
+        stacked = torch.stack([row.detach() for row in rows])
+    if not stacked.dtype.is_floating_point:
+        raise ConfigurationError(f"rows are {stacked.dtype}: give real floating rows")
+    if 0 in stacked.shape:
+        raise ConfigurationError(f"rows have shape {tuple(stacked.shape)}: give at least one row and column")
+    return stacked.detach()
+
+
+def is_finite(values: Tensor) -> bool:
+    """Whether the sum of `values` is finite: then all of them are, and else their sum may have overflowed."""
+    return bool(values.sum().isfinite())
+
+
+def refuse_non_finite(rows_ND: Tensor, columns: slice = slice(None)) -> None:
+    """Raises `NonFiniteRows` naming every row that holds NaN or Inf, if some row does within `columns`.
+
+    No rule spends a pass on this: NaN and Inf survive in what is computed of a row, and where
+    a product, a sum or a block of columns came out other than finite the rule asks here for the reason.
+    """
+    if bool(rows_ND[:, columns].isfinite().all()):
+        return
+    bad = tuple(i for i, row_D in enumerate(rows_ND) if not bool(row_D.isfinite().all()))
+    raise NonFiniteRows(bad, 'leave them out or choose non_finite="drop"')
