@@ -5,9 +5,10 @@
 Correctness: `--cases` random steps of 100 columns per code, half with gradients that are alike; 0 to s
 workers anywhere reverse their rows, send a constant or noise. Wrong: another sum (relative error above 1e-5),
 an honest worker named, or no decoding. Unnamed: the sum is right, but of an adversary's row the projection
-fell below the code's resolution. Conditioning: max|W| and the resolution of the cyclic code as n and s grow, by
-the precision of what is sent, up to where it refuses. Time: the least of some repetitions at d columns (default 100,000), s
-adversaries; encode is one worker's. Printed, and written to benchmarks/results/ as Markdown and JSON.
+fell below the code's resolution. Conditioning: max|W| and the resolution of the cyclic code as n and s
+grow, by the precision of what is sent, up to where it refuses. Time: the least of some repetitions at d
+columns (default 100,000), s adversaries; encode is one worker's. Printed, and written to benchmarks/results/
+as Markdown and JSON.
 """
 
 from __future__ import annotations
