@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from time import perf_counter
 
@@ -16,12 +15,12 @@ from btard.lab.experiment import Experiment
 from btard.lab.gradients import FlatModel
 from btard.lab.outcome import Measurement, Outcome, Seconds
 from btard.lab.plan import Plan, check
+from btard.lab.reproducible import reproducible
 from btard.lab.sampling import Batches
 from btard.lab.seeds import derive, derive_number, generator
 from btard.lab.server import AveragingServer, Server, SgdServer
 from btard.lab.stopwatch import Stopwatch
 from btard.lab.workers import CodedWorkers, EstimatingWorkers, Workers
-from btard.training.determinism import seeded
 from btard.training.task import Task
 
 
@@ -41,14 +40,13 @@ def run(
     only so many workers' activations are held at a time.
 
     Attackers forge what is sent, after the estimator, as in ByzFL and CTMA's code. Batches are drawn with
-    replacement from what a worker holds. Thread counts are the caller's. On CUDA, CUBLAS_WORKSPACE_CONFIG is
-    set where it is not: without, torch refuses to be deterministic.
+    replacement from what a worker holds. Thread counts are the caller's.
 
     Raises ConfigurationError, before training, for what cannot be; see `btard.lab.check`.
     """
     plan = check(experiment)
     place = _place(device)
-    with seeded(derive(experiment.seed, "torch"), place):
+    with reproducible(derive(experiment.seed, "torch"), place):
         return _train(experiment, plan, place, on_step, Stopwatch(clock, place), workers_at_once)
 
 
@@ -135,8 +133,6 @@ def _place(device: str) -> torch.device:
         place = torch.device(device)
     except RuntimeError:
         raise ConfigurationError(f"{device!r} is no device: give cpu, cuda, or cuda:1") from None
-    if place.type == "cuda":
-        if not torch.cuda.is_available():
-            raise ConfigurationError(f"{device!r} is not there: choose the device cpu")
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if place.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigurationError(f"{device!r} is not there: choose the device cpu")
     return place
