@@ -6,29 +6,38 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+from btard.data.cifar10 import CIFAR10
 from btard.data.digits import load_digits
 from btard.data.images import Images
+from btard.data.mnist import MNIST
 from btard.errors import ConfigurationError
 
+_HUB = {images.name: images for images in (MNIST, CIFAR10)}
 _BUNDLED: dict[str, Callable[[], Images]] = {"digits": load_digits}
 
 
 def known_images() -> tuple[str, ...]:
     """The names that `load_images` takes."""
-    return tuple(_BUNDLED)
+    return (*_BUNDLED, *_HUB)
 
 
 def load_images(name: str, folder: str | Path | None = None) -> Images:
     """The images of this name: read once, and shared from then on by all of the process.
 
-    Raises ConfigurationError for an unknown name, and where the images cannot be had.
+    "digits" comes with scikit-learn. "mnist" and "cifar10" are read from the parquet files in `folder`, as
+    `hf download ylecun/mnist --repo-type dataset --local-dir FOLDER` fetches them, else from the cache of the
+    Hugging Face hub, else from the hub; that needs the extra `datasets`.
+
+    Raises ConfigurationError for an unknown name, and where the images cannot be had or are others.
     """
     return _load(name, None if folder is None else Path(folder).expanduser().absolute())
 
 
 @cache
 def _load(name: str, folder: Path | None) -> Images:
-    if name not in known_images():
+    if name in _HUB:
+        return _HUB[name].load(folder)
+    if name not in _BUNDLED:
         raise ConfigurationError(f"there are no images {name!r}: choose one of {', '.join(known_images())}")
     if folder is not None:
         raise ConfigurationError(f"{name} comes with a package: leave the folder out")

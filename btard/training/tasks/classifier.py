@@ -67,7 +67,7 @@ class Classifier:
         data = self.data
         device = next(model.parameters()).device
         with torch.no_grad():
-            chunks = data.test_images.split(EVALUATED_AT_ONCE)
+            chunks = torch.split(data.test_images, EVALUATED_AT_ONCE)
             logits = torch.cat([model(chunk.to(device)).cpu() for chunk in chunks])
         accuracy = (logits.argmax(1) == data.test_labels).double().mean()
         return Evaluation(float(functional.cross_entropy(logits, data.test_labels)), float(accuracy))

@@ -1,0 +1,34 @@
+"""PNG bytes to pixels."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+
+from btard.data.standardisation import Pixels
+
+_MODES = {1: "L", 3: "RGB"}
+
+
+def decode_png(encoded: bytes, shape: tuple[int, int, int]) -> Pixels:
+    """The pixels, `shape` (channels, height, width) uint8, of one grey or RGB image.
+
+    Only PNG is decoded, whatever the bytes claim to be. Raises ValueError, with what they are instead, for
+    anything else or an image of another size, which is looked at before the pixels are.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    channels, height, width = shape
+    try:
+        with Image.open(io.BytesIO(encoded), formats=("PNG",)) as image:
+            if image.mode != _MODES[channels] or image.size != (width, height):
+                is_, wanted = (
+                    f"{image.mode} {image.width}x{image.height}",
+                    f"{_MODES[channels]} {width}x{height}",
+                )
+                raise ValueError(f"is {is_} instead of {wanted}")
+            pixels = np.asarray(image, np.uint8).reshape(height, width, channels)
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise ValueError("is no whole PNG") from error
+    return np.moveaxis(pixels, -1, 0)

@@ -1,0 +1,41 @@
+"""Bytes of pixels to standardised numbers, the same on every platform."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Pixels = npt.NDArray[np.uint8]
+"""(N, channels, height, width)."""
+
+
+def standardise(train: Pixels, test: Pixels) -> tuple[Tensor, Tensor]:
+    """Both as float32 tensors of their shapes: (x - mean) / deviation of the channel's training pixels.
+
+    Mean and variance come from sums of integers, and every byte value is converted once: no order of
+    summation, and so no machine, makes a difference. A channel that never changes becomes 0.
+    """
+    tables = [_table(train[:, channel]) for channel in range(train.shape[1])]
+    return _converted(train, tables), _converted(test, tables)
+
+
+def _table(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """(256,): what each byte value becomes."""
+    counts = [int(count) for count in np.bincount(pixels.reshape(-1), minlength=256)]
+    number = sum(counts)
+    first = sum(value * count for value, count in enumerate(counts))
+    second = sum(value * value * count for value, count in enumerate(counts))
+    # number times the deviation: whole up to the root.
+    spread = math.sqrt(number * second - first * first)
+    return np.array([(value * number - first) / spread if spread else 0 for value in range(256)], np.float32)
+
+
+def _converted(pixels: Pixels, tables: list[npt.NDArray[np.float32]]) -> Tensor:
+    result = np.empty(pixels.shape, np.float32)
+    for channel, table in enumerate(tables):
+        result[:, channel] = table[pixels[:, channel]]
+    return torch.from_numpy(result)
