@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import numpy as np
+import torch
 from torch import Tensor
 
-from btard.aggregators import Gram
-from btard.aggregators.rule import non_finite_rows
 from btard.attacks.context import Attack, AttackContext
 from btard.errors import ConfigurationError
+
+COLUMNS = 1 << 16
+"""Columns that are centred at a time: what is held in float64 beside the rows."""
 
 TIE = 1e-9
 """Projections that differ by less than this part of the largest are one: eigenvectors are rounded."""
@@ -56,11 +58,14 @@ class Mimic(Attack):
 
 def _outermost(rows_ND: Tensor) -> int | None:
     """The row that lies furthest from the mean along the direction of most variance; None: not finite."""
-    if non_finite_rows(rows_ND):
+    largest = max(abs(float(bound)) for bound in torch.aminmax(rows_ND))
+    if not math.isfinite(largest):
         return None
-    products = Gram.of(rows_ND, in_float64=True).products
-    centred = products - products.mean(0)
-    centred -= centred.mean(1, keepdims=True)
-    # The centred rows' projections onto v are the top eigenvector of their Gram matrix, times a number.
-    along = np.abs(np.linalg.eigh(centred)[1][:, -1])
-    return int(np.argmax(along >= along.max() * (1 - TIE)))
+    products_NN = torch.zeros(len(rows_ND), len(rows_ND), dtype=torch.float64, device=rows_ND.device)
+    for start in range(0, rows_ND.shape[1], COLUMNS):
+        centred_NB = rows_ND[:, start : start + COLUMNS].double() / (largest or 1.0)
+        centred_NB -= centred_NB.mean(0)
+        products_NN += centred_NB @ centred_NB.T
+    # The centred rows' projections onto v are the top eigenvector of their products, times a number.
+    along_N = torch.linalg.eigh(products_NN.cpu()).eigenvectors[:, -1].abs()
+    return int((along_N >= along_N.max() * (1 - TIE)).nonzero()[0])

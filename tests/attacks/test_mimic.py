@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from btard.attacks import AttackContext, Mimic
+from btard.attacks.mimic import COLUMNS
 from btard.errors import ConfigurationError
 
 
@@ -100,3 +101,9 @@ def test_variants_and_rows_that_cannot_be_are_refused() -> None:
         Mimic("mean")
     with pytest.raises(ConfigurationError, match="counted from 0"):
         Mimic(row=-1)
+
+
+def test_rows_are_compared_in_all_their_columns() -> None:
+    honest = normal(5, COLUMNS + 10)
+    honest[3, -1] += 3000
+    assert torch.equal(Mimic("variance")(context(honest)), honest[3])
