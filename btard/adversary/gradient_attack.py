@@ -7,6 +7,7 @@ gradient finds it. While it lasts CenteredClip bounds what the forgery moves.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, ClassVar
 
 import torch
@@ -15,6 +16,7 @@ from torch import Tensor
 from btard.adversary.base import Adversary, Perform
 from btard.adversary.knowledge import computed_gradient, own_gradient, put
 from btard.adversary.labels import FlippedLabels
+from btard.aggregators import CenteredClip
 from btard.attacks import Attack, AttackContext
 from btard.crypto import digest
 from btard.errors import ConfigurationError
@@ -47,10 +49,6 @@ class GradientAdversary(Adversary):
         """The attack with its parameters."""
         raise NotImplementedError
 
-    def look_back(self) -> int:
-        """How many steps the attack looks back."""
-        return 0
-
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
         """Forge the gradient, and project the forged one."""
         if isinstance(effect, ComputeGradient):
@@ -62,9 +60,10 @@ class GradientAdversary(Adversary):
     def _compute(self, effect: ComputeGradient, honest: Perform, engine: Engine) -> Any:
         step = effect.step
         state = self.attempt.state
-        if self.look_back():
+        look_back = self.attack().look_back
+        if look_back:
             self._past[step] = own_gradient(engine, step, effect.seed)
-            self._past = {t: g for t, g in self._past.items() if t >= step - self.look_back()}
+            self._past = {t: g for t, g in self._past.items() if t >= step - look_back}
         if not self.active(step) or state.step != step:
             self._parts.pop(step, None)
             return honest(effect)
@@ -96,10 +95,19 @@ class GradientAdversary(Adversary):
         peers = state.participants
         others = [peer for peer in peers if peer not in self.colluders]
 
+        @cache
         def honest_gradients() -> Tensor:
             return torch.stack(
                 [computed_gradient(engine, step, gradient_seed(state.coin, peer)) for peer in others]
             )
+
+        def aggregate(forged: Tensor) -> Tensor:
+            """What the Butterfly makes of it: CenteredClip of each part, rows in the order of the seats."""
+            honest = iter(honest_gradients())
+            rows = torch.stack([forged if peer in self.colluders else next(honest) for peer in peers])
+            rule = CenteredClip(tau=state.config.tau)
+            spans = windows(engine.dimension, effect.parts)
+            return torch.cat([rule(rows[:, start : start + size]) for start, size in spans])
 
         def relabelled() -> Tensor:
             with FlippedLabels() as labels:
@@ -123,4 +131,5 @@ class GradientAdversary(Adversary):
             honest=honest_gradients,
             relabelled=relabelled,
             past=past,
+            aggregate=aggregate,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal, cast
 
 from btard import attacks
 from btard.adversary.gradient_attack import GradientAdversary
@@ -51,10 +51,6 @@ class DelayedGradient(GradientAdversary):
         """The attack with its parameters."""
         return attacks.DelayedGradient(self.delay)
 
-    def look_back(self) -> int:
-        """How many steps the attack looks back."""
-        return self.delay
-
 
 @dataclass(kw_only=True, eq=False)
 class InnerProductManipulation(GradientAdversary):
@@ -77,6 +73,47 @@ class ALittleIsEnough(GradientAdversary):
     def attack(self) -> Attack:
         """The attack with its parameters."""
         return attacks.ALittleIsEnough(self.z or None, self.sign)
+
+
+@dataclass(kw_only=True, eq=False)
+class Mimic(GradientAdversary):
+    """Sends the gradient of an honest peer, which it computes: that of honest participant `row`, counted from
+    0 (0 is always there), or with `variant` "variance" the one furthest out along the direction in which the
+    honest gradients vary most."""
+
+    variant: str = "row"
+    row: int = 0
+
+    def attack(self) -> Attack:
+        """The attack with its parameters."""
+        # Any other word is refused by the attack.
+        return attacks.Mimic(cast(Literal["row", "variance"], self.variant), self.row)
+
+
+@dataclass(kw_only=True, eq=False)
+class OptimisedInnerProductManipulation(GradientAdversary):
+    """Sends -epsilon times the mean of the honest gradients, which it computes, with the epsilon of either
+    sign that shifts the run's CenteredClip most: `evaluations` aggregations of all parts a step."""
+
+    strength_max: float = 100.0
+    evaluations: int = 20
+
+    def attack(self) -> Attack:
+        """The attack with its parameters."""
+        return attacks.OptimisedInnerProductManipulation(self.strength_max, self.evaluations)
+
+
+@dataclass(kw_only=True, eq=False)
+class OptimisedALittleIsEnough(GradientAdversary):
+    """Sends mu - z sigma of the honest gradients, which it computes, with the z of either sign that shifts
+    the run's CenteredClip most: `evaluations` aggregations of all parts a step."""
+
+    strength_max: float = 100.0
+    evaluations: int = 20
+
+    def attack(self) -> Attack:
+        """The attack with its parameters."""
+        return attacks.OptimisedALittleIsEnough(self.strength_max, self.evaluations)
 
 
 @dataclass(kw_only=True, eq=False)

@@ -31,6 +31,10 @@ OUTCOMES: list[tuple[str, dict[str, Any], set[tuple[str, str, str]]]] = [
     ("ipm", {}, banned("false gradient")),
     ("ipm", {"epsilon": 0.1}, banned("false gradient")),
     ("alie", {}, banned("false gradient")),
+    ("mimic", {}, banned("false gradient")),
+    ("mimic", {"variant": "variance"}, banned("false gradient")),
+    ("optimised_ipm", {}, banned("false gradient")),
+    ("optimised_alie", {}, banned("false gradient")),
     ("nan_gradient", {}, banned("invalid part")),
     ("wrong_aggregate", {}, banned("wrong aggregate")),
     ("wrong_aggregate", {"shift": 1e-4}, banned("wrong aggregate")),
@@ -117,6 +121,7 @@ def test_adversary_that_has_not_begun_is_an_honest_peer(kind: str) -> None:
     [
         ("sign_flip", "wrong_aggregate", "lazy_validator"),
         ("alie", "alie", "alie"),
+        ("mimic", "optimised_ipm", "optimised_alie"),
         ("equivocation", "false_accusation", "silent"),
         ("colluding_aggregate", "misreported_projection", "withheld_part"),
     ],

@@ -1,0 +1,52 @@
+"""What an adversary knows of a step is what happens in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from torch import Tensor
+
+from btard.adversary.gradient_attack import GradientAdversary
+from btard.attacks import Attack, AttackContext, InnerProductManipulation
+from btard.crypto import digest
+from btard.training.vector import to_blob, windows
+from tests.adversary.arena import Arena
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen(Attack):
+    """IPM, which writes down what it is told that the rule makes of it."""
+
+    seen: list[Tensor]
+
+    def __call__(self, context: AttackContext, /) -> Tensor:
+        """-5 mu."""
+        forged = InnerProductManipulation(epsilon=5.0)(context)
+        self.seen.append(context.aggregate(forged))
+        return forged
+
+
+@dataclass(kw_only=True, eq=False)
+class Seer(GradientAdversary):
+    """Attacks so in the first step."""
+
+    period: int = 100
+    seen: list[Tensor] = field(init=False, default_factory=list)
+
+    def attack(self) -> Attack:
+        """The attack with its list."""
+        return Foreseen(self.seen)
+
+
+@pytest.mark.parametrize("colluders", [1, 3])
+def test_colluders_foresee_the_aggregate_of_their_step_byte_for_byte(colluders: int) -> None:
+    swarm = Arena(*(Seer for _ in range(colluders)), honest=4, steps=1).run()
+    finished = swarm.honest[0].records[0].entry.finished
+    assert finished is not None
+    for peer in swarm.byzantine:
+        assert isinstance(peer.adversary, Seer)
+        (foreseen,) = peer.adversary.seen
+        spans = windows(peer.engine.dimension, 4 + colluders)
+        parts = [digest("blob", to_blob(foreseen[start : start + size])) for start, size in spans]
+        assert tuple(parts) == finished.aggregates
