@@ -1,4 +1,4 @@
-"""The Byzantine workers of an experiment: the last `f` rows, replaced by what an attack makes."""
+"""The Byzantine workers of an experiment: the last rows, replaced by what an attack makes."""
 
 from __future__ import annotations
 
@@ -9,67 +9,76 @@ import torch
 from torch import Tensor
 
 from btard.attacks import Attack, AttackContext
+from btard.lab.experiment import Experiment
+from btard.lab.seeds import derive
 
 
 class Attackers:
-    """`byzantine` workers who know the step's honest rows and collude.
+    """The last `experiment.byzantine` workers, who collude and know the step's honest rows.
 
-    `seed` is common to all of them. `aggregate` gives what the server would make of rows (n, k) in a step;
-    they know even what it draws. Their own honest rows are kept as far back as the attack looks.
+    `attack` is None where the experiment's is "none". `aggregate` says what the server would make of rows
+    (n, k) in a step: attackers know the rule, and even what it draws. Their own honest rows are kept as far
+    back as the attack looks.
     """
 
     def __init__(
-        self, attack: Attack, byzantine: int, seed: bytes, aggregate: Callable[[int, Tensor], Tensor]
+        self, experiment: Experiment, attack: Attack | None, aggregate: Callable[[int, Tensor], Tensor]
     ) -> None:
-        assert byzantine > 0, "nobody attacks: there is nothing to make"
+        self._experiment = experiment
         self._attack = attack
-        self._byzantine = byzantine
-        self._seed = seed
         self._aggregate = aggregate
-        self._own: deque[Tensor] = deque(maxlen=attack.look_back + 1)
+        self._honest = experiment.workers - experiment.byzantine
+        self._seed = derive(experiment.seed, "attack")
+        self._past: deque[Tensor] = deque(maxlen=attack.look_back + 1 if attack else 0)
 
-    def remember(self, rows: Tensor) -> None:
-        """Takes note of a step's honest rows (n, k), whether the step will be attacked or not."""
-        if self._attack.look_back:
-            self._own.append(rows[-self._byzantine :].clone())
+    def liars(self, step: int) -> int:
+        """How many workers, the last ones, take their gradients of `step` on wrong labels."""
+        attacking = self._attacking(step)
+        return self._experiment.byzantine if attacking and attacking.wrong_labels else 0
 
-    def forge(self, step: int, rows: Tensor) -> Tensor:
-        """New rows (n, k) of which the last are forged; `rows`, what all would send, were remembered."""
-        forged = rows.clone()
-        count = 1 if self._attack.common else self._byzantine
-        made = [self._attack(self._context(step, rows, attacker)) for attacker in range(count)]
-        forged[-self._byzantine :] = torch.stack(made)
-        return forged
+    def send(self, step: int, rows: Tensor) -> Tensor:
+        """What arrives of the workers' own `rows` (n, k): these, or new ones of which the last are forged.
 
-    @property
-    def liars(self) -> int:
-        """How many workers need gradients on wrong labels in a step that is attacked."""
-        return self._byzantine if self._attack.wrong_labels else 0
+        To be called in every step, attacked or not, since attackers remember their own rows.
+        """
+        if self._attack and self._attack.look_back:
+            self._past.append(rows[self._honest :].clone())
+        attacking = self._attacking(step)
+        if attacking is None:
+            return rows
+        count = 1 if attacking.common else self._experiment.byzantine
+        made = [attacking(self._context(step, rows, attacker)) for attacker in range(count)]
+        sent = rows.clone()
+        sent[self._honest :] = torch.stack(made)
+        return sent
 
-    def tampering(self, rows: Tensor, forged: Tensor) -> frozenset[int]:
-        """The workers whose forged rows are not what an honest one would have sent."""
-        own = range(len(rows) - self._byzantine, len(rows))
-        return frozenset(i for i in own if self.liars or not torch.equal(rows[i], forged[i]))
+    def tampering(self, step: int, rows: Tensor, sent: Tensor) -> frozenset[int]:
+        """The workers who in `step` sent something else than an honest one in their place would have."""
+        lying = self.liars(step) > 0
+        own = range(self._honest, self._experiment.workers)
+        return frozenset(i for i in own if lying or not torch.equal(rows[i], sent[i]))
+
+    def _attacking(self, step: int) -> Attack | None:
+        return self._attack if self._experiment.attacks_in(step) else None
 
     def _context(self, step: int, rows: Tensor, attacker: int) -> AttackContext:
-        n = len(rows)
-        own = rows[n - self._byzantine + attacker]
+        own = rows[self._honest + attacker]
 
         def past(steps: int) -> Tensor:
-            return own if steps == 0 else self._own[max(0, len(self._own) - 1 - steps)][attacker]
+            return own if steps == 0 else self._past[max(0, len(self._past) - 1 - steps)][attacker]
 
         def aggregate(vector: Tensor) -> Tensor:
             trial = rows.clone()
-            trial[-self._byzantine :] = vector
+            trial[self._honest :] = vector
             return self._aggregate(step, trial)
 
         return AttackContext(
             own=own,
             step=step,
             seed=self._seed,
-            peers=n,
-            byzantine=self._byzantine,
-            honest=lambda: rows[: n - self._byzantine],
+            peers=self._experiment.workers,
+            byzantine=self._experiment.byzantine,
+            honest=lambda: rows[: self._honest],
             # Where an attack wants wrong labels, they were put in before the rows were made.
             relabelled=lambda: own,
             past=past,

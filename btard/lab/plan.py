@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -14,7 +14,7 @@ from btard.lab.aggregation import ByCode, ByRule, parse_aggregation
 from btard.lab.attackers import Attackers
 from btard.lab.experiment import Experiment
 from btard.lab.partition import Partition, parse_partition
-from btard.lab.seeds import derive, generator
+from btard.lab.seeds import generator
 from btard.terms import parse_terms
 from btard.training import load_recipe
 from btard.training.tasks.classifier import Classifier
@@ -24,21 +24,13 @@ REHEARSED_COORDINATES = 8
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The parts of one experiment; `attackers` is None where nobody attacks."""
+    """The parts of one experiment; `attack` is None where nobody attacks."""
 
     task: Classifier
     partition: Partition
     estimator: Estimator
     aggregation: ByRule | ByCode
     attack: Attack | None
-
-    def attackers(self, experiment: Experiment) -> Attackers | None:
-        """New ones, who remember nothing yet; None where nobody attacks."""
-        if self.attack is None or not experiment.byzantine:
-            return None
-        return Attackers(
-            self.attack, experiment.byzantine, derive(experiment.seed, "attack"), self.aggregation.trial
-        )
 
 
 def check(experiment: Experiment) -> Plan:
@@ -75,5 +67,5 @@ def _rehearse(experiment: Experiment, plan: Plan) -> None:
     rows = torch.randn(shape, generator=generator(experiment.seed, "rehearsal"))
     if isinstance(plan.aggregation, ByRule):
         plan.aggregation.trial(0, rows)
-    if (attackers := plan.attackers(experiment)) is not None:
-        attackers.forge(0, rows)
+    every_step = replace(experiment, attack_start=0, attack_period=1)
+    Attackers(every_step, plan.attack, plan.aggregation.trial).send(0, rows)

@@ -11,6 +11,7 @@ import torch
 from btard.aggregators import NonFiniteRows
 from btard.errors import ConfigurationError
 from btard.lab.aggregation import ByCode
+from btard.lab.attackers import Attackers
 from btard.lab.experiment import Experiment
 from btard.lab.gradients import FlatModel
 from btard.lab.outcome import Measurement, Outcome, Seconds
@@ -62,28 +63,23 @@ def _train(
         model = FlatModel(plan.task.build(derive(experiment.seed, "parameters")).to(device), workers_at_once)
         server = _server(experiment, plan, model)
         workers = _workers(experiment, plan, model, device)
-        attackers = plan.attackers(experiment)
+        attackers = Attackers(experiment, plan.attack, plan.aggregation.trial)
         measurements = [_measure(plan.task, model, server, 0)]
         diverged: int | None = None
         decode_errors = 0
         for step in range(experiment.steps):
-            attacking = attackers if experiment.attacks_in(step) else None
-            rows = workers.rows(step, server.parameters, attacking.liars if attacking else 0, watch)
-            sent, tampering = rows, frozenset[int]()
+            rows = workers.rows(step, server.parameters, attackers.liars(step), watch)
             try:
                 with watch("attack"):
-                    if attackers:
-                        attackers.remember(rows)
-                    if attacking:
-                        sent = attacking.forge(step, rows)
+                    sent = attackers.send(step, rows)
                 with watch("aggregate"):
                     aggregate = plan.aggregation.aggregate(step, sent)
             except NonFiniteRows:
                 diverged = step
                 break
             if aggregate.named is not None:
-                tampering = attacking.tampering(rows, sent) if attacking else frozenset()
-                decode_errors += aggregate.vector is None or aggregate.named != tampering
+                named_rightly = aggregate.named == attackers.tampering(step, rows, sent)
+                decode_errors += aggregate.vector is None or not named_rightly
             if aggregate.vector is not None:
                 server.advance(step, aggregate.vector)
             if not bool(server.parameters.isfinite().all()):

@@ -47,7 +47,8 @@ def by_hand(experiment: Experiment) -> list[tuple[float, float]]:
     for _ in range(experiment.steps):
         indices = batches.indices().flatten()
         optimizer.zero_grad()
-        functional.cross_entropy(model(data.train_images[indices]), data.train_labels[indices]).backward()
+        loss = functional.cross_entropy(model(data.train_images[indices]), data.train_labels[indices])
+        torch.autograd.backward(loss)
         optimizer.step()
         if experiment.schedule == "cosine":
             cosine.step()
