@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 
 from btard import __version__
+from btard.cli.arena import arena
 from btard.cli.audit import audit
 from btard.cli.bootstrap import bootstrap
 from btard.cli.keygen import keygen
@@ -40,6 +41,7 @@ app.command()(bootstrap)
 app.command()(peer)
 app.command()(simulate)
 app.command()(swarm)
+app.command()(arena)
 
 
 @app.callback(invoke_without_command=True)

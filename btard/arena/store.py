@@ -1,0 +1,232 @@
+"""What the arena remembers: one SQLite file of finished cells, which other tools may read while it grows.
+
+cells           one row a cell, keyed by (digest, numerics): a column for every field of Experiment, then
+                `status` ("done" or "crashed"), `reason` (of a crash), `diverged` (step or NULL),
+                `decode_errors`, `loss` and `accuracy` of the last measurement, and the seconds of
+                `Outcome.seconds`: gradients_s, encode_s, attack_s, aggregate_s, total_s
+measurements    digest, numerics, step, loss, accuracy
+
+`digest` is `cell.digest_of`; `numerics` is `cell.NUMERICS` and the kind of device, so what another version or
+a GPU computed stays in the file and is not mistaken for this one's. SQLite has no NaN: NULL stands for it.
+PRAGMA application_id is 0x62746172 ("btar"), PRAGMA user_version the version of this schema.
+
+Each cell is one transaction in a rollback journal with synchronous=FULL: a kill, or a power cut, loses no
+cell that was reported as finished.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import math
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from btard.arena.cell import FIELDS, NUMERICS, Crash, Result, digest_of
+from btard.errors import ConfigurationError
+from btard.lab import Experiment, Measurement, Outcome, Seconds
+
+APPLICATION: Final = 0x62746172
+VERSION: Final = 1
+
+_SECONDS: Final = tuple(f.name for f in fields(Seconds))
+_TYPES: Final = {"str": "TEXT", "float": "REAL"}
+
+
+def _declared() -> dict[str, str]:
+    """The columns of `cells` and their types."""
+    key = dict.fromkeys(("digest", "numerics"), "TEXT NOT NULL")
+    experiment = {f.name: _TYPES.get(str(f.type).split("[")[0], "INTEGER") for f in fields(Experiment)}
+    experiment["schedule"] = "TEXT"
+    outcome = {"status": "TEXT NOT NULL", "reason": "TEXT", "diverged": "INTEGER", "decode_errors": "INTEGER"}
+    return key | experiment | outcome | dict.fromkeys(("loss", "accuracy", *_SECONDS_S), "REAL")
+
+
+_SECONDS_S: Final = tuple(f"{name}_s" for name in _SECONDS)
+COLUMNS: Final = _declared()
+
+_SCHEMA: Final = f"""
+BEGIN;
+CREATE TABLE cells (
+    {", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())},
+    PRIMARY KEY (digest, numerics)
+) WITHOUT ROWID;
+CREATE TABLE measurements (
+    digest TEXT NOT NULL, numerics TEXT NOT NULL, step INTEGER NOT NULL, loss REAL, accuracy REAL,
+    PRIMARY KEY (digest, numerics, step),
+    FOREIGN KEY (digest, numerics) REFERENCES cells (digest, numerics) ON DELETE CASCADE
+) WITHOUT ROWID;
+PRAGMA application_id = {APPLICATION};
+PRAGMA user_version = {VERSION};
+COMMIT;
+"""
+
+
+class Store:
+    """The results of one folder, for one kind of device ("cpu" or "cuda"). A context manager.
+
+    Makes the folder, and holds a lock on it, which ends with the process: a second arena there is refused.
+    Raises ConfigurationError where it cannot be written, is in use, or has a file that is not ours.
+    """
+
+    def __init__(self, path: Path, device: str = "cpu") -> None:
+        self.path = path
+        self.numerics = f"{NUMERICS}, {device.partition(':')[0]}"
+        self._folder = _lock(path.parent)
+        try:
+            self._database = self._open()
+        except BaseException:
+            os.close(self._folder)
+            raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._database.close()
+        os.close(self._folder)
+
+    def add(self, experiment: Experiment, result: Result) -> None:
+        """Keep what came of a cell, in place of what was known; on return it survives a kill."""
+        digest = digest_of(experiment)
+        row: dict[str, object] = {"digest": digest, "numerics": self.numerics}
+        row |= {name: getattr(experiment, name) for name in FIELDS} | _outcome_columns(result)
+        measurements = result.measurements if isinstance(result, Outcome) else ()
+        marks = ", ".join("?" * len(COLUMNS))
+        with self._translated(), self._database as transaction:
+            transaction.execute(
+                "DELETE FROM measurements WHERE digest = ? AND numerics = ?", (digest, self.numerics)
+            )
+            transaction.execute(
+                f"INSERT OR REPLACE INTO cells ({', '.join(COLUMNS)}) VALUES ({marks})",
+                [row.get(name) for name in COLUMNS],
+            )
+            transaction.executemany(
+                "INSERT INTO measurements VALUES (?, ?, ?, ?, ?)",
+                [(digest, self.numerics, m.step, m.loss, m.accuracy) for m in measurements],
+            )
+
+    def results(self, experiments: Iterable[Experiment]) -> Mapping[Experiment, Result]:
+        """What is known of these cells; those that never ended are left out."""
+        known = ((each, self._result(digest_of(each))) for each in experiments)
+        with self._translated():
+            return {each: result for each, result in known if result is not None}
+
+    def _result(self, digest: str) -> Result | None:
+        key = (digest, self.numerics)
+        names = ("status", "reason", "diverged", "decode_errors", *_SECONDS_S)
+        found = self._database.execute(
+            f"SELECT {', '.join(names)} FROM cells WHERE digest = ? AND numerics = ?", key
+        ).fetchone()
+        if found is None:
+            return None
+        status, reason, diverged, decode_errors, *seconds = found
+        if status != "done":
+            return Crash(reason or "no reason is known")
+        measurements = self._database.execute(
+            "SELECT step, loss, accuracy FROM measurements WHERE digest = ? AND numerics = ? ORDER BY step",
+            key,
+        )
+        return Outcome(
+            tuple(Measurement(step, _nan(loss), _nan(accuracy)) for step, loss, accuracy in measurements),
+            Seconds(*seconds),
+            diverged,
+            decode_errors,
+        )
+
+    def _open(self) -> sqlite3.Connection:
+        with self._translated():
+            database = sqlite3.connect(self.path)
+        try:
+            with self._translated():
+                self._prepare(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        database.execute("PRAGMA journal_mode = DELETE")
+        database.execute("PRAGMA synchronous = FULL")
+        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        application = database.execute("PRAGMA application_id").fetchone()[0]
+        if not tables and not application:
+            database.executescript(_SCHEMA)
+        elif application != APPLICATION:
+            raise self._foreign()
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        columns = {row[1] for row in database.execute("PRAGMA table_info(cells)")}
+        if version != VERSION or columns != set(COLUMNS):
+            raise ConfigurationError(
+                f"{self.path} was written by a version of btard with other columns: choose another --out"
+            )
+        if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+            raise self._corrupt()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """SQLite's errors, as ours."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            text = str(error)
+            if "full" in text:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path)) from error
+            if "not a database" in text:
+                raise self._foreign() from None
+            if "malformed" in text:
+                raise self._corrupt() from None
+            raise ConfigurationError(f"{self.path} can't be used ({text}): choose another --out") from error
+
+    def _foreign(self) -> ConfigurationError:
+        return ConfigurationError(
+            f"{self.path} is no file of btard's results: move it away or choose another --out"
+        )
+
+    def _corrupt(self) -> ConfigurationError:
+        return ConfigurationError(f"{self.path} is damaged: move it away and run the command again")
+
+
+def _outcome_columns(result: Result) -> dict[str, object]:
+    if isinstance(result, Crash):
+        return {"status": "crashed", "reason": result.reason}
+    return {
+        "status": "done",
+        "diverged": result.diverged,
+        "decode_errors": result.decode_errors,
+        "loss": result.final.loss,
+        "accuracy": result.final.accuracy,
+    } | {f"{name}_s": getattr(result.seconds, name) for name in _SECONDS}
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else value
+
+
+def _lock(folder: Path) -> int:
+    """An open descriptor of the folder, which holds the lock until it is closed or its process ends."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise ConfigurationError(f"can't write to {folder} ({why}): choose another --out") from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise ConfigurationError(
+            f"another `btard arena` works in {folder}: wait for it or choose another --out"
+        ) from None
+    return descriptor
