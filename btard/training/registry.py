@@ -20,7 +20,9 @@ from btard.training.recipe import Recipe
 ENTRY_POINT_GROUP = "btard.tasks"
 
 TASKS: dict[str, str] = {
+    "cifar10": "btard.training.tasks.cifar10:cifar10",
     "digits": "btard.training.tasks.digits:digits",
+    "mnist": "btard.training.tasks.mnist:mnist",
 }
 """Name -> `module:attribute` of a function that returns the recipe."""
 

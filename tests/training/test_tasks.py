@@ -1,17 +1,30 @@
-"""Tasks: found by name, and digits learns."""
+"""Tasks: found by name, pure functions of their seeds, fit for the laboratory; and digits learns."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
+from torch.nn import functional
 
 from btard.crypto import digest
+from btard.data import Images
 from btard.errors import ConfigurationError
 from btard.training import TASKS, BlobStore, Engine, Recipe, known_tasks, load_recipe, register
-from btard.training.tasks.digits import digits
+from btard.training.tasks.augmentation import PADDING, crop_and_flip
+from btard.training.tasks.cifar10 import cifar10, network
+from btard.training.tasks.classifier import EVALUATED_AT_ONCE, Classifier
+from btard.training.tasks.digits import digits, perceptron
+from btard.training.tasks.mnist import convolutions, mnist
 
 
 def test_an_unknown_task_is_refused_with_the_names_of_those_that_exist() -> None:
@@ -23,7 +36,7 @@ def test_a_task_registers_by_name_and_is_imported_when_asked_for(monkeypatch: py
     monkeypatch.setattr("btard.training.registry.TASKS", dict(TASKS))
     register("again", "btard.training.tasks.digits:digits")
     register("later", "no.such.module:yet")
-    assert {"again", "digits", "later"} <= set(known_tasks())
+    assert {"again", "cifar10", "digits", "later", "mnist"} <= set(known_tasks())
     assert load_recipe("again").describe() == digits().describe()
     with pytest.raises(ConfigurationError, match="exists already"):
         register("again", "another:one")
@@ -65,16 +78,156 @@ def test_eight_peers_learn_digits_to_97_percent_in_100_steps() -> None:
     assert engine.evaluate().accuracy >= 0.97
 
 
-def test_digits_starts_alike_on_every_platform() -> None:
-    """The initial parameters come from the keystream by exact arithmetic: these bytes are normative."""
-    engine = Engine(digits(), BlobStore(1 << 20), bytes(32))
-    assert engine.dimension == 50_826
-    assert digest("test", engine.parameters.numpy().astype("<f4").tobytes()).hex()[:16] == "e7afc73698480383"
-
-
 def test_the_loss_of_a_digits_batch_is_what_it_always_was() -> None:
     """A validator of another version recomputes the same batch: the draw of its images is normative."""
     task = digits().task
     model = task.build(bytes(32))
     losses = [float(task.loss(model, bytes([index]) * 32, 32).detach()) for index in range(3)]
     assert losses == pytest.approx([2.3297684, 2.3014784, 2.3263268], abs=1e-6)
+
+
+# ---------------------------------------------------------------- classifiers
+
+NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
+    "digits": (perceptron, (64,)),
+    "mnist": (convolutions, (1, 28, 28)),
+    # As small as the strides allow: the arithmetic is the same at 32x32.
+    "cifar10": (network, (3, 8, 8)),
+}
+
+
+def noise(shape: tuple[int, ...], train: int = 20, test: int = 10) -> Images:
+    """Images of nothing, with labels of ten classes."""
+    generator = torch.Generator().manual_seed(5)
+    images = torch.randn(train + test, *shape, generator=generator)
+    labels = torch.randint(10, (train + test,), generator=generator)
+    return Images("noise", images[:train], labels[:train], images[train:], labels[train:], 10)
+
+
+def bytes_of(model: nn.Module) -> bytes:
+    return b"".join(p.detach().numpy().astype("<f4").tobytes() for p in model.parameters())
+
+
+@pytest.mark.parametrize(
+    ("recipe", "parameters", "first"),
+    [
+        (digits, 50_826, "e7afc73698480383"),
+        (mnist, 114_314, "f80813a318b50842"),
+        (cifar10, 11_173_962, "d570b1d79ff6db03"),
+    ],
+)
+def test_a_network_starts_from_its_seed_alone(
+    recipe: Callable[[], Recipe], parameters: int, first: str
+) -> None:
+    """From the keystream by exact arithmetic: these bytes are normative, alike on every platform."""
+    build = recipe().task.build
+    before = torch.get_rng_state()
+    model = build(bytes(32))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(1)
+    assert bytes_of(build(bytes(32))) == bytes_of(model)
+    assert sum(p.numel() for p in model.parameters()) == parameters
+    assert digest("test", bytes_of(model)).hex()[:16] == first
+    assert bytes_of(build(bytes([1]) * 32)) != bytes_of(model)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_gradients_of_all_workers_in_one_pass_are_those_of_one_after_another(name: str) -> None:
+    """What the laboratory does: vmap over grad over functional_call, of 3 workers with 2 samples each."""
+    make, shape = NETWORKS[name]
+    data = noise(shape)
+    model = Classifier(name, lambda: data, make).build(bytes(32))
+    assert list(model.buffers()) == []
+    parameters = {key: value.detach() for key, value in model.named_parameters()}
+    images, labels = data.train_images[:6].view(3, 2, *shape), data.train_labels[:6].view(3, 2)
+
+    def loss(parameters: dict[str, Tensor], images: Tensor, labels: Tensor) -> Tensor:
+        return functional.cross_entropy(functional_call(model, parameters, (images,)), labels)
+
+    together = vmap(grad(loss), in_dims=(None, 0, 0))(parameters, images, labels)
+    for worker in range(3):
+        alone = torch.autograd.grad(
+            functional.cross_entropy(model(images[worker]), labels[worker]), list(model.parameters())
+        )
+        for one, (key, all_of_them) in zip(alone, together.items(), strict=True):
+            torch.testing.assert_close(all_of_them[worker], one, rtol=1e-4, atol=1e-5, msg=key)
+
+
+def test_evaluation_in_chunks_is_that_of_all_images_at_once() -> None:
+    data = noise((64,), test=2 * EVALUATED_AT_ONCE + 17)
+    task = Classifier("noise", lambda: data, perceptron)
+    model = task.build(bytes(32))
+    sizes: list[int] = []
+    model.register_forward_pre_hook(lambda _, images: sizes.append(len(images[0])))
+    evaluation = task.evaluate(model)
+    assert sizes == [EVALUATED_AT_ONCE, EVALUATED_AT_ONCE, 17]
+    logits = model(data.test_images).detach()
+    assert evaluation.loss == pytest.approx(
+        float(functional.cross_entropy(logits, data.test_labels)), rel=1e-6
+    )
+    assert evaluation.accuracy == float((logits.argmax(1) == data.test_labels).double().mean())
+
+
+def test_a_gradient_of_augmented_images_can_be_recomputed_from_its_seed() -> None:
+    data = noise((1, 28, 28))
+    task = Classifier("noise", lambda: data, convolutions, crop_and_flip)
+    recipe = replace(mnist(), task=task)
+    mine, validators = (Engine(recipe, BlobStore(1 << 24), bytes(32)) for _ in range(2))
+    seeds = [bytes([index]) * 32 for index in range(2)]
+    gradients = [mine.gradient(0, seed, 2) for seed in seeds]
+    assert [validators.gradient(0, seed, 2) for seed in reversed(seeds)] == gradients[::-1]
+    plain = Engine(replace(recipe, task=replace(task, augmentation=None)), BlobStore(1 << 24), bytes(32))
+    assert plain.gradient(0, seeds[0], 2) != gradients[0]
+
+
+@given(seed=st.binary(min_size=32, max_size=32), batch=st.integers(1, 3), width=st.integers(1, 6))
+def test_an_augmented_image_is_the_image_moved_by_up_to_four_pixels_and_perhaps_mirrored(
+    seed: bytes, batch: int, width: int
+) -> None:
+    height = 5
+    images = 1.0 + torch.arange(batch * 2 * height * width).view(batch, 2, height, width)
+    augmented = crop_and_flip(images, seed)
+    assert torch.equal(crop_and_flip(images, seed), augmented)
+    padded = functional.pad(images, (PADDING,) * 4)
+    moves = range(2 * PADDING + 1)
+    for image, result in zip(padded, augmented, strict=True):
+        crops = [image[:, y : y + height, x : x + width] for y in moves for x in moves]
+        assert any(torch.equal(result, crop) or torch.equal(result, crop.flip(2)) for crop in crops)
+
+
+def test_augmentation_makes_all_moves_and_mirrors_half() -> None:
+    """Of 2,000 images with one bright pixel: 81 places, 25 each on average, and a left and a right half."""
+    images = torch.zeros(2000, 2, 9, 9)
+    images[:, 0, 4, 4] = 1
+    images[:, 1, 4, 3] = 1
+    augmented = crop_and_flip(images, bytes(32))
+    counts = augmented[:, 0].sum(0)
+    assert int(counts.sum()) == 2000
+    assert 8 <= int(counts.min()) <= int(counts.max()) <= 50
+    # The second pixel is left of the first, or right of it in a mirror.
+    column = torch.arange(9.0)
+    seen = augmented[:, 1].sum((1, 2)).bool()
+    shift = (augmented[:, 1].sum(1) @ column - augmented[:, 0].sum(1) @ column)[seen]
+    assert set(shift.tolist()) == {-1, 1}
+    assert 0.45 < float((shift == 1).double().mean()) < 0.55
+
+
+def test_images_are_loaded_when_a_task_needs_them_and_libraries_with_them() -> None:
+    script = (
+        "import sys, btard.data; from btard.training import load_recipe\n"
+        "[load_recipe(name).describe() for name in ('cifar10', 'digits', 'mnist')]\n"
+        "assert not {'PIL', 'datasets', 'huggingface_hub', 'pyarrow', 'sklearn'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_cifar10_is_trained_as_in_the_paper() -> None:
+    recipe = cifar10()
+    assert recipe.describe() == {
+        "task": "cifar10",
+        "batch_size": "8",
+        "optimizer": "torch.optim.sgd.SGD(lr=0.01, momentum=0.9, nesterov=True, weight_decay=0.0005)",
+        "scheduler": "torch.optim.lr_scheduler.CosineAnnealingLR(T_max=25000)",
+        "clip": "None",
+        "projections": "4",
+    }
