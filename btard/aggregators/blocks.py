@@ -1,8 +1,7 @@
 """One pass over the rows: blocks of columns shifted to a reference row, mixed, and measured.
 
 A block is small enough for a CPU's cache, or fills an accelerator; it is all the memory that a pass needs
-beyond its result. Differences x_i - r to a row r near the others lose no digits to a large common part,
-and r + sum_i w_i (x_i - r) is rounded as if it were computed at once.
+beyond its result. Differences x_i - r to a row r near the others lose no digits to a large common part.
 """
 
 from __future__ import annotations
@@ -35,13 +34,11 @@ SQUARE_LEAST = 1e-24
 
 
 def shifted_blocks(
-    rows_ND: Tensor, reference: int, dtype: torch.dtype, unit: float = 1.0, columns: int | None = None
+    rows_ND: Tensor, reference: int, dtype: torch.dtype, unit: float = 1.0
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
     """Slices of columns, unit (x_i - r) there in a buffer (n, b) that the next overwrites, and unit r."""
     n, d = rows_ND.shape
-    if columns is None:
-        elements = ELEMENTS_CPU if rows_ND.device.type == "cpu" else ELEMENTS_ACCELERATOR
-        columns = max(RUN, elements // n // RUN * RUN)
+    columns = columns_of(rows_ND)
     buffer_NB = torch.empty(n, min(columns, d) + PADDING, dtype=dtype, device=rows_ND.device)
     for start in range(0, d, columns):
         part = slice(start, min(start + columns, d))
@@ -56,22 +53,39 @@ def shifted_blocks(
 
 
 def combine(rows_ND: Tensor, weights: Matrix) -> Tensor:
-    """sum_i w_i x_i, shape (d,), or one such row for each of (k, n) weights, shape (k, d).
+    """sum_i w_i x_i, shape (d,), for `weights` (n,) that sum to one. Raises `NonFiniteRows`.
 
-    Each set of weights must sum to one. The reference is the row that weighs most: one that was left out,
-    or hardly counts, costs no digits. Raises `NonFiniteRows` where NaN or Inf comes in with a weight.
+    Computed as r + sum_i w_i (x_i - r), r the row that weighs most: the error is a rounding of the result,
+    however large the common part of the rows. Equal weights are a mean, and as exact as `torch.mean`.
     """
-    mixing_KN = np.atleast_2d(weights)
-    used = np.flatnonzero(mixing_KN)
-    if weights.ndim == 1 and len(used) == 1 and weights[used[0]] == 1.0 and is_finite(rows_ND[int(used[0])]):
-        return rows_ND[int(used[0])].clone()
-    dtype = _precision_of(rows_ND, mixing_KN)
-    result_KD = _combine(rows_ND, mixing_KN, dtype)
-    if not is_finite(result_KD):
+    used = np.flatnonzero(weights)
+    if (weights[used] == weights[used[0]]).all():
+        return mix(rows_ND, weights[None])[0]
+    dtype = precise_enough(rows_ND)
+    result_D = _combine(rows_ND, weights, dtype)
+    if not is_finite(result_D):
         refuse_non_finite(rows_ND)
-        if dtype != torch.float64:
-            result_KD = _combine(rows_ND, mixing_KN, torch.float64)
-    return result_KD[0] if weights.ndim == 1 else result_KD
+        result_D = _combine(rows_ND, weights, torch.float64)
+    return result_D
+
+
+def mix(rows_ND: Tensor, mixing: Matrix) -> Tensor:
+    """The mixtures sum_i M_ki x_i, shape (k, d), for `mixing` (k, n), each row of which sums to one.
+
+    The error is a few roundings of what is mixed, whatever the other rows hold. Raises `NonFiniteRows`.
+    """
+    if len(mixing) == 1 and np.count_nonzero(mixing) == 1:
+        row_D = rows_ND[int(np.argmax(mixing)), None].clone()
+        if is_finite(row_D):
+            return row_D
+    elif precise_enough(rows_ND) == rows_ND.dtype:
+        mixed_KD = _mix(rows_ND, mixing)
+        if is_finite(mixed_KD):
+            return mixed_KD
+    result_KD = torch.empty(len(mixing), rows_ND.shape[1], dtype=rows_ND.dtype, device=rows_ND.device)
+    for part, mixed_KB in mixed_blocks(rows_ND, mixing, columns_of(rows_ND)):
+        result_KD[:, part] = mixed_KB
+    return result_KD
 
 
 def row_blocks(
@@ -93,17 +107,14 @@ def row_blocks(
 
 
 def mixed_blocks(rows_ND: Tensor, mixing: Matrix, columns: int) -> Iterator[tuple[slice, Tensor]]:
-    """Slices of columns, and `mixing` (k, n) times the rows there, (k, b), until the next is asked for.
-
-    Each row of `mixing` sums to one. A row with NaN or Inf is refused by `NonFiniteRows` in its first block.
-    """
-    dtype = _precision_of(rows_ND, mixing)
-    mixing_KN = torch.from_numpy(mixing).to(rows_ND.device, dtype)
-    for part, shifted_NB, centre_B in shifted_blocks(rows_ND, _heaviest(mixing), dtype, columns=columns):
-        mixed_KB = torch.addmm(centre_B, mixing_KN, shifted_NB)
+    """Slices of columns, and the mixtures there as by `mix`, (k, b), in the dtype they were computed in."""
+    dtype = precise_enough(rows_ND)
+    for start in range(0, rows_ND.shape[1], columns):
+        part = slice(start, start + columns)
+        mixed_KB = _mix(rows_ND[:, part].to(dtype), mixing)
         if not is_finite(mixed_KB):
             refuse_non_finite(rows_ND, part)
-            mixed_KB = _combine(rows_ND[:, part], mixing, torch.float64)
+            mixed_KB = torch.from_numpy(mixing).to(rows_ND.device) @ rows_ND[:, part].double()
         yield part, mixed_KB
 
 
@@ -126,13 +137,19 @@ def squared_norms(rows_ND: Tensor, differences: Matrix, unit: float) -> Matrix:
     """unit^2 |sum_i D_pi x_i|^2 for each row of D (p, n), which sums to zero; in float64, shape (p,)."""
     differences_PN = torch.from_numpy(differences).to(rows_ND.device)
     total_P = torch.zeros(len(differences), dtype=torch.float64, device=rows_ND.device)
-    columns = max(1, ELEMENTS_CPU // rows_ND.shape[0])
+    columns = columns_of(rows_ND)
     for start in range(0, rows_ND.shape[1], columns):
         # Not shifted: rows far from any reference may differ by little, and do so exactly.
         block_NB = rows_ND[:, start : start + columns].double().mul_(unit)
         total_P += torch.linalg.vector_norm(differences_PN @ block_NB, dim=1).square_()
     squares: Matrix = total_P.cpu().numpy()
     return squares
+
+
+def columns_of(rows_ND: Tensor) -> int:
+    """The width of a block, a multiple of `RUN`."""
+    elements = ELEMENTS_CPU if rows_ND.device.type == "cpu" else ELEMENTS_ACCELERATOR
+    return max(RUN, elements // rows_ND.shape[0] // RUN * RUN)
 
 
 def precise_enough(rows_ND: Tensor) -> torch.dtype:
@@ -157,31 +174,27 @@ def is_small(rows_ND: Tensor) -> bool:
     return rows_ND.device.type == "cpu" and rows_ND.numel() <= SMALL
 
 
-def _heaviest(mixing: Matrix) -> int:
-    return int(np.argmax(mixing.sum(axis=0)))
-
-
-def _precision_of(rows_ND: Tensor, mixing: Matrix) -> torch.dtype:
-    # A mixture without the reference row must not get the rounding of differences to it: it may be far.
-    shared = (mixing[:, _heaviest(mixing)] > 0).all()
-    return precise_enough(rows_ND) if shared else torch.float64
-
-
-def _combine(rows_ND: Tensor, mixing: Matrix, dtype: torch.dtype) -> Tensor:
-    reference = _heaviest(mixing)
+def _combine(rows_ND: Tensor, weights: Matrix, dtype: torch.dtype) -> Tensor:
+    reference = int(np.argmax(weights))
     if is_small(rows_ND):
         rows = rows_ND.double().numpy()
         with np.errstate(invalid="ignore", over="ignore"):
-            small = mixing @ (rows - rows[reference]) + rows[reference]
+            small = weights @ (rows - rows[reference]) + rows[reference]
         return torch.from_numpy(small).to(rows_ND.dtype)
-    mixing_KN = torch.from_numpy(mixing).to(rows_ND.device, dtype)
-    result_KD = torch.empty(len(mixing), rows_ND.shape[1], dtype=rows_ND.dtype, device=rows_ND.device)
+    weights_N = torch.from_numpy(weights).to(rows_ND.device, dtype)
+    result_D = torch.empty(rows_ND.shape[1], dtype=rows_ND.dtype, device=rows_ND.device)
     for part, shifted_NB, centre_B in shifted_blocks(rows_ND, reference, dtype):
-        if dtype == rows_ND.dtype:
-            torch.addmm(centre_B, mixing_KN, shifted_NB, out=result_KD[:, part])
-        else:
-            result_KD[:, part] = torch.addmm(centre_B, mixing_KN, shifted_NB)
-    return result_KD
+        result_D[part] = torch.addmv(centre_B, shifted_NB.T, weights_N)
+    return result_D
+
+
+def _mix(rows_ND: Tensor, mixing: Matrix) -> Tensor:
+    # Equal weights, the usual ones, are applied as ones, and the sum is divided: 1 / m is not rounded.
+    scale = float(mixing.max())
+    equal = bool(((mixing == 0) | (mixing == scale)).all())
+    parts_KN = torch.from_numpy(mixing / scale if equal else mixing).to(rows_ND)
+    mixed_KD = parts_KN @ rows_ND
+    return mixed_KD.div_(round(1 / scale)) if equal else mixed_KD
 
 
 def _squared_distances_to(
@@ -190,7 +203,7 @@ def _squared_distances_to(
     d, device = rows_ND.shape[1], rows_ND.device
     count = rows_ND.shape[0] if mixing is None else len(mixing)
     total_K = torch.zeros(count, dtype=torch.float64, device=device)
-    columns = max(RUN, ELEMENTS_CPU // rows_ND.shape[0] // RUN * RUN)
+    columns = columns_of(rows_ND)
     buffer_KB = torch.empty(count, min(columns, d) + PADDING, dtype=dtype, device=device)
     blocks: Iterator[tuple[slice, Tensor]]
     if mixing is None:

@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from btard.aggregators.blocks import mix
 from btard.aggregators.plan import Plan, View, Weights, mean_of
-from btard.aggregators.rows import Matrix
+from btard.aggregators.rows import Matrix, Rows
 from btard.aggregators.rule import Rule, SomeRule
 from btard.errors import ConfigurationError
 
@@ -18,7 +20,7 @@ class Nnm(Rule):
     """Nearest-neighbour mixing (Allouah et al. 2023): `base` of the means of each row and its nearest.
 
     Row i becomes the mean of the n - f rows nearest to it, itself among them. Ties go to the lowest index.
-    Memory: the mixed rows, as much as the input.
+    The base sees the mixed rows through their weights; only `mixed` forms them.
     """
 
     f: int
@@ -37,6 +39,14 @@ class Nnm(Rule):
 
     def with_seed(self, seed: int) -> Nnm:
         return replace(self, base=self.base.with_seed(seed))
+
+    def mixed(self, rows: Rows) -> Tensor:
+        """The mixed rows, shape (n, d), of the rows' dtype and device. Raises as `select` does.
+
+        Whatever the policy for NaN and Inf, it refuses them: there is no mixture for a row left out.
+        """
+        rows_ND = self._enough(rows)
+        return mix(rows_ND, nearest_neighbour_mixing(View(rows_ND).squared_distances(), self.f))
 
     def plan(self, rows: View) -> Plan:
         """What the base makes of the mixtures."""

@@ -90,13 +90,7 @@ class Rule(ABC):
         Raises `ConfigurationError` for rows of wrong shape or type, `TooFewRows` below
         `minimum_rows`, and `NonFiniteRows` where the policy does not allow to drop them.
         """
-        rows_ND = as_rows(rows)
-        n = rows_ND.shape[0]
-        if n < self.minimum_rows:
-            raise TooFewRows(
-                f"{type(self).__name__} with f = {self.f} needs {self.bound}, here"
-                f" n >= {self.minimum_rows}, and got {n} rows: add rows or lower f"
-            )
+        rows_ND = self._enough(rows)
         try:
             return self._aggregate(rows_ND)
         except NonFiniteRows as found:
@@ -106,6 +100,16 @@ class Rule(ABC):
         if len(bad) > self.f:
             raise NonFiniteRows(bad, f"only f = {self.f} may be dropped")
         return self._select_without(rows_ND, bad)
+
+    def _enough(self, rows: Rows) -> Tensor:
+        rows_ND = as_rows(rows)
+        n = rows_ND.shape[0]
+        if n < self.minimum_rows:
+            raise TooFewRows(
+                f"{type(self).__name__} with f = {self.f} needs {self.bound}, here"
+                f" n >= {self.minimum_rows}, and got {n} rows: add rows or lower f"
+            )
+        return rows_ND
 
     def _select_without(self, rows_ND: Tensor, bad: tuple[int, ...]) -> Selection:
         kept = [i for i in range(rows_ND.shape[0]) if i not in bad]
