@@ -60,6 +60,8 @@ class Experiment:
             raise ConfigurationError("attack_start, f and seed count from 0: give none below")
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
             raise ConfigurationError(f"learning_rate = {self.learning_rate}: give a finite one above 0")
+        if self.schedule not in ("constant", "cosine"):
+            raise ConfigurationError(f'schedule = {self.schedule!r}: give "constant" or "cosine"')
         if not 0 <= self.momentum < 1 or not 0 <= self.weight_decay < math.inf:
             raise ConfigurationError(
                 f"momentum = {self.momentum}, weight_decay = {self.weight_decay}:"

@@ -27,6 +27,11 @@ class FlatModel:
             grad(self._loss), in_dims=(None, 0, 0), randomness="different", chunk_size=workers_at_once
         )
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(iter(self._named.values())).device
+
     def parameters(self) -> Tensor:
         """A copy of the model's own parameters, (d,)."""
         return parameters_to_vector(self._named.values()).detach().clone()

@@ -33,8 +33,9 @@ class Seconds:
 class Outcome:
     """The measurements of one experiment, the first of the untrained model, the last at its end.
 
-    `diverged` is the step in which the parameters ceased to be finite, None where they never did; training
-    stops there, and the measurement at the end has the accuracy of chance and an infinite loss.
+    `diverged` is the step in which the parameters ceased to be finite, or more rows than the rule could leave
+    out; None where there was no such step. Training stops there, and the measurement at the end has the
+    accuracy of chance and an infinite loss.
     `decode_errors` counts steps in which a code named an honest worker, missed an attacker, or could not
     decode (and skipped the step); 0 for rules.
     """

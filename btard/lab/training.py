@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 import torch
+from torch import Tensor, nn
 
 from btard.aggregators import NonFiniteRows
 from btard.errors import ConfigurationError
@@ -30,15 +32,17 @@ def run(
     device: str = "cpu",
     on_step: Callable[[int], None] | None = None,
     *,
+    on_measurement: Callable[[Measurement, nn.Module], None] | None = None,
     clock: Callable[[], float] = perf_counter,
     workers_at_once: int | None = None,
 ) -> Outcome:
     """Trains as `experiment` says on `device`, and reports what came of it.
 
     The outcome, its seconds apart, is a function of the experiment, the versions of torch and numpy, and the
-    kind of device, which has no part in what is drawn. `on_step` is called after each step
-    with the number of steps done. `clock` gives seconds. `workers_at_once` bounds the memory of large models:
-    only so many workers' activations are held at a time.
+    kind of device, which has no part in what is drawn. `on_step` is called after each step with the number of
+    steps done, `on_measurement` with each measurement and the model in eval mode, to be copied if it is kept.
+    `clock` gives seconds. `workers_at_once` bounds the memory that large models need: only so many workers'
+    activations are held at a time.
 
     Attackers forge what is sent, after the estimator, as in ByzFL and CTMA's code. Batches are drawn with
     replacement from what a worker holds. Thread counts are the caller's.
@@ -48,25 +52,26 @@ def run(
     plan = check(experiment)
     place = _place(device)
     with reproducible(derive(experiment.seed, "torch"), place):
-        return _train(experiment, plan, place, on_step, Stopwatch(clock, place), workers_at_once)
+        model = FlatModel(plan.task.build(derive(experiment.seed, "parameters")).to(place), workers_at_once)
+        examine = partial(_measure, plan.task, model, on_measurement)
+        return _train(experiment, plan, model, examine, on_step, Stopwatch(clock, place))
 
 
 def _train(
     experiment: Experiment,
     plan: Plan,
-    device: torch.device,
+    model: FlatModel,
+    examine: Callable[[int, Tensor], Measurement],
     on_step: Callable[[int], None] | None,
     watch: Stopwatch,
-    workers_at_once: int | None,
 ) -> Outcome:
+    server = _server(experiment, plan, model)
+    workers = _workers(experiment, plan, model)
+    attackers = Attackers(experiment, plan.attack, plan.aggregation.trial)
+    diverged: int | None = None
+    decode_errors = 0
     with watch("total"):
-        model = FlatModel(plan.task.build(derive(experiment.seed, "parameters")).to(device), workers_at_once)
-        server = _server(experiment, plan, model)
-        workers = _workers(experiment, plan, model, device)
-        attackers = Attackers(experiment, plan.attack, plan.aggregation.trial)
-        measurements = [_measure(plan.task, model, server, 0)]
-        diverged: int | None = None
-        decode_errors = 0
+        measurements = [examine(0, server.parameters)]
         for step in range(experiment.steps):
             rows = workers.rows(step, server.parameters, attackers.liars(step), watch)
             try:
@@ -86,7 +91,7 @@ def _train(
                 diverged = step
                 break
             if (step + 1) % experiment.evaluate_every == 0 or step + 1 == experiment.steps:
-                measurements.append(_measure(plan.task, model, server, step + 1))
+                measurements.append(examine(step + 1, server.parameters))
             if on_step:
                 on_step(step + 1)
     if diverged is not None:
@@ -103,25 +108,34 @@ def _server(experiment: Experiment, plan: Plan, model: FlatModel) -> Server:
     return AveragingServer(model.parameters(), experiment, averaging)
 
 
-def _workers(experiment: Experiment, plan: Plan, model: FlatModel, device: torch.device) -> Workers:
+def _workers(experiment: Experiment, plan: Plan, model: FlatModel) -> Workers:
     data = plan.task.data
     seed = derive_number(experiment.seed, "partition")
     held = plan.partition.split(data.train_labels.numpy(), experiment.workers, seed)
     draws = generator(experiment.seed, "batches")
-    batches = Batches(data, held, experiment.batch_size, draws, device)
+    batches = Batches(data, held, experiment.batch_size, draws, model.device)
     if isinstance(plan.aggregation, ByCode):
         return CodedWorkers(model, batches, plan.estimator, plan.aggregation.code)
     return EstimatingWorkers(model, batches, plan.estimator)
 
 
-def _measure(task: Task, model: FlatModel, server: Server, step: int) -> Measurement:
-    module = model.at(server.parameters).eval()
+def _measure(
+    task: Task,
+    model: FlatModel,
+    on_measurement: Callable[[Measurement, nn.Module], None] | None,
+    step: int,
+    parameters_D: Tensor,
+) -> Measurement:
+    module = model.at(parameters_D).eval()
     with torch.no_grad():
         evaluation = task.evaluate(module)
-    module.train()
     # Parameters that are finite and huge give a loss that is none.
     loss = evaluation.loss if math.isfinite(evaluation.loss) else math.inf
-    return Measurement(step, loss, evaluation.accuracy)
+    measurement = Measurement(step, loss, evaluation.accuracy)
+    if on_measurement:
+        on_measurement(measurement, module)
+    module.train()
+    return measurement
 
 
 def _place(device: str) -> torch.device:
@@ -129,6 +143,8 @@ def _place(device: str) -> torch.device:
         place = torch.device(device)
     except RuntimeError:
         raise ConfigurationError(f"{device!r} is no device: give cpu, cuda, or cuda:1") from None
-    if place.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigurationError(f"{device!r} is not there: choose the device cpu")
+    if place.type not in ("cpu", "cuda"):
+        raise ConfigurationError(f"the lab does not train on {device!r}: give cpu, cuda, or cuda:1")
+    if place.type == "cuda" and not (place.index or 0) < torch.cuda.device_count():
+        raise ConfigurationError(f"{device!r} is not there: choose another device, or cpu")
     return place

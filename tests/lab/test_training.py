@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from btard.errors import ConfigurationError
-from btard.lab import Experiment, Outcome, Seconds, check, run
+from btard.lab import Experiment, Measurement, Outcome, Seconds, check, run
 from btard.lab.sampling import Batches
 from btard.lab.seeds import derive, derive_number, generator
 from btard.training import TASKS
@@ -148,6 +148,21 @@ def test_measurements_are_taken_before_every_so_many_steps_and_at_the_end() -> N
     assert outcome.decode_errors == 0
 
 
+def test_each_measurement_comes_with_the_model_that_was_measured() -> None:
+    data = check(SMALL).task.data
+    told: list[tuple[Measurement, tuple[float, float]]] = []
+
+    def again(measurement: Measurement, model: nn.Module) -> None:
+        assert not model.training
+        told.append((measurement, evaluate(model, data.test_images, data.test_labels)))
+
+    outcome = run(SMALL, on_measurement=again)
+    assert [measurement for measurement, _ in told] == list(outcome.measurements)
+    for measurement, (loss, accuracy) in told:
+        assert measurement.loss == pytest.approx(loss)
+        assert measurement.accuracy == accuracy
+
+
 def test_each_step_is_told_of_and_its_seconds_are_accounted_for() -> None:
     told: list[int] = []
     ticks = itertools.count()
@@ -202,7 +217,12 @@ def test_what_cannot_be_is_refused_before_the_first_step(
     assert told == []
 
 
-@pytest.mark.parametrize("device", ["toaster", "cuda:99"])
+def test_a_schedule_that_there_is_not_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="linear"):
+        replace(SMALL, schedule="linear")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("device", ["toaster", "meta", "cuda:99"])
 def test_a_device_that_is_not_there_is_refused(device: str) -> None:
     with pytest.raises(ConfigurationError, match=device):
         run(SMALL, device)
