@@ -28,7 +28,7 @@ def decode_png(encoded: bytes, shape: tuple[int, int, int]) -> Pixels:
                     f"{_MODES[channels]} {width}x{height}",
                 )
                 raise ValueError(f"is {is_} instead of {wanted}")
-            pixels = np.asarray(image, np.uint8).reshape(height, width, channels)
+            pixels: Pixels = np.asarray(image, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise ValueError("is no whole PNG") from error
-    return np.moveaxis(pixels, -1, 0)
+    return pixels
