@@ -22,12 +22,9 @@ def decode_png(encoded: bytes, shape: tuple[int, int, int]) -> Pixels:
     channels, height, width = shape
     try:
         with Image.open(io.BytesIO(encoded), formats=("PNG",)) as image:
-            if image.mode != _MODES[channels] or image.size != (width, height):
-                is_, wanted = (
-                    f"{image.mode} {image.width}x{image.height}",
-                    f"{_MODES[channels]} {width}x{height}",
-                )
-                raise ValueError(f"is {is_} instead of {wanted}")
+            found, wanted = (image.mode, image.width, image.height), (_MODES[channels], width, height)
+            if found != wanted:
+                raise ValueError("is {} {}x{} instead of {} {}x{}".format(*found, *wanted))
             pixels: Pixels = np.asarray(image, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise ValueError("is no whole PNG") from error

@@ -142,7 +142,9 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_internet_and_cache_the_error_says_how_to_bring_the_files(name: str, hub_cache: Path) -> None:
-    said = r"hub can't be reached: .* run `hf download .*/\w+ --repo-type dataset --local-dir FOLDER`"
+    said = (
+        r"hub can't be reached: .* `hf download .*/\w+ --repo-type dataset` .* or give load_images a folder"
+    )
     with pytest.raises(ConfigurationError, match=said):
         load_images(name)
 
