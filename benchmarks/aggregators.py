@@ -1,62 +1,122 @@
 """How long each aggregation rule takes, as a multiple of `rows.mean(0)` of the same tensor in the same run.
 
-    python -m benchmarks.aggregators 1000000
+    python -m benchmarks.aggregators [--d 1000000 10000000] [--repetitions 15]
 
 Rows are 16 float32 vectors around a common one, three of them at -1000 times it. Each repetition times the
-mean and then the rule, so that both see the same machine. Medians are compared, and the least times, which
-other work on the machine disturbs less. The table is printed and
-written with the machine's description to benchmarks/results/ as Markdown and JSON.
+rule, then the mean, so that both see the same machine. Least times decide, which other work on the machine
+disturbs least; medians stand beside them. Memory is the peak of a process of its own, and reads how often all
+of the rows were read, both in multiples of the rows.
+
+Bars: Krum, Multi-Krum and MDA at most 6 means, the geometric median and CenteredClip at their fixed points at
+most 8, NNM's mixed rows at most 20; median and trimmed mean at least 3 times as fast as torch.sort(0); CTMA
+reads the rows at most twice more than its base; memory at most 2. ByzFL's rules are timed at lengths up to
+`--byzfl-up-to` where it is installed (benchmarks/README.md).
+
+Printed, and written to benchmarks/results/ as Markdown and JSON; the exit status is 1 where a bar does not
+hold.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import statistics
+import subprocess
+import sys
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 
 import torch
 from torch import Tensor
 
-from btard.aggregators import parse
+from benchmarks import byzfl_rules
+from benchmarks.machine import describe, in_words, keep, peak_bytes
+from benchmarks.reads import times_read
+from btard.aggregators import Mean, Nnm, parse
 
-RESULTS = Path(__file__).parent / "results"
 N, F = 16, 3
-RULES = (
-    "mean",
-    "median",
-    "trimmed_mean",
-    "meamed",
-    "geometric_median",
-    "centered_clip(tau=1)",
-    "krum",
-    "multi_krum",
-    "mda",
-    "bulyan",
-    "nnm+median",
-    "ctma+median",
-    "bucketing(s=2)+centered_clip(tau=1)",
-)
+MEMORY_MAX = 2.05
+"""Twice the rows, and a block of columns."""
+
+NNM = "nnm, mixed rows"
+SORT = "torch.sort(0)"
+RULES = {
+    "mean": "mean",
+    "median": "median",
+    "trimmed_mean": "trimmed_mean",
+    "meamed": "meamed",
+    "geometric_median": "geometric_median",
+    "centered_clip": "centered_clip(tau=1)",
+    "krum": "krum",
+    "multi_krum": "multi_krum",
+    "mda": "mda",
+    "bulyan": "bulyan",
+    NNM: "",
+    "nnm+mean": "nnm+mean",
+    "nnm+median": "nnm+median",
+    "nnm+krum": "nnm+krum",
+    "ctma+mean": "ctma+mean",
+    "ctma+median": "ctma+median",
+    "ctma+centered_clip": "ctma+centered_clip(tau=1)",
+    "nnm+ctma+centered_clip": "nnm+ctma+centered_clip(tau=1)",
+    "bucketing+centered_clip": "bucketing(s=2)+centered_clip(tau=1)",
+}
+MEANS_MAX = {"krum": 6, "multi_krum": 6, "mda": 6, "geometric_median": 8, "centered_clip": 8, NNM: 20}
+SORTS_MIN = {"median": 3, "trimmed_mean": 3}
+READS_ABOVE_BASE_MAX = 2
+SLACK = 1.2
+"""Reads of a row of the 16 more: the reference, or copies to be told from near-copies."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Least and median seconds of a rule, and of the mean in the same repetitions."""
+
+    least_s: float
+    median_s: float
+    mean_least_s: float
+    mean_median_s: float
+
+    @property
+    def ratio_least(self) -> float:
+        """Least to least."""
+        return self.least_s / self.mean_least_s
+
+    @property
+    def ratio_median(self) -> float:
+        """Median to median."""
+        return self.median_s / self.mean_median_s
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One row of the table; `memory` and `reads` in multiples of the rows, `held` None without a bar."""
+
+    rule: str
+    timing: Timing
+    memory: float
+    reads: float
+    byzfl_s: float | None = None
+    bar: str = ""
+    held: bool | None = None
 
 
 def attacked_rows(d: int) -> Tensor:
-    """16 rows of which 3 are sign-flipped, shape (16, d)."""
+    """16 rows of which 3 are sign-flipped, shape (16, d), made without memory beyond them and one row."""
     generator = torch.Generator().manual_seed(0)
     g = torch.randn(d, generator=generator)
-    rows = g + torch.randn(N, d, generator=generator)
-    rows[:F] = -1000 * g
+    rows = torch.empty(N, d).normal_(generator=generator).add_(g)
+    rows[:F] = g.mul_(-1000)
     return rows
 
 
 def build(name: str) -> Callable[[Tensor], object]:
-    """The rule of this name for f = 3, or the sort that coordinate-wise rules are measured against."""
-    if name == "torch.sort(0)":
+    """What stands under this name in the table."""
+    if name == SORT:
         return lambda rows: torch.sort(rows, 0)
-    return parse(name, F)
+    if name == NNM:
+        return Nnm(F, Mean()).mixed
+    return parse(RULES[name], 0 if name == "mean" else F)
 
 
 def seconds(call: Callable[[Tensor], object], rows: Tensor) -> float:
@@ -65,89 +125,123 @@ def seconds(call: Callable[[Tensor], object], rows: Tensor) -> float:
     return perf_counter() - start
 
 
-def measure(name: str, rows: Tensor, repetitions: int) -> dict[str, float | str]:
-    """Median and least seconds of the rule and of the mean beside it, and their ratios."""
-    rule = build(name)
+def measure(rule: Callable[[Tensor], object], rows: Tensor, repetitions: int) -> Timing:
+    """The rule and the mean in turns, once each beforehand."""
     rule(rows)
-    pairs = [(seconds(lambda x: x.mean(0), rows), seconds(rule, rows)) for _ in range(repetitions)]
-    columns = list(zip(*pairs, strict=True))
-    mean_s, rule_s = (statistics.median(column) for column in columns)
-    mean_least_s, rule_least_s = (min(column) for column in columns)
-    return {
-        "rule": name,
-        "rule_s": rule_s,
-        "mean_s": mean_s,
-        "ratio": rule_s / mean_s,
-        "rule_least_s": rule_least_s,
-        "mean_least_s": mean_least_s,
-        "ratio_least": rule_least_s / mean_least_s,
-    }
+    pairs = [(seconds(rule, rows), seconds(lambda x: x.mean(0), rows)) for _ in range(repetitions)]
+    of_rule, of_mean = zip(*pairs, strict=True)
+    return Timing(min(of_rule), statistics.median(of_rule), min(of_mean), statistics.median(of_mean))
 
 
-def machine() -> dict[str, str | int]:
-    """What the numbers depend on."""
-    cpuinfo = Path("/proc/cpuinfo")
-    models = [
-        line.partition(":")[2].strip()
-        for line in (cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else [])
-        if line.startswith("model name")
-    ]
-    return {
-        "processor": models[0] if models else platform.processor() or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        # Above the number of threads, other work shared the machine and the ratios are too high.
-        "load": f"{os.getloadavg()[0]:.1f}",
-    }
+def peak_memory(name: str, d: int) -> float:
+    """The rule's peak memory in multiples of the rows, of a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.aggregators", "--peak-of", name, "--d", str(d)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def table(
-    report: dict[str, object], where: dict[str, str | int], results: list[dict[str, float | str]]
-) -> str:
+def own_peak_memory(name: str, d: int) -> float:
+    """As `peak_memory`, of this process, which must be a fresh one."""
+    rule = build(name)
+    # Libraries load what they need when first used; that is no memory of the rule's.
+    rule(attacked_rows(1 << 17))
+    rows = attacked_rows(d)
+    before = peak_bytes()
+    rule(rows)
+    return 1.0 + (peak_bytes() - before) / (4 * rows.numel())
+
+
+def judge(results: list[Result], sort_s: float) -> list[Result]:
+    """The results with their bars."""
+    reads = {result.rule: result.reads for result in results}
+    judged = []
+    for result in results:
+        name, timing = result.rule, result.timing
+        bars = [("memory <= 2", result.memory <= MEMORY_MAX)]
+        if name in MEANS_MAX:
+            bars.append((f"<= {MEANS_MAX[name]} means", timing.ratio_least <= MEANS_MAX[name]))
+        if name in SORTS_MIN:
+            faster = sort_s / timing.least_s
+            bars.append(
+                (f"sort takes {faster:.1f} >= {SORTS_MIN[name]} times as long", faster >= SORTS_MIN[name])
+            )
+        if name.startswith("ctma+"):
+            above = reads[name] - reads[name.removeprefix("ctma+")]
+            bars.append((f"reads {above:.1f} <= 2 more than its base", above <= READS_ABOVE_BASE_MAX * SLACK))
+        bar = "; ".join(text for text, _ in bars)
+        judged.append(replace(result, bar=bar, held=all(held for _, held in bars)))
+    return judged
+
+
+def table(d: int, repetitions: int, where: str, results: list[Result]) -> str:
     """The report as Markdown."""
     lines = [
-        f"# Aggregation rules, n = {N}, f = {F}, d = {report['d']}, float32",
+        f"# Aggregation rules, n = {N}, f = {F}, d = {d}, float32",
         "",
-        ", ".join(f"{key}: {value}" for key, value in where.items())
-        + f"; median and least of {report['repetitions']} repetitions.",
+        f"{where}; {repetitions} repetitions. Ratios are to `rows.mean(0)` in the same repetitions.",
         "",
-        "| rule | median, ms | times rows.mean(0) | least, ms | times rows.mean(0) |",
-        "|---|---:|---:|---:|---:|",
+        "| rule | least, ms | ratio | median, ms | ratio | ByzFL, ms | memory | reads | bars | hold |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---|---|",
     ]
-    lines += [
-        f"| {r['rule']} | {1e3 * float(r['rule_s']):.1f} | {float(r['ratio']):.1f}"
-        f" | {1e3 * float(r['rule_least_s']):.1f} | {float(r['ratio_least']):.1f} |"
-        for r in results
-    ]
+    for result in results:
+        timing = result.timing
+        cells = (
+            result.rule,
+            f"{1e3 * timing.least_s:.1f}",
+            f"{timing.ratio_least:.1f}",
+            f"{1e3 * timing.median_s:.1f}",
+            f"{timing.ratio_median:.1f}",
+            "" if result.byzfl_s is None else f"{1e3 * result.byzfl_s:.0f}",
+            f"{result.memory:.2f}",
+            f"{result.reads:.1f}",
+            result.bar,
+            {True: "yes", False: "**no**", None: ""}[result.held],
+        )
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def main() -> None:
-    """Measures all rules at the given d."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("d", type=int, help="length of a row")
-    parser.add_argument("--repetitions", type=int, default=9)
-    options = parser.parse_args()
-    where = machine()
-    rows = attacked_rows(options.d)
-    results = [measure(name, rows, options.repetitions) for name in (*RULES, "torch.sort(0)")]
-    report: dict[str, object] = {
+def benchmark(d: int, repetitions: int, byzfl_up_to: int) -> bool:
+    """Measures all rules at one length; whether the bars hold."""
+    memory = {name: peak_memory(name, d) for name in (*RULES, SORT)}
+    rows = attacked_rows(d)
+    theirs = byzfl_rules.rules(F) if d <= byzfl_up_to else {}
+    results = []
+    for name in (*RULES, SORT):
+        rule = build(name)
+        timing = measure(rule, rows, 3 if name == SORT else repetitions)
+        byzfl_s = min(seconds(theirs[name], rows) for _ in range(3)) if name in theirs else None
+        results.append(Result(name, timing, memory[name], times_read(rule, rows), byzfl_s))
+    sort = results.pop()
+    results = [*judge(results, sort.timing.least_s), sort]
+    where = describe()
+    report = {
         "n": N,
         "f": F,
-        "d": options.d,
+        "d": d,
         "dtype": "float32",
-        "repetitions": options.repetitions,
+        "repetitions": repetitions,
         "machine": where,
-        "results": results,
+        "results": [asdict(result) for result in results],
     }
-    RESULTS.mkdir(exist_ok=True)
-    stem = f"aggregators-d{options.d}"
-    text = table(report, where, results)
-    (RESULTS / f"{stem}.md").write_text(text, encoding="utf-8")
-    (RESULTS / f"{stem}.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(text)
+    keep(f"aggregators-d{d}", report, table(d, repetitions, in_words(where), results))
+    return all(result.held is not False for result in results)
+
+
+def main() -> None:
+    """Measures all rules at all lengths."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--d", type=int, nargs="+", default=[1_000_000, 10_000_000], help="lengths of a row")
+    parser.add_argument("--repetitions", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--byzfl-up-to", type=int, default=1_000_000, help="its NNM takes 16 times the rows")
+    parser.add_argument("--peak-of", choices=(*RULES, SORT), help="print the peak memory of this rule alone")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.peak_of:
+        print(own_peak_memory(options.peak_of, options.d[0]))
+        return
+    held = [benchmark(d, options.repetitions, options.byzfl_up_to) for d in options.d]
+    sys.exit(0 if all(held) else 1)
 
 
 if __name__ == "__main__":

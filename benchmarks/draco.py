@@ -14,22 +14,18 @@ as Markdown and JSON.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from time import perf_counter
 
 import torch
 from torch import Tensor
 
+from benchmarks import machine
 from btard.aggregators import GeometricMedian
 from btard.coding import CyclicCode, Decoded, RepetitionCode, Undecodable
 from btard.errors import ConfigurationError
 
-RESULTS = Path(__file__).parent / "results"
 CODES: tuple[CyclicCode | RepetitionCode, ...] = (
     CyclicCode(7, 2),
     CyclicCode(9, 1),
@@ -190,22 +186,15 @@ def main() -> None:
     parser.add_argument("--codes", type=int, default=len(CODES), help="only the first so many codes")
     parser.add_argument("--repetitions", type=int, default=5)
     options = parser.parse_args()
-    where = (
-        f"{platform.system()}, {os.cpu_count()} processors, {torch.get_num_threads()} threads, load"
-        f" {os.getloadavg()[0]:.1f}, Python {platform.python_version()}, torch {torch.__version__};"
-        f" least of {options.repetitions} repetitions."
-    )
+    where = f"{machine.in_words(machine.describe())}; least of {options.repetitions} repetitions."
     outcomes = [
         measure(code, options.d, options.cases, options.repetitions) for code in CODES[: options.codes]
     ]
     conditions = conditioning()
     text = table(options.d, where, outcomes) + conditioning_table(conditions)
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "draco.md").write_text(text, encoding="utf-8")
     fields = [{name: getattr(o, name) for name in Outcome.__slots__} for o in outcomes]
     report = {"d": options.d, "where": where, "results": fields, "conditioning": conditions}
-    (RESULTS / "draco.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(text)
+    machine.keep("draco", report, text)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,8 @@ def nearest_neighbour_mixing(x: Matrix, f: int) -> Matrix:
     mixed, squares = [], squared_distances(x)
     for i in range(len(x)):
         others = sorted((j for j in range(len(x)) if j != i), key=lambda j, i=i: (squares[i][j], j))
-        mixed.append(x[[i, *others][: len(x) - f]].mean(axis=0))
+        # In one order, so that rows with the same neighbours become the same row to the last digit.
+        mixed.append(x[sorted([i, *others][: len(x) - f])].mean(axis=0))
     return np.array(mixed)
 
 

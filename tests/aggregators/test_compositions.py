@@ -1,0 +1,194 @@
+"""Rules around rules agree with rules of rows that were literally mixed, and never form them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from benchmarks.reads import times_read
+from btard.aggregators import Bucketing, Ctma, Gram, Krum, Mean, Median, Nnm, NonFiniteRows, Rule, parse
+from btard.aggregators.composition import bucket_mixing, nearest_neighbour_mixing
+from tests.aggregators import definitions
+
+N, F = 13, 2
+BASES = ["mean", "median", "trimmed_mean", "meamed", "krum", "multi_krum", "mda", "bulyan"]
+CLIPPING = ["geometric_median", "centered_clip(tau=0.5)"]
+LONG = 150_001
+
+
+def attacked(seed: int, common: float, dtype: torch.dtype = torch.float64, d: int = 6) -> Tensor:
+    """13 rows around a common one, two of them far away."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = common * torch.randn(d, generator=generator) + torch.randn(N, d, generator=generator)
+    rows[[3, 8]] *= -50
+    return rows.to(dtype)
+
+
+def literal(name: str, rows: np.ndarray[tuple[int, ...], np.dtype[np.float64]], f: int) -> Tensor:
+    """The base by its definition; where it has none that is simple, by the rule that is tested elsewhere."""
+    if name in BASES:
+        return torch.from_numpy(getattr(definitions, name)(rows, f))
+    return parse(name, f)(torch.from_numpy(rows))
+
+
+@pytest.mark.parametrize("common", [0.0, 1e3])
+# Not MDA: two pairs of mixtures that differ in the same two rows are equally far apart, and rounding decides.
+@pytest.mark.parametrize("base", [*(base for base in BASES if base != "mda"), *CLIPPING])
+@pytest.mark.parametrize("seed", range(4))
+def test_nnm_is_its_base_of_the_mixed_rows(base: str, common: float, seed: int) -> None:
+    rows = attacked(seed, common)
+    mixed = definitions.nearest_neighbour_mixing(rows.numpy(), F)
+    expected = literal(base, mixed, F)
+    # Mixtures of the same rows tie; whichever is taken, its value is the same.
+    torch.testing.assert_close(parse(f"nnm+{base}", F)(rows), expected, rtol=1e-8, atol=1e-8)
+    torch.testing.assert_close(Nnm(F, Mean()).mixed(rows), torch.from_numpy(mixed), rtol=1e-12, atol=1e-11)
+
+
+@pytest.mark.parametrize("base", ["mean", "median", "krum", "mda", *CLIPPING])
+@pytest.mark.parametrize("seed", range(4))
+def test_bucketing_is_its_base_of_the_buckets_means(base: str, seed: int) -> None:
+    rows = attacked(seed, 10.0)
+    base_f = 0 if base == "mean" else 1
+    rule = Bucketing(parse(base, base_f), s=2, seed=seed, f=1)
+    buckets = bucket_mixing(N, 2, seed) @ rows.numpy()
+    torch.testing.assert_close(rule(rows), literal(base, buckets, base_f), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("base", [*BASES, *CLIPPING])
+@pytest.mark.parametrize("seed", range(4))
+def test_ctma_is_the_mean_of_the_rows_nearest_to_its_base(base: str, seed: int) -> None:
+    rows = attacked(seed, 10.0)
+    centre = literal(base, rows.numpy(), F)
+    expected = definitions.ctma(rows.numpy(), F, centre.numpy())
+    actual = Ctma(F, parse(base, 0 if base == "mean" else F))(rows)
+    torch.testing.assert_close(actual, torch.from_numpy(expected), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("base", ["median", "krum", "centered_clip(tau=0.5)"])
+@pytest.mark.parametrize("seed", range(4))
+def test_three_rules_around_each_other(base: str, seed: int) -> None:
+    rows = attacked(seed, 10.0)
+    mixed = definitions.nearest_neighbour_mixing(rows.numpy(), F)
+    expected = definitions.ctma(mixed, F, literal(base, mixed, F).numpy())
+    actual = parse(f"nnm+ctma+{base}", F)(rows)
+    torch.testing.assert_close(actual, torch.from_numpy(expected), rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "multi_krum",
+        "mda",
+        "nnm+median",
+        "nnm+mean",
+        "nnm+centered_clip(tau=10)",
+        "ctma+median",
+        "ctma+geometric_median",
+        "nnm+ctma+krum",
+        "bucketing(s=2)+meamed",
+        "bucketing(s=2)+centered_clip(tau=10)",
+    ],
+)
+@pytest.mark.parametrize("common", [0.0, 300.0])
+def test_long_float32_rows_agree_with_float64(name: str, common: float) -> None:
+    rows = attacked(0, common, torch.float32, LONG)
+    rule = parse(name, 1 if "bucketing" in name else F)
+    exact = rule.select(rows.double())
+    # The terms, not their sum, set the scale: a sum of 13 of them rounds at most 13 times, and they twice.
+    scale = float(rows.abs().max()) if "bucketing" in name else 5 * (1 + common)
+    if exact.weights is not None:
+        scale = float((exact.weights @ rows.double().abs()).max())
+    torch.testing.assert_close(rule(rows).double(), exact.aggregate, rtol=0, atol=(N + 2) * 2.0**-24 * scale)
+
+
+def test_row_that_is_far_away_costs_only_its_own_bucket_digits() -> None:
+    rows = torch.randn(N, LONG, generator=torch.Generator().manual_seed(0))
+    rows[0] *= 1e7
+    rule = Bucketing(Median(f=1), s=2, seed=1, f=1)
+    torch.testing.assert_close(rule(rows).double(), rule(rows.double()), rtol=0, atol=2.0**-21)
+
+
+def test_distances_of_mixtures_are_those_of_the_mixed_rows_and_zero_for_equal_ones() -> None:
+    rows = attacked(0, 100.0, torch.float32, LONG)
+    rows[11] = rows[4]
+    gram = Gram.of(rows)
+    assert not gram.in_float64
+    mixing = nearest_neighbour_mixing(gram.squared_distances(), F)
+    # The same but for which of two copies it holds.
+    mixing[0] = mixing[1] = 0.0
+    mixing[0, [2, 4]] = mixing[1, [2, 11]] = 0.5
+    squares = gram.squared_distances(mixing)
+    mixed = torch.from_numpy(mixing) @ rows.double()
+    expected = np.array([[float((a - b).square().sum()) for b in mixed] for a in mixed])
+    expected[0, 1] = expected[1, 0] = 0.0
+    np.testing.assert_allclose(squares, expected, rtol=1e-5, atol=1e-9)
+    assert squares[0, 1] == 0.0
+
+
+def test_ctma_measures_where_products_cannot_tell_rows_apart() -> None:
+    rows = attacked(0, 0.0, torch.float32, LONG)
+    rows[12] = rows[10] = rows[11]
+    rows[11, 7] += 2.0**-10
+    rule = Ctma(N // 2 - 4, parse("mean"))
+    selection = rule.select(rows)
+    centre = rows.double().mean(0)
+    expected = definitions.ctma(rows.double().numpy(), rule.f, centre.numpy())
+    torch.testing.assert_close(selection.aggregate.double(), torch.from_numpy(expected), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("huge", [1e25, 3e38])
+@pytest.mark.parametrize("name", ["mean", "krum", "mda", "nnm+median", "ctma+median", "bucketing+median"])
+def test_finite_rows_whose_squares_or_sums_overflow_are_no_reason_to_refuse(name: str, huge: float) -> None:
+    rows = (huge * (0.5 + torch.rand(N, 150_000, generator=torch.Generator().manual_seed(0)))).clamp(
+        max=3.4e38
+    )
+    rule = parse(name, 0 if name == "mean" else 1)
+    torch.testing.assert_close(rule(rows) / huge, (rule(rows.double()) / huge).float(), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+@pytest.mark.parametrize("column", [0, 100_003])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        Mean(),
+        Median(f=1),
+        Krum(1),
+        Nnm(1, Median(f=1)),
+        Ctma(1, Median(f=1)),
+        Ctma(1, Mean()),
+        Bucketing(Mean()),
+        Bucketing(Median(f=1), f=1),
+    ],
+    ids=lambda rule: type(rule).__name__,
+)
+def test_one_number_that_is_none_in_long_rows_is_found(
+    rule: Rule, dtype: torch.dtype, column: int, poison: float
+) -> None:
+    rows = torch.randn(8, 150_000, generator=torch.Generator().manual_seed(0)).to(dtype)
+    rows[5, column] = poison
+    with pytest.raises(NonFiniteRows, match="row 5"):
+        rule(rows)
+
+
+@pytest.mark.parametrize(
+    ("name", "times"),
+    [
+        ("mean", 1),
+        ("krum", 1),
+        ("median", 2),
+        ("multi_krum", 2),
+        ("centered_clip", 2),
+        ("geometric_median", 2),
+        ("nnm+ctma+centered_clip", 2),
+        ("ctma+mean", 2),
+        ("ctma+median", 4),
+    ],
+)
+def test_rows_are_read_no_more_often_than_promised(name: str, times: int) -> None:
+    # Three rows more: the references that blocks are shifted to, or the winner's copy and check.
+    rows = torch.randn(N, 200_000, generator=torch.Generator().manual_seed(0))
+    assert times_read(parse(name, 0 if name == "mean" else F), rows) <= times + 3 / N + 0.01
