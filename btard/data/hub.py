@@ -68,8 +68,8 @@ class HubImages:
             found = snapshot_download(self.repository, repo_type="dataset", allow_patterns=["*.parquet"])
         except OSError as error:
             raise ConfigurationError(
-                f"{self.name} is not on this machine and the hub can't be reached: where there is internet, run"
-                f" `hf download {self.repository} --repo-type dataset` and bring its cache here"
+                f"{self.name} is not on this machine and the hub can't be reached: where there is internet,"
+                f" run `hf download {self.repository} --repo-type dataset` and bring its cache here"
                 " (~/.cache/huggingface), or give load_images a folder with the parquet files"
             ) from error
         return Path(found)
