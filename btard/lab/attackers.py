@@ -29,6 +29,7 @@ class Attackers:
         self._aggregate = aggregate
         self._honest = experiment.workers - experiment.byzantine
         self._seed = derive(experiment.seed, "attack")
+        self._buffer: Tensor | None = None
         self._past: deque[Tensor] = deque(maxlen=attack.look_back + 1 if attack else 0)
 
     def liars(self, step: int) -> int:
@@ -37,9 +38,10 @@ class Attackers:
         return self._experiment.byzantine if attacking and attacking.wrong_labels else 0
 
     def send(self, step: int, rows: Tensor) -> Tensor:
-        """What arrives of the workers' own `rows` (n, k): these, or new ones of which the last are forged.
+        """What arrives of the workers' own `rows` (n, k): these, or a copy of which the last are forged.
 
-        To be called in every step, attacked or not, since attackers remember their own rows.
+        The copy is good until the next call. To be called in every step, attacked or not, since attackers
+        remember their own rows.
         """
         if self._attack and self._attack.look_back:
             self._past.append(rows[self._honest :].clone())
@@ -48,9 +50,7 @@ class Attackers:
             return rows
         count = 1 if attacking.common else self._experiment.byzantine
         made = [attacking(self._context(step, rows, attacker)) for attacker in range(count)]
-        sent = rows.clone()
-        sent[self._honest :] = torch.stack(made)
-        return sent
+        return self._forged(rows, torch.stack(made))
 
     def tampering(self, step: int, rows: Tensor, sent: Tensor) -> frozenset[int]:
         """The workers who in `step` sent something else than an honest one in their place would have."""
@@ -61,6 +61,14 @@ class Attackers:
     def _attacking(self, step: int) -> Attack | None:
         return self._attack if self._experiment.attacks_in(step) else None
 
+    def _forged(self, rows: Tensor, forged: Tensor) -> Tensor:
+        # One buffer for all steps and trials: the system takes longer to give fresh memory than to copy rows.
+        if self._buffer is None:
+            self._buffer = torch.empty_like(rows)
+        self._buffer.copy_(rows)
+        self._buffer[self._honest :] = forged
+        return self._buffer
+
     def _context(self, step: int, rows: Tensor, attacker: int) -> AttackContext:
         own = rows[self._honest + attacker]
 
@@ -68,9 +76,7 @@ class Attackers:
             return own if steps == 0 else self._past[max(0, len(self._past) - 1 - steps)][attacker]
 
         def aggregate(vector: Tensor) -> Tensor:
-            trial = rows.clone()
-            trial[self._honest :] = vector
-            return self._aggregate(step, trial)
+            return self._aggregate(step, self._forged(rows, vector))
 
         return AttackContext(
             own=own,
