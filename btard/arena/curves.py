@@ -23,18 +23,18 @@ class Curve:
 
 
 def curves(split: Split, column: str, results: Mapping[Experiment, Result]) -> tuple[Curve, ...]:
-    """The curves of a column, one a row that has results."""
-    found: list[Curve] = []
+    """The curves of a column, one a row that has results, all over the same steps."""
+    found: dict[str, list[Outcome]] = {}
     for row in split.rows:
         runs = [results.get(each) for each in split.runs.get((row, column), ())]
-        outcomes = [each for each in runs if isinstance(each, Outcome)]
-        if outcomes:
-            found.append(_curve(row, outcomes))
-    return tuple(found)
+        if outcomes := [each for each in runs if isinstance(each, Outcome)]:
+            found[row] = outcomes
+    every = [outcome for outcomes in found.values() for outcome in outcomes]
+    steps = sorted({each.step for outcome in every for each in outcome.measurements})
+    return tuple(_curve(row, steps, outcomes) for row, outcomes in found.items())
 
 
-def _curve(row: str, outcomes: Sequence[Outcome]) -> Curve:
-    steps = sorted({each.step for outcome in outcomes for each in outcome.measurements})
+def _curve(row: str, steps: Sequence[int], outcomes: Sequence[Outcome]) -> Curve:
     by_step = [[_accuracy(outcome, step) for outcome in outcomes] for step in steps]
     return Curve(
         row,

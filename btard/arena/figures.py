@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 from btard.arena.report import Panel, Report
@@ -20,7 +22,6 @@ DPI = 130
 LINES_MAX = 8
 """Lines in one panel; more rows are drawn in further figures."""
 
-PANELS_A_LINE = 3
 # Colours that the colour-blind tell apart (Okabe, Ito 2008), but for their yellow, too pale for a line.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8C6D1F")
 STYLES = ("-", "--", "-.", ":")
@@ -52,9 +53,8 @@ def _draw(report: Report) -> Iterator[Drawn]:
         if any(entry.mean is not None for row in section.table.rows for entry in row.entries):
             yield _drawn(index, "heat", f"heat{number}", _heat_map(report, section.table))
         rows = [row.name for row in section.table.rows]
-        for start in range(0, len(rows), LINES_MAX):
-            letter = f"{chr(ord('a') + start // LINES_MAX)}" if len(rows) > LINES_MAX else ""
-            chosen = rows[start : start + LINES_MAX]
+        for part, chosen in enumerate(groups := _evenly(rows, LINES_MAX)):
+            letter = chr(ord("a") + part) if len(groups) > 1 else ""
             if any(curve.row in chosen for panel in section.panels for curve in panel.curves):
                 figure = _small_multiples(section.table.name, section.panels, chosen)
                 yield _drawn(index, "curves", f"curves{number}{letter}", figure)
@@ -92,7 +92,7 @@ def _heat_map(report: Report, table: Table) -> Figure:
     for y, row in enumerate(table.rows):
         for x, entry in enumerate(row.entries):
             if entry.mean is not None:
-                colour = "black" if entry.mean > 0.55 else "white"
+                colour = "black" if entry.mean > 0.45 else "white"
                 weight = "bold" if entry.best else "normal"
                 axes.text(
                     x, y, per_cent(entry.mean), ha="center", va="center", color=colour, weight=weight, size=9
@@ -121,7 +121,7 @@ def _heat_map(report: Report, table: Table) -> Figure:
 
 
 def _small_multiples(title: str, panels: Sequence[Panel], rows: Sequence[str]) -> Figure:
-    across = min(PANELS_A_LINE, len(panels))
+    across = _across(len(panels))
     down = -(-len(panels) // across)
     figure = _figure(
         1.2 + 3.1 * across, 1.2 + 2.3 * down + 0.22 * (-(-len(rows) // _legend_columns(rows, across)))
@@ -175,6 +175,20 @@ def _panel(axes: Axes, panel: Panel, rows: Sequence[str]) -> None:
         axes.spines[side].set_visible(False)
 
 
+def _evenly(rows: Sequence[str], most: int) -> list[Sequence[str]]:
+    """The rows in as few groups of at most `most` as there must be, equal up to one row."""
+    count = -(-len(rows) // most)
+    ends = [len(rows) * part // count for part in range(count + 1)]
+    return [rows[start:end] for start, end in pairwise(ends)]
+
+
+def _across(panels: int) -> int:
+    """Panels in a line: three or four, whichever leaves fewer places empty."""
+    if panels <= 4:
+        return 2 if panels == 4 else panels
+    return min((3, 4), key=lambda across: -panels % across)
+
+
 def _legend_columns(rows: Sequence[str], across: int) -> int:
     """As many as fit: a letter takes about 0.08 inches, line and gap 0.6."""
     width = 1.2 + 3.1 * across
@@ -187,6 +201,4 @@ def _folded(text: str) -> str:
 
 
 def _wrapped(text: str, inches: float) -> str:
-    import textwrap
-
     return "\n".join(textwrap.wrap(text, max(20, int(inches * 11))))

@@ -81,10 +81,9 @@ def _table(report: Report, table: Table) -> list[str]:
 
 def _cell(entry: Entry) -> str:
     kind = "best" if entry.best else "none" if entry.mean is None else ""
-    about = f' title="{escape(entry.impossible)}"' if entry.impossible else ""
-    return (
-        f"<td{f' class={kind!r}'.replace(chr(39), chr(34)) if kind else ''}{about}>{escape(entry.text)}</td>"
-    )
+    attributes = f' class="{kind}"' if kind else ""
+    attributes += f' title="{escape(entry.impossible)}"' if entry.impossible else ""
+    return f"<td{attributes}>{escape(entry.text)}</td>"
 
 
 def _timing(report: Report, table: TimingTable) -> list[str]:

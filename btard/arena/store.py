@@ -147,6 +147,9 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         with self._translated():
+            # SQLite takes a file of a few bytes for an empty database, and would write over it.
+            if self.path.exists() and not _is_database_or_empty(self.path):
+                raise self._foreign()
             database = sqlite3.connect(self.path)
         try:
             with self._translated():
@@ -212,6 +215,11 @@ def _outcome_columns(result: Result) -> dict[str, object]:
 
 def _nan(value: float | None) -> float:
     return math.nan if value is None else value
+
+
+def _is_database_or_empty(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(16) in (b"", b"SQLite format 3\0")
 
 
 def _lock(folder: Path) -> int:

@@ -27,13 +27,16 @@ def show_report(console: Console, report: Report) -> None:
     """Print the report's tables, and what has no result."""
     for section in report.sections:
         for grid in _tables(console.width, report, section.table):
+            console.print()
             console.print(grid)
+    console.print()
     console.print(" ".join((report.metric, "*: the best of its column.")), highlight=False)
     for sentence in report.legend:
         console.print(f"{sentence[:1].upper()}{sentence[1:]}.", highlight=False)
     if report.timed:
         console.print(f"\n{TIMING_NOTE}", highlight=False)
         for grid in _timings(report.sections, report):
+            console.print()
             console.print(grid)
     for title, rows in parts(report):
         console.print(f"\n[bold]{title}[/]")
@@ -57,9 +60,8 @@ def _tables(width: int, report: Report, table: Table) -> Iterator[Grid]:
         grid = _grid((table.name or report.title) if number == 0 else None)
         grid.add_column(report.rows, overflow="fold", max_width=NAME_MAX)
         for heading, texts in block:
-            grid.add_column(
-                escape(heading), justify="right", overflow="fold", max_width=_width(heading, texts)
-            )
+            width = _width(heading, texts)
+            grid.add_column(escape(_folded(heading)), justify="right", overflow="fold", max_width=width)
         for i, name in enumerate(names):
             grid.add_row(escape(name), *(_styled(texts[i]) for _, texts in block))
         yield grid
@@ -80,7 +82,13 @@ def _blocks(columns: Sequence[Column], room: int) -> Iterator[list[Column]]:
 
 
 def _width(heading: str, texts: Sequence[str]) -> int:
-    return max(min(HEADING_MAX, cell_len(heading)), *map(cell_len, texts))
+    lines = map(cell_len, _folded(heading).splitlines())
+    return max(min(HEADING_MAX, max(lines)), *map(cell_len, texts))
+
+
+def _folded(heading: str) -> str:
+    """Its arguments on a second line where it is long."""
+    return heading.replace("(", "\n(", 1) if cell_len(heading) > HEADING_MAX else heading
 
 
 def _timings(sections: Sequence[Section], report: Report) -> Iterator[Grid]:
@@ -102,7 +110,7 @@ def _timing(table: TimingTable, report: Report) -> Grid:
 
 def _grid(title: str | None) -> Grid:
     return Grid(
-        title=f"\n{escape(title)}" if title else "\n",
+        title=escape(title) if title else None,
         title_justify="left",
         title_style="bold",
         show_edge=False,

@@ -1,0 +1,225 @@
+"""What a spec may say, and which cells follow from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btard.arena.cell import canonical_text, digest_of, label, unique, varying
+from btard.arena.possible import impossible, refuse
+from btard.arena.shipped import find_spec, shipped_names
+from btard.arena.spec import CELLS_MAX, choose, parse_spec, read_spec
+from btard.errors import ConfigurationError
+from btard.lab import Experiment
+from tests.arena.cases import TINY
+
+RULES = ("mean", "median", "krum", "nnm+median")
+ATTACKS = ("none", "alie", "ipm(epsilon=0.1)")
+
+
+def listed(values: list[object]) -> str:
+    return "[" + ", ".join(f'"{each}"' if isinstance(each, str) else str(each) for each in values) + "]"
+
+
+@given(
+    rules=st.lists(st.sampled_from(RULES), min_size=1, max_size=6),
+    attacks=st.lists(st.sampled_from(ATTACKS), min_size=1, max_size=5),
+    seeds=st.lists(st.integers(0, 3), min_size=1, max_size=5),
+)
+def test_grid_is_every_combination_once(rules: list[str], attacks: list[str], seeds: list[int]) -> None:
+    axes = {"rule": listed([*rules]), "attack": listed([*attacks]), "seed": listed([*seeds])}
+    spec = parse_spec('title = "x"\n[grid]\n' + "\n".join(f"{k} = {v}" for k, v in axes.items()))
+    cells = spec.experiments()
+    assert len(cells) == len(set(rules)) * len(set(attacks)) * len(set(seeds))
+    assert len({digest_of(each) for each in cells}) == len(cells)
+    assert {(each.rule, each.attack, each.seed) for each in cells} == {
+        (rule, attack, seed) for rule in rules for attack in attacks for seed in seeds
+    }
+
+
+def test_several_grids_pair_values_that_belong_together() -> None:
+    spec = parse_spec(
+        """
+        title = "pairs"
+        [grid]
+        seed = [0, 1]
+        [[grids]]
+        estimator = ["mu2"]
+        learning_rate = [0.1]
+        [[grids]]
+        estimator = ["gradient"]
+        learning_rate = [0.5, 1]
+        """
+    )
+    pairs = {(each.estimator, each.learning_rate) for each in spec.experiments()}
+    assert pairs == {("mu2", 0.1), ("gradient", 0.5), ("gradient", 1.0)}
+    assert len(spec.experiments()) == 6
+
+
+def test_grids_that_overlap_run_a_cell_once() -> None:
+    spec = parse_spec('title = "x"\n[[grids]]\nseed = [0, 1]\n[[grids]]\nseed = [1, 2]\n')
+    assert [each.seed for each in spec.experiments()] == [0, 1, 2]
+
+
+def test_spec_without_a_grid_is_one_cell_with_the_defaults() -> None:
+    assert parse_spec('title = "x"').experiments() == (Experiment(),)
+
+
+def test_spec_keeps_its_text() -> None:
+    assert parse_spec(TINY).text == TINY
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("title = ", "is not TOML"),
+        ("", "title is missing"),
+        ('title = "x"\ntext = "y"', "text is no key: choose of title, description"),
+        ('title = "x"\ncolour = "red"', "no key colour: choose of title, description"),
+        ('title = "x"\n[report]\ncolour = "red"', r"no key report\.colour: choose of rows, columns, last"),
+        ('title = "x"\n[base]\nworker = 3', r"\[base\] has no field 'worker': choose of task, workers"),
+        ('title = "x"\n[grid]\nworker = [3]', r"\[grid\] has no field 'worker'"),
+        ('title = "x"\n[[grids]]\nworker = [3]', r"\[grids\] has no field 'worker'"),
+        ('title = "x"\n[grid]\nrule = "mean"', r"grid\.rule = 'mean' cannot be"),
+        ('title = "x"\n[grid]\nrule = []', r"rule of \[grid\] is an empty list"),
+        ('title = "x"\n[base]\nseed = 1\n[grid]\nseed = [1]', r"seed stands in \[base\] and in \[grid\]"),
+        (
+            'title = "x"\n[grid]\nseed = [1]\n[[grids]]\nseed = [1]',
+            r"seed stands in \[grid\] and in \[grids\]",
+        ),
+        ('title = "x"\n[report]\nrows = "seed"', r"rows = 'seed' of \[report\] can't be"),
+        ('title = "x"\n[report]\nrows = "nothing"', r"rows = 'nothing' of \[report\] can't be"),
+        ('title = "x"\n[report]\ncolumns = "rule"', "are both 'rule'"),
+        ('title = "x"\n[report]\nlast = 0', r"report\.last = 0 cannot be"),
+        ('title = "x"\nimpossible = "ignore"', "impossible = 'ignore' cannot be"),
+        (f'title = "x"\n[grid]\nseed = {list(range(CELLS_MAX + 1))}', "leave at most"),
+    ],
+)
+def test_bad_spec_is_refused_in_one_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=sentence) as caught:
+        parse_spec(text)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("base", "sentence"),
+    [
+        ('workers = "many"', "workers = 'many' cannot be: input should be a valid integer"),
+        ("workers = true", "workers = True cannot be"),
+        ("learning_rate = -1", "give a finite one above 0"),
+        ("byzantine = 16", "give 0 to 15"),
+        ('schedule = "sudden"', "schedule = 'sudden' cannot be"),
+    ],
+)
+def test_value_that_no_experiment_takes_is_refused(base: str, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        parse_spec(f'title = "x"\n[base]\n{base}').experiments()
+
+
+def test_file_that_is_missing_not_text_too_long_or_wrong_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "spec.toml"
+    with pytest.raises(ConfigurationError, match=f"{path} can't be read"):
+        read_spec(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match=f"{path} is not text"):
+        read_spec(path)
+    path.write_bytes(b"#" * (1 << 21))
+    with pytest.raises(ConfigurationError, match="shorten it"):
+        read_spec(path)
+    path.write_text("title = 3")
+    with pytest.raises(ConfigurationError, match=f"{path} is wrong: title = 3"):
+        read_spec(path)
+
+
+def test_choice_of_cells_takes_each_field_s_values_together() -> None:
+    cells = parse_spec(TINY).experiments()
+    assert choose(cells, ()) == cells
+    assert {each.rule for each in choose(cells, ["rule=median"])} == {"median"}
+    chosen = choose(cells, ["rule=median", "seed=0", "seed=2", "attack=sign_flip(scale=1)"])
+    assert [each.seed for each in chosen] == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "sentence"),
+    [
+        (["median"], "write field=value, the field one of task"),
+        (["colour=red"], "write field=value"),
+        (["rule="], "write field=value"),
+        (["rule=krum"], "no cell has rule=krum: choose of mean, median"),
+    ],
+)
+def test_choice_that_leaves_nothing_is_refused(conditions: list[str], sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        choose(parse_spec(TINY).experiments(), conditions)
+
+
+def test_choice_of_values_that_never_meet_is_refused() -> None:
+    cells = (Experiment(rule="mean", seed=0), Experiment(rule="median", seed=1))
+    with pytest.raises(ConfigurationError, match="no cell meets rule=mean and seed=1"):
+        choose(cells, ["rule=mean", "seed=1"])
+
+
+def test_cells_that_cannot_be_are_known_before_training_with_their_reason() -> None:
+    cells = (
+        Experiment(workers=5, byzantine=2, rule="krum", seed=0),
+        Experiment(workers=5, byzantine=2, rule="krum", seed=1),
+        Experiment(workers=5, byzantine=2, rule="median"),
+        Experiment(workers=5, byzantine=2, rule="repetition", attack="alie"),
+        Experiment(workers=5, byzantine=2, attack="typo"),
+    )
+    refused = impossible(cells)
+    assert [each in refused for each in cells] == [True, True, False, False, True]
+    assert "n >= 2f + 3" in refused[cells[0]]
+    with pytest.raises(ConfigurationError, match=r"rule=krum .*\(and 1 more like it\) cannot be: .*skip"):
+        refuse(cells, refused)
+    refuse(cells, {})
+
+
+@given(st.floats(1e-6, 1e3), st.integers(0, 9))
+def test_key_of_a_cell_depends_on_values_and_on_nothing_else(rate: float, seed: int) -> None:
+    one, same = (Experiment(learning_rate=rate, seed=seed) for _ in range(2))
+    assert canonical_text(one) == canonical_text(same)
+    assert digest_of(one) != digest_of(Experiment(learning_rate=rate, seed=seed + 1))
+
+
+def test_whole_number_for_a_rate_is_the_same_cell() -> None:
+    assert digest_of(Experiment(learning_rate=1)) == digest_of(Experiment(learning_rate=1.0))
+
+
+def test_key_of_a_cell_is_stable_across_processes_and_versions_of_python() -> None:
+    """A change of this digest makes every store forget its cells: raise NUMERICS or VERSION instead."""
+    assert digest_of(Experiment()) == "d3f0778ae4d3622ecd85b222e8107fac830ebe42ab4032500eb0b53ec4970173"
+
+
+def test_label_names_the_fields_that_differ() -> None:
+    cells = (Experiment(rule="mean"), Experiment(rule="median", nesterov=True, momentum=0.9))
+    assert varying(cells) == ("rule", "momentum", "nesterov")
+    assert label(cells[1], varying(cells)) == "rule=median momentum=0.9 nesterov=true"
+    assert len(unique([*cells, *cells])) == 2
+
+
+def test_shipped_spec_is_found_by_name_and_a_file_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert set(shipped_names()) == {"smoke", "ctma", "draco", "btard"}
+    assert find_spec("smoke") == find_spec("smoke.toml")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "smoke.toml").write_text(TINY)
+    assert read_spec(find_spec("smoke.toml")).title.startswith("Tiny")
+    with pytest.raises(ConfigurationError, match="no spec nothing: give a file, or one of btard, ctma"):
+        find_spec("nothing")
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_shipped_spec_can_be_run(name: str) -> None:
+    """Every cell but those that the spec itself expects to be impossible; its comment says what it is."""
+    path = find_spec(name)
+    spec = read_spec(path)
+    cells = spec.experiments()
+    refused = impossible([each for each in cells if each.seed == 0])
+    assert not refused or spec.impossible == "skip"
+    assert path.read_text(encoding="utf-8").startswith("# ")
+    assert f"`{name}`" in (path.parent / "README.md").read_text(encoding="utf-8")

@@ -1,0 +1,115 @@
+"""`btard arena` as a person runs it: to the end, killed half-way, interrupted, and given what cannot be."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from btard import cli
+from btard.arena import Store, read_spec
+from btard.arena.show import RESULTS, run_arena
+from btard.lab import run
+from tests.arena.cases import TINY, TINY_CELLS
+
+
+@pytest.fixture(scope="module")
+def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("spec") / "tiny.toml"
+    path.write_text(TINY, encoding="utf-8")
+    return path
+
+
+def started(spec: Path, out: Path) -> subprocess.Popen[str]:
+    """The command in a process group of its own, as a terminal starts it."""
+    command = [sys.executable, "-m", "btard", "arena", str(spec), "--out", str(out), "--jobs", "1"]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def until_a_cell_is_done(process: subprocess.Popen[str]) -> None:
+    assert process.stdout is not None
+    assert any(line.lstrip().startswith("2/") for line in process.stdout)
+
+
+def report(out: Path) -> dict[str, bytes]:
+    files = [out / "report.md", out / "report.html", *sorted((out / "figures").iterdir())]
+    return {path.name: path.read_bytes() for path in files}
+
+
+def failing(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command says before it exits with status 1."""
+    monkeypatch.setattr(sys, "argv", ["btard", "arena", *arguments])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 1
+    error = capsys.readouterr().err
+    assert error.startswith("btard: ")
+    assert error.count("\n") == 1
+    return error
+
+
+def test_arena_killed_half_way_goes_on_and_writes_the_same_report(spec: Path, tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    with Store(whole / RESULTS) as store:  # without an interruption, and without processes
+        for experiment in read_spec(spec).experiments():
+            store.add(experiment, run(experiment))
+    assert run_arena(str(spec), whole)
+    process = started(spec, killed)
+    until_a_cell_is_done(process)
+    process.kill()
+    # The end of its output is the end of its workers, too: they hold the other end of the pipe.
+    process.communicate(timeout=60)
+    assert not (killed / "report.md").exists()
+    assert run_arena(str(spec), killed, jobs=1)
+    assert report(killed) == report(whole)
+
+
+def test_arena_interrupted_ends_with_130_and_says_how_to_go_on(
+    spec: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = started(spec, tmp_path)
+    until_a_cell_is_done(process)
+    os.killpg(process.pid, signal.SIGINT)
+    output, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    assert f"of {TINY_CELLS} cells are kept in {tmp_path / 'results.sqlite'}" in output
+    assert "the same command goes on with the others" in output
+    assert run_arena(str(spec), tmp_path, jobs=1, only=["rule=mean", "attack=none", "seed=0"])
+    assert "1 cells, 1 of them known" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("title = 3", "is wrong: title = 3 cannot be"),
+        (TINY.replace("workers = 5", "workers = 2"), "rule=median attack=none"),
+        (TINY.replace('"mean"', '"means"'), "'means' is not a rule"),
+    ],
+)
+def test_spec_that_cannot_be_is_one_sentence_and_nothing_is_run(
+    text: str,
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text, encoding="utf-8")
+    assert sentence in failing([str(path), "--out", str(tmp_path / "out")], monkeypatch, capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_spec_choice_and_foreign_results_are_one_sentence(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "there is no spec nowhere.toml" in failing(["nowhere.toml"], monkeypatch, capsys)
+    assert "no cell has rule=krum" in failing([str(spec), "--only", "rule=krum"], monkeypatch, capsys)
+    (tmp_path / RESULTS).write_text("something else\n" * 100)
+    assert "move it away" in failing([str(spec), "--out", str(tmp_path)], monkeypatch, capsys)
