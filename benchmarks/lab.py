@@ -5,9 +5,9 @@
 The processes speak over torch.distributed (gloo, on this machine), one thread each: a worker's gradient by
 autograd, an all-gather of the rows, then rank 0 forges the attackers' rows, aggregates and broadcasts the
 result, and every process gives it to an SGD of its own. Beside it a parameter server, cheaper: rows are only
-gathered by rank 0. Batches, initial model, attack and rule are the laboratory's, and that all end with the same
-parameters is checked. Start-up is not timed; the laboratory's evaluations are. Repetitions alternate, so that
-all see the same machine.
+gathered by rank 0. Batches, initial model, attack and rule are the laboratory's, and that all end with the
+same parameters is checked. Start-up is not timed; the laboratory's evaluations are. Repetitions alternate, so
+that all see the same machine.
 
 Must hold: at least 10 times as fast as the all-gather, on one thread, while the processes have the whole
 machine. Printed, and written to benchmarks/results/ as Markdown and JSON; the exit status is 1 where it
@@ -193,8 +193,8 @@ def table(
         f"# The laboratory beside {report['workers']} processes",
         "",
         f"digits, {report['batch_size']} samples a worker; {in_words(where)}; {report['steps']} steps, median"
-        f" of {report['repetitions']} repetitions. Must hold: {BAR:.0f} times the steps of the all-gather, and"
-        f" parameters apart by at most {TOLERANCE} of their norm.",
+        f" of {report['repetitions']} repetitions. Must hold: {BAR:.0f} times the steps of the all-gather,"
+        f" and parameters apart by at most {TOLERANCE} of their norm.",
         "",
         "| rule | Byzantine, attack | lab, steps/s | all-gather, steps/s | ratio | of least times"
         " | gather, steps/s | ratio | parameters apart | holds |",

@@ -21,7 +21,8 @@ class Workers(Protocol):
     def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
         """The rows (n, k) of `step`, of gradients at `parameters_D` (d,).
 
-        The last `liars` workers take theirs on wrong labels, C - 1 - y in place of y.
+        The last `liars` workers take theirs on wrong labels, C - 1 - y in place of y. The rows are good
+        until the next call.
         """
         ...
 
@@ -33,7 +34,7 @@ class EstimatingWorkers:
         self._model = model
         self._batches = batches
         self._estimator = estimator
-        self._previous_ND: Tensor | None = None
+        self._messages_ND: Tensor | None = None
         self._parameters_before_D: Tensor | None = None
 
     def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
@@ -48,9 +49,12 @@ class EstimatingWorkers:
                 if self._parameters_before_D is not None:
                     before_ND = self._model.gradients(self._parameters_before_D, images, labels_NB)
                 self._parameters_before_D = parameters_D.clone()
-            rows_ND = self._estimator.estimate(step, self._previous_ND, gradients_ND, before_ND)
-            self._previous_ND = rows_ND
-        return rows_ND
+            messages_ND = self._estimator.estimate(step, self._messages_ND, gradients_ND, before_ND)
+            # In one place from step to step: large tensors that outlive a step make the allocator give all
+            # memory back and take it again, which costs more than the copy.
+            if self._messages_ND is None:
+                self._messages_ND = torch.empty_like(messages_ND)
+            return self._messages_ND.copy_(messages_ND)
 
 
 class CodedWorkers:
