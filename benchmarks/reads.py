@@ -26,15 +26,14 @@ class _Reader(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         result = operation(*args, **(kwargs or {}))
-        makes_view = any(self._elements(leaf) for leaf in tree_leaves(result))
-        if not makes_view and not operation.__name__.startswith(SHAPE_ONLY):
-            self.elements += sum(self._elements(leaf) for leaf in tree_leaves((args, kwargs)))
+        if not self._parts(result) and not operation.__name__.startswith(SHAPE_ONLY):
+            self.elements += sum(elements for _, elements in self._parts((args, kwargs)))
         return result
 
-    def _elements(self, value: object) -> int:
-        if isinstance(value, Tensor) and value.untyped_storage().data_ptr() == self._storage:
-            return value.numel()
-        return 0
+    def _parts(self, values: object) -> set[tuple[int, int]]:
+        """Where the views of the storage among `values` begin and how long they are; transposes once."""
+        tensors = [leaf for leaf in tree_leaves(values) if isinstance(leaf, Tensor)]
+        return {(t.data_ptr(), t.numel()) for t in tensors if t.untyped_storage().data_ptr() == self._storage}
 
 
 def times_read(rule: Callable[[Tensor], object], rows: Tensor) -> float:

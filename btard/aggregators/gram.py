@@ -5,7 +5,9 @@ r is chosen on a sample of the columns. The products of blocks of columns are ac
 float64, so a rule costs one pass for the products and one for its result, whatever it iterates.
 
 Long float32 rows on a CPU are multiplied in float32 over runs of `RUN` columns (the runs' errors
-are independent: about 1e-8 of the norms in all), everything else in float64. `squared_distances` goes
+are independent: about 1e-8 of the norms in all), everything else in float64. Where they have no large common
+part they are multiplied as they are, and the products shifted, which spares writing the differences
+(`_is_central` has the digits that this costs). `squared_distances` goes
 back to the data where subtracting products would lose the digits, as between near-copies of a row
 far from the reference; copies have distance zero exactly, so ties stay ties.
 
@@ -26,6 +28,7 @@ from torch import Tensor
 from btard.aggregators.blocks import (
     RUN,
     SQUARE_LEAST,
+    columns_of,
     is_small,
     precise_enough,
     shifted_blocks,
@@ -41,7 +44,7 @@ CLOSE_FLOAT32 = 2.0**-9
 CLOSE_FLOAT64 = 2.0**-30
 """A pair whose squared distance is below this part of its squared norms has lost digits."""
 
-ERROR_FLOAT32 = 2.0**-22
+ERROR_FLOAT32 = 2.0**-20
 ERROR_FLOAT64 = 2.0**-44
 """More than the error of a product, as a part of the norms that were multiplied."""
 
@@ -67,11 +70,16 @@ class Gram:
         the precise products, chosen by length, dtype and device where None. Raises `NonFiniteRows`.
         """
         unit = unit_of(rows_ND)
-        if reference is None:
-            reference = _sampled_reference(rows_ND, unit)
         if in_float64 is None:
             # Elsewhere than on a CPU float32 products may silently be TF32.
             in_float64 = precise_enough(rows_ND) == torch.float64 or rows_ND.device.type != "cpu"
+        if reference is None:
+            sample = _sample(rows_ND, unit)
+            reference = _central_row(sample)
+            if not in_float64 and _is_central(sample @ sample.T, reference):
+                products = _products(rows_ND, None, unit, in_float64)
+                if _in_range(products, rows_ND.shape[1]) and _is_central(products, reference):
+                    return cls(rows_ND, reference, _around(products, reference), unit, in_float64)
         products = _products(rows_ND, reference, unit, in_float64)
         if not np.isfinite(products).all():
             # A NaN or Inf shows in its row's square; so do finite float32 numbers whose squares are not.
@@ -142,35 +150,62 @@ class Gram:
         return copy_of
 
 
-def _products(rows_ND: Tensor, reference: int, unit: float, in_float64: bool) -> Matrix:
+def _products(rows_ND: Tensor, reference: int | None, unit: float, in_float64: bool) -> Matrix:
+    """unit^2 <x_i - r, x_j - r>, or of the rows as they are."""
     if is_small(rows_ND):
         shifted = rows_ND.double().numpy() * unit
         with np.errstate(invalid="ignore", over="ignore"):
-            shifted = shifted - shifted[reference]
+            shifted = shifted if reference is None else shifted - shifted[reference]
             small: Matrix = shifted @ shifted.T
         return small
     n = rows_ND.shape[0]
     dtype = torch.float64 if in_float64 else torch.float32
     total_NN = torch.zeros(n, n, dtype=torch.float64, device=rows_ND.device)
-    for _, shifted_NB, _ in shifted_blocks(rows_ND, reference, dtype, unit):
-        whole = shifted_NB.shape[1] // RUN * RUN
+    if reference is None:
+        blocks = (block_NB.to(dtype) for block_NB in torch.split(rows_ND, columns_of(rows_ND), dim=1))
+    else:
+        blocks = (shifted_NB for _, shifted_NB, _ in shifted_blocks(rows_ND, reference, dtype, unit))
+    for block_NB in blocks:
+        whole = block_NB.shape[1] // RUN * RUN
         if whole:
-            runs_RNB = shifted_NB[:, :whole].view(n, -1, RUN).transpose(0, 1)
+            runs_RNB = block_NB[:, :whole].view(n, -1, RUN).transpose(0, 1)
             total_NN += torch.bmm(runs_RNB, runs_RNB.transpose(1, 2)).sum(0, dtype=torch.float64)
-        rest_NB = shifted_NB[:, whole:]
+        rest_NB = block_NB[:, whole:]
         total_NN += rest_NB @ rest_NB.T
     products: Matrix = ((total_NN + total_NN.T) / 2).cpu().numpy()
     return products
 
 
-def _sampled_reference(rows_ND: Tensor, unit: float) -> int:
-    """The row with the least median distance to the others, judged by evenly spaced columns."""
-    sample = rows_ND[:, :: -(-rows_ND.shape[1] // SAMPLE)].double().mul(unit).cpu().numpy()
+def _sample(rows_ND: Tensor, unit: float) -> Matrix:
+    """Evenly spaced columns, (n, SAMPLE) or a few less."""
+    sample: Matrix = rows_ND[:, :: -(-rows_ND.shape[1] // SAMPLE)].double().mul(unit).cpu().numpy()
     if not np.isfinite(sample).all():
         refuse_non_finite(rows_ND)
-    sample = sample - sample[0]
+    return sample
+
+
+def _central_row(sample: Matrix) -> int:
+    """The row with the least median distance to the others."""
+    shifted = sample - sample[0]
     middle = len(sample) // 2
-    return int(np.argmin(np.partition(_expand(sample @ sample.T), middle, axis=1)[:, middle]))
+    return int(np.argmin(np.partition(_expand(shifted @ shifted.T), middle, axis=1)[:, middle]))
+
+
+def _is_central(products: Matrix, reference: int) -> bool:
+    """Whether the origin of `products` is about as near to the reference as other rows are, or nearer.
+
+    Then the rows need no shifting: with |r|^2 <= 2 |x_i - r|^2 for all others, what is multiplied is less
+    than (1 + sqrt 8)^2 < 2^4 times what it would be: at most four bits are lost.
+    """
+    others = np.delete(_around(products, reference).diagonal(), reference)
+    return bool((products[reference, reference] <= 2 * others).all())
+
+
+def _around(products: Matrix, reference: int) -> Matrix:
+    """<x_i - r, x_j - r> of <x_i, x_j>."""
+    row = products[reference]
+    around: Matrix = products - row[:, None] - row[None, :] + row[reference]
+    return around
 
 
 def _in_range(products: Matrix, d: int) -> bool:

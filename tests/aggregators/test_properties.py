@@ -129,6 +129,31 @@ def test_float32_products_of_long_rows_are_as_good_as_float64() -> None:
     np.testing.assert_allclose(short.squared_distances(), precise.squared_distances(), rtol=1e-7)
 
 
+@pytest.mark.parametrize("common", [0.0, 0.5, 1.0, 2.0, 100.0])
+def test_products_are_as_good_with_a_common_part_as_without(common: float) -> None:
+    rows = torch.randn(8, 200_001, generator=torch.Generator().manual_seed(0))
+    rows += common * torch.randn(200_001, generator=torch.Generator().manual_seed(1))
+    rows[5] *= -1000
+    gram, precise = Gram.of(rows), Gram.of(rows, in_float64=True)
+    norms = precise.norms()
+    assert not gram.in_float64
+    assert gram.reference == precise.reference
+    error = np.abs(gram.products - precise.products)
+    assert (error <= 1e-7 * np.outer(norms, norms)).all()
+    np.testing.assert_array_equal(gram.products[gram.reference], 0.0)
+
+
+def test_copies_of_the_central_row_are_told_apart_from_near_copies() -> None:
+    rows = torch.randn(8, 200_001, generator=torch.Generator().manual_seed(0))
+    central = Gram.of(rows).reference
+    others = [i for i in range(8) if i != central][:2]
+    rows[others] = rows[central].clone()
+    rows[others[0], 5] += 0.25
+    squares = Gram.of(rows).squared_distances()
+    assert squares[central, others[1]] == 0.0
+    assert squares[central, others[0]] == pytest.approx(0.0625, rel=1e-4)
+
+
 def test_copies_have_distance_zero_and_share_their_distances() -> None:
     rows = torch.randn(8, 200_001, generator=torch.Generator().manual_seed(0))
     rows[[3, 6]] = -1000 * rows[0]
