@@ -121,9 +121,8 @@ def mixed_blocks(rows_ND: Tensor, mixing: Matrix, columns: int) -> Iterator[tupl
 def squared_distances_to(rows_ND: Tensor, mixing: Matrix | None, centre_D: Tensor) -> Matrix:
     """|y_k - c|^2 for a vector c of shape (d,), y = `mixing` (k, n) times the rows, or they; shape (k,).
 
-    In units of `unit_of` the rows, squared.
-    Differences of long float32 rows are float32, and squares are summed in float32 over runs: beside the
-    roundings of differences (2^-24, independent) the error is about 1e-8 of the sum.
+    In units of `unit_of(rows_ND)` squared. Differences of long float32 rows are float32, and their squares
+    are summed in float32 over runs: beside independent roundings of differences, the error is about 1e-8.
     """
     dtype, unit = precise_enough(rows_ND), unit_of(rows_ND)
     squares = _squared_distances_to(rows_ND, mixing, centre_D, unit, dtype)
