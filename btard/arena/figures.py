@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
-from btard.arena.report import Panel, Report
+from btard.arena.report import Panel, Report, Section
 from btard.arena.table import Table, per_cent
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def _draw(report: Report) -> Iterator[Drawn]:
         for part, chosen in enumerate(groups := _evenly(rows, LINES_MAX)):
             letter = chr(ord("a") + part) if len(groups) > 1 else ""
             if any(curve.row in chosen for panel in section.panels for curve in panel.curves):
-                figure = _small_multiples(section.table.name, section.panels, chosen)
+                figure = _small_multiples(report, section, chosen)
                 yield _drawn(index, "curves", f"curves{number}{letter}", figure)
 
 
@@ -120,7 +120,8 @@ def _heat_map(report: Report, table: Table) -> Figure:
     return figure
 
 
-def _small_multiples(title: str, panels: Sequence[Panel], rows: Sequence[str]) -> Figure:
+def _small_multiples(report: Report, section: Section, rows: Sequence[str]) -> Figure:
+    title, panels = section.table.name, section.panels
     across = _across(len(panels))
     down = -(-len(panels) // across)
     figure = _figure(
@@ -130,6 +131,8 @@ def _small_multiples(title: str, panels: Sequence[Panel], rows: Sequence[str]) -
     every = [axes for line in grid for axes in line]
     for axes, panel in zip(every, panels, strict=False):
         _panel(axes, panel, rows)
+        name = panel.column if report.columns == "attack" else f"{report.columns} = {panel.column}"
+        axes.set_title(name, size=10, loc="left")
     for axes in every[len(panels) :]:
         axes.set_axis_off()
     for axes in every[max(0, len(panels) - across) : len(panels)]:
@@ -167,7 +170,6 @@ def _panel(axes: Axes, panel: Panel, rows: Sequence[str]) -> None:
             alpha=0.15,
             lw=0,
         )
-    axes.set_title(panel.column, size=10, loc="left")
     axes.set_ylim(0, 101)
     axes.margins(x=0.01)
     axes.grid(alpha=0.25)

@@ -20,7 +20,7 @@ def html(report: Report, drawn: Sequence[Drawn] = ()) -> str:
     body = [f"<h1>{title}</h1>"]
     body += [f"<p>{escape(report.description.strip())}</p>"] if report.description.strip() else []
     body.append(f'<p class="soft">{escape(report.metric)} Green and bold: the best of its column.</p>')
-    body += [f'<p class="soft">{escape(each)}.</p>' for each in report.legend]
+    body += [f'<p class="soft">{escape(each)}</p>' for each in report.legend]
     if report.missing:
         body.append(f'<p class="warning">{report.missing} of {report.cells} cells were not run.</p>')
     for index, section in enumerate(report.sections):
@@ -98,7 +98,7 @@ def _timing(report: Report, table: TimingTable) -> list[str]:
 
 def _reproduction(report: Report) -> list[str]:
     rows = [
-        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
+        f'<tr><th scope="row">{escape(name)}</th><td class="left">{escape(value)}</td></tr>'
         for name, value in report.settings
     ]
     return [

@@ -15,7 +15,7 @@ def markdown(report: Report, drawn: Sequence[Drawn] = ()) -> str:
     """The report's text; `drawn` are the figures, in files beside it."""
     lines = [f"# {_plain(report.title)}", ""]
     lines += [_plain(report.description.strip()), ""] if report.description.strip() else []
-    lines += [" ".join([report.metric, "**Bold**: the best of its column.", *_sentences(report.legend)]), ""]
+    lines += [" ".join([report.metric, "**Bold**: the best of its column.", *report.legend]), ""]
     lines += [f"**{report.missing} of {report.cells} cells were not run.**", ""] if report.missing else []
     for index, section in enumerate(report.sections):
         lines += _section(report, section, [each for each in drawn if each.section == index])
@@ -85,10 +85,6 @@ def _grid(heading: Sequence[str], rows: Iterable[Sequence[str]], align: str) -> 
         return f"| {' | '.join(texts)} |"
 
     return [padded(cells[0]), f"| {' | '.join(rule)} |", *(padded(row) for row in cells[1:])]
-
-
-def _sentences(texts: Iterable[str]) -> list[str]:
-    return [f"{text[:1].upper()}{text[1:]}." for text in texts]
 
 
 def _plain(text: str) -> str:

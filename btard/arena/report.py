@@ -63,12 +63,12 @@ class Report:
 
     @property
     def legend(self) -> tuple[str, ...]:
-        """What the marks in the tables mean, those that occur."""
+        """What the marks in the tables mean, those that occur: a sentence each."""
         entries = [e for section in self.sections for row in section.table.rows for e in row.entries]
-        marks = [f"worst: the least mean over all values of {self.columns}, which one in parentheses"]
+        marks = [f"Worst: the least mean over all values of {self.columns}, which one in parentheses."]
         marks = marks if any(section.table.has_worst for section in self.sections) else []
-        marks += ["†k: k runs diverged and count as chance"] if any(e.diverged for e in entries) else []
-        marks += ["‡k: k runs crashed and don't count"] if any(e.crashed for e in entries) else []
+        marks += ["†k: k runs diverged and count as chance."] if any(e.diverged for e in entries) else []
+        marks += ["‡k: k runs crashed and don't count."] if any(e.crashed for e in entries) else []
         return tuple(marks)
 
     @property

@@ -63,6 +63,7 @@ def run_arena(
                     f"{len(possible) - left} of {len(possible)} cells are kept in {store.path}:"
                     " the same command goes on with the others",
                     highlight=False,
+                    markup=False,
                     soft_wrap=True,
                 )
                 raise
@@ -74,9 +75,9 @@ def run_arena(
         drawn = draw(report)
     except ImportError:
         drawn = ()
-        console.print("no figures without matplotlib: pip install 'btard[figures]'")
+        console.print("no figures without matplotlib: pip install 'btard[figures]'", markup=False)
     written = write_report(folder, report, drawn)
-    console.print(f"\nwrote {', '.join(map(str, written))}", highlight=False, soft_wrap=True)
+    console.print(f"\nwrote {', '.join(map(str, written))}", highlight=False, markup=False, soft_wrap=True)
     return not any(isinstance(result, Crash) for result in results.values())
 
 

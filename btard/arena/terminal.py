@@ -32,7 +32,7 @@ def show_report(console: Console, report: Report) -> None:
     console.print()
     console.print(" ".join((report.metric, "*: the best of its column.")), highlight=False)
     for sentence in report.legend:
-        console.print(f"{sentence[:1].upper()}{sentence[1:]}.", highlight=False)
+        console.print(sentence, highlight=False)
     if report.timed:
         console.print(f"\n{TIMING_NOTE}", highlight=False)
         for grid in _timings(report.sections, report):
@@ -99,10 +99,15 @@ def _timings(sections: Sequence[Section], report: Report) -> Iterator[Grid]:
 
 def _timing(table: TimingTable, report: Report) -> Grid:
     grid = _grid(table.name or None)
-    for heading in (report.rows, report.columns):
-        grid.add_column(heading, overflow="fold")
-    for heading in HEADINGS:
-        grid.add_column(heading, justify="right")
+    for heading, names in (
+        (report.rows, [row.row for row in table.rows]),
+        (report.columns, [row.column for row in table.rows]),
+    ):
+        width = min(NAME_MAX, max(map(cell_len, [heading, *names])))
+        grid.add_column(heading, overflow="fold", min_width=width, max_width=width)
+    for i, heading in enumerate(HEADINGS):
+        width = max(map(cell_len, [*heading.split(), *(row.texts[i] for row in table.rows)]))
+        grid.add_column(heading, justify="right", max_width=width)
     for row in table.rows:
         grid.add_row(escape(row.row), escape(row.column), *row.texts)
     return grid

@@ -29,9 +29,10 @@ class TimingRow:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """As tables show them, one a heading."""
+        """As tables show them, one a heading; a rule, which encodes nothing, has no decode errors."""
         times = (self.gradients_ms, self.encode_ms, self.attack_ms, self.aggregate_ms)
-        return (*(f"{time:.3f}" for time in times), f"{self.decode_errors} of {self.steps}")
+        errors = f"{self.decode_errors} of {self.steps}" if self.encode_ms else "–"
+        return (*(f"{time:.2f}" for time in times), errors)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from btard.arena.figures import Drawn
 from btard.arena.report import Report
 
 TIMING_NOTE = (
-    "Milliseconds a step, the mean over seeds. Times differ from run to run and from machine to machine:"
-    " the promise that the same spec gives the same tables ends here."
+    "Milliseconds a step, the mean over seeds; truest with --jobs 1 on a quiet machine. Times differ from run"
+    " to run and from machine to machine: the promise that the same spec gives the same tables ends here."
 )
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from btard import cli
-from btard.arena import Store, read_spec
+from btard.arena import Store, read_spec, show
 from btard.arena.show import RESULTS, run_arena
 from btard.lab import run
 from tests.arena.cases import TINY, TINY_CELLS
+from tests.arena.trainers import fails_on_purpose
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,16 @@ def spec(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("spec") / "tiny.toml"
     path.write_text(TINY, encoding="utf-8")
     return path
+
+
+@pytest.fixture(scope="module")
+def whole(spec: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all results of the spec, computed without an interruption and without processes."""
+    folder = tmp_path_factory.mktemp("whole")
+    with Store(folder / RESULTS) as store:
+        for experiment in read_spec(spec).experiments():
+            store.add(experiment, run(experiment))
+    return folder
 
 
 def started(spec: Path, out: Path) -> subprocess.Popen[str]:
@@ -54,12 +65,11 @@ def failing(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytes
     return error
 
 
-def test_arena_killed_half_way_goes_on_and_writes_the_same_report(spec: Path, tmp_path: Path) -> None:
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    with Store(whole / RESULTS) as store:  # without an interruption, and without processes
-        for experiment in read_spec(spec).experiments():
-            store.add(experiment, run(experiment))
+def test_arena_killed_half_way_goes_on_and_writes_the_same_report(
+    spec: Path, whole: Path, tmp_path: Path
+) -> None:
     assert run_arena(str(spec), whole)
+    killed = tmp_path / "killed"
     process = started(spec, killed)
     until_a_cell_is_done(process)
     process.kill()
@@ -83,6 +93,30 @@ def test_arena_interrupted_ends_with_130_and_says_how_to_go_on(
     assert "the same command goes on with the others" in output
     assert run_arena(str(spec), tmp_path, jobs=1, only=["rule=mean", "attack=none", "seed=0"])
     assert "1 cells, 1 of them known" in capsys.readouterr().out
+
+
+def test_cell_that_crashes_is_in_the_report_and_the_status_is_1(
+    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(show, "run", fails_on_purpose)
+    command = ["btard", "arena", str(spec), "--out", str(tmp_path), "--jobs", "1", "--only", "attack=none"]
+    monkeypatch.setattr(sys, "argv", [*command, "--only", "seed=0"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 1
+    assert "rule=median: ZeroDivisionError: no" in capsys.readouterr().out
+    assert "- `rule=median`: ZeroDivisionError: no" in (tmp_path / "report.md").read_text(encoding="utf-8")
+
+
+def test_without_matplotlib_only_the_figures_are_left_out(
+    spec: Path, whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in [each for each in sys.modules if each.startswith("matplotlib.")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    assert run_arena(str(spec), whole)
+    assert "no figures without matplotlib: pip install 'btard[figures]'" in capsys.readouterr().out
+    assert "<img" not in (whole / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
