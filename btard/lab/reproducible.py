@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import torch
-from torch.utils import deterministic
 
 from btard.training.determinism import seeded
 
@@ -22,12 +20,5 @@ def reproducible(seed: bytes, device: torch.device) -> Iterator[None]:
     """
     if device.type == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    switches: Any = deterministic  # a module whose attributes no type checker sees
-    fill = switches.fill_uninitialized_memory
-    # Torch would first fill every new tensor with NaN, against code that reads what it never wrote.
-    switches.fill_uninitialized_memory = False
-    try:
-        with seeded(seed, device):
-            yield
-    finally:
-        switches.fill_uninitialized_memory = fill
+    with seeded(seed, device):
+        yield

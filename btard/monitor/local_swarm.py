@@ -57,7 +57,7 @@ def run_swarm(
     try:
         written.append(draw_run(summary, reports, directory.path / "figure.png"))
     except ImportError:
-        console.print("no figure without matplotlib: pip install 'btard[figures]'")
+        console.print("no figure without matplotlib: pip install 'btard[figures]'", markup=False)
     if json_path is not None:
         _write(json_path, json.dumps(summary.to_dict(), indent=2) + "\n")
         written.append(json_path)

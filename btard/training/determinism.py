@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch.utils import deterministic
 
 from btard.crypto import digest
 
@@ -37,11 +39,15 @@ def seeded(seed: bytes, device: torch.device) -> Iterator[None]:
 
 @contextmanager
 def _deterministic(on_cuda: bool) -> Iterator[None]:
-    strict = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    mode = torch.get_deterministic_debug_mode()
     precision = torch.get_float32_matmul_precision()
-    torch.use_deterministic_algorithms(True)
+    switches: Any = deterministic  # a module whose attributes no type checker sees
+    fill = switches.fill_uninitialized_memory
+    # Not `use_deterministic_algorithms`, which imports torch's compiler first: seconds of every process.
+    torch.set_deterministic_debug_mode("error")
     torch.set_float32_matmul_precision("highest")
+    # Torch would first fill every new tensor with NaN, against code that reads what it never wrote.
+    switches.fill_uninitialized_memory = False
     try:
         if on_cuda:
             with torch.backends.cudnn.flags(
@@ -51,5 +57,6 @@ def _deterministic(on_cuda: bool) -> Iterator[None]:
         else:
             yield
     finally:
+        switches.fill_uninitialized_memory = fill
         torch.set_float32_matmul_precision(precision)
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
+        torch.set_deterministic_debug_mode(mode)
