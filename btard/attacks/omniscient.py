@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from btard.attacks.context import Attack, AttackContext
@@ -51,7 +52,8 @@ class ALittleIsEnough(Attack):
         """The forged gradient (d,)."""
         z = alie_z(context.peers, context.byzantine) if self.z is None else self.z
         honest_ND = context.honest()
-        return honest_ND.mean(0) + honest_ND.std(0, correction=0) * (self.sign * z)
+        mean_D = honest_ND.mean(0)
+        return mean_D + deviation(honest_ND, mean_D) * (self.sign * z)
 
 
 def alie_z(peers: int, byzantine: int) -> float:
@@ -65,3 +67,16 @@ def alie_z(peers: int, byzantine: int) -> float:
             f"ALIE has no z for {byzantine} attackers among {peers} peers: give it one, e.g. z = 1.0"
         )
     return NormalDist().inv_cdf((honest - supporters) / honest)
+
+
+def deviation(honest_ND: Tensor, mean_D: Tensor) -> Tensor:
+    """sigma, (d,): the standard deviation over the rows (n, d) with divisor n, `mean_D` their mean.
+
+    torch's `std(0)` goes through short strided columns: 30 times as long for 9 rows of 50,000.
+    """
+    # Summed row by row: n buffers are not needed.
+    squares_D = torch.zeros_like(mean_D)
+    for row_D in honest_ND:
+        difference_D = row_D - mean_D
+        squares_D.addcmul_(difference_D, difference_D)
+    return squares_D.div_(len(honest_ND)).sqrt_()

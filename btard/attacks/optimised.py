@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from btard.attacks.context import Attack, AttackContext
+from btard.attacks.omniscient import deviation
 from btard.attacks.strength import strongest
 from btard.errors import ConfigurationError
 
@@ -81,4 +82,4 @@ class OptimisedALittleIsEnough(Optimised):
     """ALIE of the best z: mu - z sigma, sigma as in `ALittleIsEnough`, z of both signs."""
 
     def _line(self, honest_ND: Tensor, mean_D: Tensor) -> tuple[Tensor, Tensor]:
-        return mean_D, honest_ND.std(0, correction=0)
+        return mean_D, deviation(honest_ND, mean_D)
