@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,9 @@ import pytest
 from tests.swarm.commands import TIMEOUT_S, btard, start, wait_for_line
 
 ROOT = Path(__file__).resolve().parents[2]
-BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 COMMANDS = [line for block in BLOCKS for line in block.strip().splitlines()]
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
 BOOTSTRAP = next(command for command in COMMANDS if "btard bootstrap" in command)
@@ -67,3 +70,14 @@ def test_peers_join_by_the_line_that_the_bootstrap_prints(tmp_path: Path) -> Non
 def test_it_runs(command: str, tmp_path: Path) -> None:
     done = btard(*words(command), cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("program", PYTHON)
+def test_the_library_does_what_is_shown(program: str, tmp_path: Path) -> None:
+    checked = (
+        program + "\nassert liars == (1, 4)\nassert torch.allclose(total, gradients.sum(0), atol=1e-5)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", checked], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
