@@ -32,7 +32,8 @@ class Estimator(ABC):
 
         `previous` is the same worker's message of the step before, None in step 0. `gradient` is taken at
         x_t on the step's samples, `gradient_before` on the same samples at x_{t-1}, where `points` is 2 and
-        step > 0. No tensor is changed. Raises ConfigurationError where one is missing or of another shape.
+        step > 0. No tensor is changed, but the result may be one of them. Raises ConfigurationError where one
+        is missing or of another shape.
         """
         needed = {"previous": previous}
         if self.points == 2:

@@ -12,12 +12,12 @@ from btard.estimators.estimator import Estimator
 
 @dataclass(frozen=True, slots=True)
 class PlainGradient(Estimator):
-    """The stochastic gradient itself."""
+    """The stochastic gradient itself, not a copy."""
 
     def _estimate(
         self, step: int, previous: Tensor | None, gradient: Tensor, gradient_before: Tensor | None
     ) -> Tensor:
-        return gradient.clone()
+        return gradient
 
 
 @dataclass(frozen=True, slots=True)
