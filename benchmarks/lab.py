@@ -11,8 +11,8 @@ that all see the same machine.
 
 The laboratory runs on one thread, alone and then `--jobs` experiments at once, one a core, as the arena runs
 them: then both sides have the whole machine. Must hold: at least 10 times the steps per second of the
-all-gather, machine against machine. Printed, and written to benchmarks/results/ as Markdown and JSON; the exit
-status is 1 where it does not hold.
+all-gather, machine against machine. Printed, and written to benchmarks/results/ as Markdown and JSON; the
+exit status is 1 where it does not hold.
 """
 
 from __future__ import annotations
@@ -216,8 +216,8 @@ def table(
         f"# The laboratory beside {report['workers']} processes",
         "",
         f"digits, {report['batch_size']} samples a worker; {in_words(where)}; {report['steps']} steps, median"
-        f" of {report['repetitions']} repetitions, {report['jobs']} experiments at once. Must hold: {BAR:.0f} times the steps of the all-gather,"
-        f" and parameters apart by at most {TOLERANCE} of their norm.",
+        f" of {report['repetitions']} repetitions, {report['jobs']} experiments at once."
+        f" Must hold: {BAR:.0f} times the steps of the all-gather, and parameters apart by at most {TOLERANCE} of their norm.",
         "",
         "| rule | Byzantine, attack | lab, steps/s | one core | all-gather, steps/s | ratio | of least times"
         " | one core | gather, steps/s | ratio | parameters apart | holds |",
