@@ -217,7 +217,8 @@ def table(
         "",
         f"digits, {report['batch_size']} samples a worker; {in_words(where)}; {report['steps']} steps, median"
         f" of {report['repetitions']} repetitions, {report['jobs']} experiments at once."
-        f" Must hold: {BAR:.0f} times the steps of the all-gather, and parameters apart by at most {TOLERANCE} of their norm.",
+        f" Must hold: {BAR:.0f} times the steps of the all-gather, and parameters apart by at most"
+        f" {TOLERANCE} of their norm.",
         "",
         "| rule | Byzantine, attack | lab, steps/s | one core | all-gather, steps/s | ratio | of least times"
         " | one core | gather, steps/s | ratio | parameters apart | holds |",
