@@ -3,8 +3,9 @@
     python -m benchmarks.aggregators [--d 1000000 10000000] [--repetitions 15]
 
 Rows are 16 float32 vectors around a common one, three of them at -1000 times it. Each repetition times the
-rule, then the mean, so that both see the same machine. Least times decide, which other work on the machine
-disturbs least; medians stand beside them. Memory is the peak of a process of its own, and reads how often all
+rule, then the mean, so that both see the same machine. Medians decide, and the least times stand beside them:
+at d = 10^6 the mean takes 2 or 3.4 ms, as its 4 MB result lies in fresh memory or not, so that its least is a
+matter of luck. Memory is the peak of a process of its own, and reads how often all
 of the rows were read, both in multiples of the rows.
 
 Bars: Krum, Multi-Krum and MDA at most 6 means, the geometric median and CenteredClip at their fixed points at
@@ -158,9 +159,9 @@ def judge(results: list[Result], sort_s: float) -> list[Result]:
         name, timing = result.rule, result.timing
         bars = [("memory <= 2", result.memory <= MEMORY_MAX)]
         if name in MEANS_MAX:
-            bars.append((f"<= {MEANS_MAX[name]} means", timing.ratio_least <= MEANS_MAX[name]))
+            bars.append((f"<= {MEANS_MAX[name]} means", timing.ratio_median <= MEANS_MAX[name]))
         if name in SORTS_MIN:
-            faster = sort_s / timing.least_s
+            faster = sort_s / timing.median_s
             bars.append(
                 (f"sort takes {faster:.1f} >= {SORTS_MIN[name]} times as long", faster >= SORTS_MIN[name])
             )
@@ -212,7 +213,7 @@ def benchmark(names: list[str], d: int, repetitions: int, byzfl_up_to: int) -> b
         byzfl_s = min(seconds(theirs[name], rows) for _ in range(3)) if name in theirs else None
         results.append(Result(name, timing, memory[name], times_read(rule, rows), byzfl_s))
     sort = results.pop()
-    results = [*judge(results, sort.timing.least_s), sort]
+    results = [*judge(results, sort.timing.median_s), sort]
     where = describe()
     report = {
         "n": N,
