@@ -39,8 +39,18 @@ def started(spec: Path, out: Path) -> subprocess.Popen[str]:
     """The command in a process group of its own, as a terminal starts it."""
     command = [sys.executable, "-m", "btard", "arena", str(spec), "--out", str(out), "--jobs", "1"]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_interrupts,
     )
+
+
+def hear_interrupts() -> None:
+    """What a shell starts in the background ignores them, and so would all that it starts."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def until_a_cell_is_done(process: subprocess.Popen[str]) -> None:
