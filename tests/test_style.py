@@ -14,7 +14,7 @@ PACKAGE = ROOT / "btard"
 TESTS = ROOT / "tests"
 
 LINES_MAX = 400
-PURE = ("aggregators", "attacks", "coding", "estimators", "protocol")
+PURE = ("aggregators", "attacks", "coding", "estimators", "machine", "protocol")
 IMPURE = frozenset({"asyncio", "os", "random", "secrets", "socket", "threading", "time"})
 CODE_AS_DATA = frozenset({"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"})
 CODE_AS_DATA_CALLS = frozenset({"eval", "exec", "torch.load"})

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 
 from btard.crypto import Draw, Identity
 from btard.errors import ConfigurationError
-from btard.protocol.machine import Effect, Step
+from btard.machine import Actions, Effect
 from btard.protocol.peer import PeerMachine
-from btard.protocol.rules import Attempt
+from btard.protocol.rules import Seating
 from btard.training import Engine
 from btard.types import PeerId
 
@@ -63,7 +63,7 @@ class Adversary:
         The ledger vote (RECORD) is not asked for here."""
         return payload
 
-    def tamper(self, out: Step, machine: PeerMachine, now: float) -> Step:
+    def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """What leaves the peer after one event."""
         return out
 
@@ -83,7 +83,7 @@ class Adversary:
         return self.identity.peer
 
     @property
-    def attempt(self) -> Attempt:
+    def attempt(self) -> Seating:
         """The attempt under way."""
         assert self._machine is not None, "an adversary works inside of an AdversarialMachine"
         return self._machine.attempt.attempt

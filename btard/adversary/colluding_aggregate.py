@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from btard.adversary.base import Perform
 from btard.adversary.wrong_aggregate import WrongAggregate
-from btard.protocol.machine import Aggregate, Effect, Project, ProjectRows
+from btard.machine import Aggregate, Effect, Project, ProjectRows
 from btard.training import Engine
 from btard.types import Digest, Scalars
 

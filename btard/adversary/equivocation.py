@@ -8,7 +8,7 @@ from typing import ClassVar
 from btard.adversary.base import Adversary
 from btard.adversary.forge import other_payload, own_posts, reseal
 from btard.errors import ConfigurationError
-from btard.protocol.machine import Send, Step
+from btard.machine import Actions, Send
 from btard.protocol.messages import GRADIENT, PHASES
 from btard.protocol.peer import PeerMachine
 
@@ -28,7 +28,7 @@ class Equivocation(Adversary):
                 f"there is no phase {self.phase!r} to equivocate in: choose one of {', '.join(PHASES)}"
             )
 
-    def tamper(self, out: Step, machine: PeerMachine, now: float) -> Step:
+    def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """Send the second half of the roster another message."""
         for send, sealed in tuple(own_posts(out, self.identity)):
             if sealed.envelope.phase != self.phase or len(send.to) < 2:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from btard.adversary.base import Adversary, Perform
 from btard.errors import ConfigurationError
-from btard.protocol.machine import Effect, ProjectRows, Recompute, Recomputed
+from btard.machine import Effect, ProjectRows, Recompute, Recomputed
 from btard.training import Engine
 from btard.types import Digest, Scalars
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from btard.crypto import Identity, digest
-from btard.protocol.machine import Send, Step
+from btard.machine import Actions, Send
 from btard.protocol.messages import (
     ACCUSE,
     AGGREGATE,
@@ -23,7 +23,7 @@ from btard.protocol.messages import (
 from btard.wire import Sealed, decode, encode, open_sealed, seal
 
 
-def own_posts(out: Step, identity: Identity) -> Iterator[tuple[Send, Sealed]]:
+def own_posts(out: Actions, identity: Identity) -> Iterator[tuple[Send, Sealed]]:
     """The messages among `out` that `identity` signed in a slot of an attempt, with how they are sent."""
     for send in out.messages:
         sealed = open_sealed(send.raw)
@@ -33,10 +33,10 @@ def own_posts(out: Step, identity: Identity) -> Iterator[tuple[Send, Sealed]]:
             yield send, sealed
 
 
-def rewrite(out: Step, change: Callable[[Send], tuple[Send, ...]]) -> Step:
+def rewrite(out: Actions, change: Callable[[Send], tuple[Send, ...]]) -> Actions:
     """The same step with every `Send` replaced by what `change` makes of it."""
     messages = [sent for send in out.messages for sent in change(send)]
-    return Step(messages, out.effects, out.outputs, out.faults)
+    return Actions(messages, out.effects, out.outputs, out.faults)
 
 
 def reseal(identity: Identity, sealed: Sealed, payload: bytes) -> bytes:

@@ -9,7 +9,7 @@ from btard.adversary.base import Adversary
 from btard.adversary.forge import own_posts, reseal
 from btard.crypto import keystream
 from btard.errors import ConfigurationError
-from btard.protocol.machine import Send, Step
+from btard.machine import Actions, Send
 from btard.protocol.messages import GRADIENT, PHASES
 from btard.protocol.peer import PeerMachine
 
@@ -35,7 +35,7 @@ class Garbage(Adversary):
         if not (1 <= self.count <= 1000 and 1 <= self.size_bytes <= 2**18):
             raise ConfigurationError("garbage is 1 to 1,000 messages of 1 to 262,144 bytes: change these")
 
-    def tamper(self, out: Step, machine: PeerMachine, now: float) -> Step:
+    def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """Put noise in place of its message, or before it."""
         for send, sealed in tuple(own_posts(out, self.identity)):
             envelope = sealed.envelope

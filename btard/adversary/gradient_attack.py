@@ -20,10 +20,10 @@ from btard.aggregators import CenteredClip
 from btard.attacks import Attack, AttackContext
 from btard.crypto import digest
 from btard.errors import ConfigurationError
-from btard.protocol.machine import ComputeGradient, Effect, Project, ProjectRows
-from btard.protocol.state import State, gradient_seed
+from btard.machine import ComputeGradient, Effect, Project, ProjectRows
+from btard.parts import windows
+from btard.protocol.state import RosterState, gradient_seed
 from btard.training import Engine
-from btard.training.vector import windows
 from btard.types import Digest
 
 
@@ -90,7 +90,7 @@ class GradientAdversary(Adversary):
         ]
         return honest(effect) if None in found else tuple(found)
 
-    def _context(self, effect: ComputeGradient, state: State, engine: Engine) -> AttackContext:
+    def _context(self, effect: ComputeGradient, state: RosterState, engine: Engine) -> AttackContext:
         step = effect.step
         peers = state.participants
         others = [peer for peer in peers if peer not in self.colluders]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from btard.codec import FP32
 from btard.training import Engine
-from btard.training.vector import from_blob, to_blob
 from btard.types import Digest
 
 
@@ -25,10 +25,10 @@ def computed_gradient(engine: Engine, step: int, seed: bytes) -> Tensor:
 
 def put(engine: Engine, vector: Tensor) -> Digest:
     """Hold a forged vector (m,) as a blob, ready to be pushed; its digest."""
-    return engine.store.put(to_blob(vector))
+    return engine.store.put(FP32.encode(vector))
 
 
 def held(engine: Engine, name: Digest) -> Tensor | None:
     """The vector (m,) of a blob; None where it is not held."""
     data = engine.store.get(name)
-    return None if data is None else from_blob(data)
+    return None if data is None else FP32.decode(data)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from btard.adversary.base import Adversary, Perform
-from btard.protocol.machine import Effect, Fingerprint, Recompute, Recomputed
+from btard.machine import Effect, Fingerprint, Recompute, Recomputed
 from btard.protocol.state import gradient_seed
 from btard.training import Engine
 from btard.types import Scalars

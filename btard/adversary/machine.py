@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, cast
 
 from btard.adversary.base import Adversary, Perform
+from btard.machine import Actions, Effect, Event
 from btard.protocol.duties import Duties
-from btard.protocol.machine import Effect, Event, Step
 from btard.protocol.peer import PeerMachine
 from btard.training import Engine
 
@@ -28,15 +28,15 @@ class AdversarialMachine:
         """When the next tick is due."""
         return self.machine.wake
 
-    def begin(self, now: float) -> Step:
+    def begin(self, now: float) -> Actions:
         """The first effects and messages."""
         return self._tamper(self.machine.begin(now), now)
 
-    def handle(self, event: Event, now: float) -> Step:
+    def handle(self, event: Event, now: float) -> Actions:
         """Take one event."""
         return self._tamper(self.machine.handle(event, now), now)
 
-    def _tamper(self, out: Step, now: float) -> Step:
+    def _tamper(self, out: Actions, now: float) -> Actions:
         self._get_between()
         return self.adversary.tamper(out, self.machine, now)
 

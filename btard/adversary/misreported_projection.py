@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from btard.adversary.base import Adversary, Perform
-from btard.protocol.machine import Effect, Project
+from btard.machine import Effect, Project
 from btard.training import Engine
 from btard.types import Scalars
 

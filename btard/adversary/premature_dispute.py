@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from btard.adversary.base import Adversary
 from btard.errors import ConfigurationError
-from btard.protocol.machine import Step
+from btard.machine import Actions
 from btard.protocol.messages import GRADIENT, PHASES
 from btard.protocol.peer import PeerMachine
 
@@ -29,7 +29,7 @@ class PrematureDispute(Adversary):
                 f"there is no phase {self.phase!r} to dispute in: choose one of {', '.join(PHASES)}"
             )
 
-    def tamper(self, out: Step, machine: PeerMachine, now: float) -> Step:
+    def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """Begin the dispute once an attempt, as its machine would at the deadline."""
         step = machine.attempt
         place = (step.state.step, step.state.attempt)

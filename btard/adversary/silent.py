@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from btard.adversary.base import Adversary
 from btard.adversary.forge import own_posts
 from btard.errors import ConfigurationError
-from btard.protocol.machine import PushBlob, Send, Step
+from btard.machine import Actions, PushBlob, Send
 from btard.protocol.messages import GRADIENT, PHASES
 from btard.protocol.peer import PeerMachine
 
@@ -32,7 +32,7 @@ class Silent(Adversary):
         """Say nothing in this phase and those after it."""
         return None if self.is_attacking and self._is_silent(phase) else payload
 
-    def tamper(self, out: Step, machine: PeerMachine, now: float) -> Step:
+    def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """Nor send anything once the silence has begun."""
         said = {send.raw: sealed.envelope for send, sealed in own_posts(out, self.identity)}
         now_silent = self.is_attacking and self._is_silent(machine.attempt.phase)
@@ -44,7 +44,7 @@ class Silent(Adversary):
             return not (self.active(envelope.step) and self._is_silent(envelope.phase))
 
         pushes = [e for e in out.effects if not (now_silent and isinstance(e, PushBlob))]
-        return Step([send for send in out.messages if is_kept(send)], pushes, out.outputs, out.faults)
+        return Actions([send for send in out.messages if is_kept(send)], pushes, out.outputs, out.faults)
 
     def _is_silent(self, phase: str) -> bool:
         return PHASES.index(phase) >= PHASES.index(self.phase)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from btard.adversary.base import Adversary, Perform
 from btard.errors import ConfigurationError
-from btard.protocol.machine import Aggregate, ComputeGradient, Effect, PushBlob, Step
+from btard.machine import Actions, Aggregate, ComputeGradient, Effect, PushBlob
 from btard.protocol.messages import REVEAL
 from btard.protocol.peer import PeerMachine
 from btard.training import Engine
@@ -20,7 +20,7 @@ class WithheldBlob(Adversary):
 
     _withheld: frozenset[Digest] = field(init=False, default=frozenset(), repr=False)
 
-    def tamper(self, out: Step, machine: PeerMachine, now: float) -> Step:
+    def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """Drop the pushes of what it withholds."""
         out.effects = [e for e in out.effects if not (isinstance(e, PushBlob) and e.digest in self._withheld)]
         return out

@@ -10,7 +10,7 @@ from torch import Tensor
 from btard.adversary.base import Adversary, Perform
 from btard.adversary.knowledge import held, put
 from btard.crypto import directions
-from btard.protocol.machine import Aggregate, Aggregated, Effect
+from btard.machine import Aggregate, Aggregated, Effect
 from btard.training import Engine
 
 

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from btard.node.audit import AuditReport
+    from btard.ledger.audit import AuditReport
 
 
 def audit(
@@ -23,7 +23,7 @@ def audit(
     from rich.console import Console
     from rich.progress import Progress
 
-    from btard.node.audit import audit as verify
+    from btard.ledger.audit import audit as verify
 
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:

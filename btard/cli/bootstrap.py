@@ -37,12 +37,12 @@ def bootstrap(
     tied: Annotated[bool, typer.Option("--tied", help="End when standard input ends.")] = False,
 ) -> None:
     """Announce a run, and print the one line that others join by. Runs until interrupted."""
-    from btard.monitor.peer_console import BootstrapConsole
+    from btard.console.peer_console import BootstrapConsole
     from btard.node.bootstrap import run_bootstrap
     from btard.node.options import BootstrapOptions
-    from btard.node.run_config import RunConfig
     from btard.node.running import run
-    from btard.node.swarm import plan_run
+    from btard.run.config import RunConfig
+    from btard.run.plan import plan_run
 
     if run_file is not None:
         config = RunConfig.load(run_file)

@@ -37,12 +37,12 @@ def peer(
     tied: Annotated[bool, typer.Option("--tied", help="End when standard input ends.")] = False,
 ) -> None:
     """Join a swarm by its bootstrap's address and train with it."""
-    from btard.monitor.peer_console import PeerConsole
+    from btard.console.peer_console import PeerConsole
     from btard.node.options import PeerOptions, read_keys
     from btard.node.peer import run_peer
     from btard.node.profile import trainer_profile
-    from btard.node.run_config import RunConfig
     from btard.node.running import run
+    from btard.run.config import RunConfig
 
     options = PeerOptions(
         join=join,

@@ -39,8 +39,9 @@ def swarm(
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the summary here, too.")] = None,
 ) -> None:
     """Start a bootstrap and peers on this machine, train to the end, and say who was banned and why."""
-    from btard.monitor.local_swarm import run_swarm
-    from btard.node.swarm import SwarmSpec, parse_byzantine, plan_run
+    from btard.console.local_swarm import run_swarm
+    from btard.run.plan import plan_run
+    from btard.swarm.spec import SwarmSpec, parse_byzantine
 
     kinds = parse_byzantine(byzantine)
     config = plan_run(

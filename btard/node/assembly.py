@@ -6,24 +6,24 @@ from collections.abc import Mapping
 from typing import cast
 
 from btard.adversary import AdversarialMachine, Adversary, tampered
+from btard.codec import FP32
 from btard.crypto import Identity, digest
 from btard.network import PeerRecord, Transport
 from btard.node.node import Ledger, Node
 from btard.node.performer import Perform, Performer
-from btard.node.run_config import STORE_MODELS_PER_SEAT, RunConfig
 from btard.node.worker import Worker
 from btard.protocol.peer import PeerMachine
-from btard.protocol.state import State
+from btard.protocol.state import RosterState
+from btard.run.config import STORE_MODELS_PER_SEAT, RunConfig
 from btard.training.engine import Engine
 from btard.training.store import BlobStore
-from btard.training.vector import FLOAT_BYTES
 from btard.types import PeerId
 
 
 def assemble(
     identity: Identity,
     config: RunConfig,
-    genesis: State,
+    genesis: RosterState,
     transport: Transport,
     worker: Worker,
     records: Mapping[PeerId, PeerRecord],
@@ -40,7 +40,7 @@ def assemble(
     engine = engine or config.engine(BlobStore(capacity_bytes=1))
     store = engine.store
     seats = len(genesis.members)
-    store.resize(STORE_MODELS_PER_SEAT * (seats + 1) * (engine.dimension + seats) * FLOAT_BYTES)
+    store.resize(STORE_MODELS_PER_SEAT * (seats + 1) * FP32.size_bytes(engine.dimension + seats))
     secret = digest("peer secret", identity.seed, config.digest)
     machine = PeerMachine(identity, secret, genesis, config.steps, engine.dimension, now)
     perform: Perform = Performer(engine)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from btard.node.node import Node
-from btard.node.report import EndReport
-from btard.protocol.peer import FINISHED, Ended
+from btard.protocol.outputs import FINISHED, Ended
+from btard.run.report import EndReport
 
 
 def end_report(node: Node, ended: Ended) -> EndReport:

@@ -13,16 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from btard.codec import FP32
+from btard.machine import Actions, Adopt, BlobHeld, Done, Effect, Event, PushBlob, Received, Tick
 from btard.network import PeerRecord, Transport
 from btard.node.performer import Perform
 from btard.node.worker import Worker
-from btard.protocol.machine import Adopt, BlobHeld, Done, Effect, Event, PushBlob, Received, Step, Tick
-from btard.protocol.peer import Ended, PeerMachine, Recorded
-from btard.protocol.state import State
-from btard.protocol.step import Diverged, Entry
+from btard.protocol.outputs import Diverged, Ended, Recorded
+from btard.protocol.peer import PeerMachine
+from btard.protocol.record import Entry
+from btard.protocol.state import RosterState
 from btard.training.engine import Engine
 from btard.training.store import BlobStore
-from btard.training.vector import FLOAT_BYTES, is_finite
 from btard.types import Digest, Fault, PeerId
 
 ROSTER_PHASES = 3
@@ -44,7 +45,7 @@ class Progress:
     """What a node reports after each record. `evaluation` comes on the steps that are evaluated."""
 
     entry: Entry
-    state: State
+    state: RosterState
 
 
 class Node:
@@ -136,7 +137,7 @@ class Node:
         if digest in self._store:
             self._loop.call_soon(self._handle, BlobHeld(digest, size, True))
             return False
-        if size > part_bytes or size % FLOAT_BYTES or not self._store.fits(size):
+        if size > part_bytes or size % FP32.size_bytes(1) or not self._store.fits(size):
             return False
         if self.machine.expects(sender, digest):
             return True
@@ -145,7 +146,7 @@ class Node:
 
     def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
         """A blob that was wanted. One with NaN or Inf isn't kept: knowing that is enough."""
-        finite = is_finite(data)
+        finite = FP32.is_valid(data)
         if finite:
             if not self._store.fits(len(data)):
                 return
@@ -165,7 +166,7 @@ class Node:
             except Exception as error:
                 self.fail(error)
 
-    def _take(self, out: Step) -> None:
+    def _take(self, out: Actions) -> None:
         for send in out.messages:
             for peer in send.to:
                 self.transport.send(peer, send.raw)
@@ -203,7 +204,7 @@ class Node:
         elif isinstance(output, Ended) and not self._over.done():
             self._over.set_result(output)
 
-    def _connect(self, state: State) -> None:
+    def _connect(self, state: RosterState) -> None:
         self.transport.connect([self._records[peer] for peer in state.members if peer in self._records])
 
     def _set_timer(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from btard.crypto import PEER_ID_BYTES
 from btard.errors import ConfigurationError
-from btard.node.run_config import RunConfig
+from btard.run.config import RunConfig
 from btard.types import PeerId
 
 

@@ -9,20 +9,20 @@ from collections.abc import Callable
 
 from btard.adversary import make_adversary
 from btard.crypto import Identity
+from btard.ledger.directory import RunDirectory
+from btard.ledger.header import LedgerHeader
 from btard.network import DhtDirectory, GrpcTransport, PeerRecord, libp2p_id, peer_of
 from btard.network.transport import Inbox
 from btard.node.assembly import assemble
 from btard.node.end import end_report
-from btard.node.ledger_header import LedgerHeader
 from btard.node.node import Node
 from btard.node.options import PeerOptions
 from btard.node.recorder import Recorder
 from btard.node.rendezvous import find_genesis, find_run
-from btard.node.report import EndReport, StepReport
-from btard.node.run_config import RunConfig
-from btard.node.run_directory import RunDirectory
 from btard.node.worker import ThreadWorker
-from btard.protocol.state import State
+from btard.protocol.state import RosterState
+from btard.run.config import RunConfig
+from btard.run.report import EndReport, StepReport
 from btard.training.engine import Engine
 from btard.training.store import BlobStore
 from btard.types import Digest, Fault, PeerId
@@ -107,7 +107,7 @@ async def _take_part(
     node = assemble(
         identity,
         config,
-        State.genesis(config.digest, config.protocol, header.members),
+        RosterState.genesis(config.digest, config.protocol, header.members),
         transport,
         worker,
         records,

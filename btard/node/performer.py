@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from btard.protocol.machine import (
+from btard.machine import (
     Adopt,
     Aggregate,
     Aggregated,

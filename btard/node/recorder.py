@@ -9,9 +9,9 @@ from typing import Any
 
 from btard.errors import LedgerError
 from btard.node.node import Progress
-from btard.node.report import StepReport
 from btard.node.worker import Worker
 from btard.protocol.record import STEP
+from btard.run.report import StepReport
 from btard.training.checkpoints import save_checkpoint
 from btard.training.engine import Engine
 

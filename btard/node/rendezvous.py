@@ -11,9 +11,9 @@ from collections.abc import Callable
 
 from btard.crypto import Identity, digest
 from btard.errors import ConfigurationError, HaltedError, NetworkError, RunMismatchError
+from btard.ledger.header import LedgerHeader
 from btard.network import Directory, PeerRecord
-from btard.node.ledger_header import LedgerHeader
-from btard.node.run_config import RunConfig
+from btard.run.config import RunConfig
 from btard.types import Digest, PeerId
 
 RUN = "run"

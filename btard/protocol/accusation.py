@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from btard.crypto import commit, opens
+from btard.machine import Recomputed
 from btard.protocol import verification
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.machine import Recomputed
 from btard.protocol.messages import Accusations, PartScalars, PublishedScalars, Vote
 from btard.types import Digest, PeerId, Scalars
 from btard.wire import encode

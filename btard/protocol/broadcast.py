@@ -18,7 +18,7 @@ from typing import Any
 
 from btard.crypto import digest
 from btard.protocol.messages import PAYLOADS, size_max
-from btard.protocol.rules import Attempt
+from btard.protocol.rules import Seating
 from btard.protocol.state import roster_digest
 from btard.types import Digest, PeerId
 from btard.wire import Reason, Rejection, Sealed, decode
@@ -38,7 +38,7 @@ class Board:
 
     Bounded: phases x seats slots, and at most one conflicting message a slot."""
 
-    def __init__(self, attempt: Attempt) -> None:
+    def __init__(self, attempt: Seating) -> None:
         self._attempt = attempt
         self._roster = roster_digest(attempt.participants)
         self.seat_of = {peer: seat for seat, peer in enumerate(attempt.participants)}

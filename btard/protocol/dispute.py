@@ -27,7 +27,7 @@ from dataclasses import dataclass, replace
 from btard.protocol.broadcast import Board, Post, set_digest
 from btard.protocol.messages import PHASES, RECORD, REVEAL, View
 from btard.protocol.record import BAN, LEAVE, Removal
-from btard.protocol.rules import Attempt, Ending
+from btard.protocol.rules import Ending, Seating
 from btard.types import Digest
 from btard.wire import Rejection, Sealed, decode, open_sealed
 
@@ -84,7 +84,7 @@ class GoOn:
 Decision = Final | Remove | GoOn
 
 
-def read_view(attempt: Attempt, sealed: Sealed) -> Proof | None:
+def read_view(attempt: Seating, sealed: Sealed) -> Proof | None:
     """A view as proof, None where it proves nothing (no honest peer signs such a view)."""
     view = decode(View, sealed.envelope.payload)
     if isinstance(view, Rejection):
@@ -112,7 +112,7 @@ def read_view(attempt: Attempt, sealed: Sealed) -> Proof | None:
 
 
 def decide(
-    attempt: Attempt, agreed: Sequence[Sequence[Sealed]], next_phase: NextPhase, lenient_used: Collection[str]
+    attempt: Seating, agreed: Sequence[Sequence[Sealed]], next_phase: NextPhase, lenient_used: Collection[str]
 ) -> Decision:
     """The outcome of a dispute; `agreed` are the views by seat (`Agreement.agreed`).
 
@@ -149,7 +149,7 @@ def decide(
     return Remove(tuple(_missing(attempt, seat, collecting) for seat in missing))
 
 
-def _final(attempt: Attempt, proofs: Sequence[Proof | None]) -> Final | None:
+def _final(attempt: Seating, proofs: Sequence[Proof | None]) -> Final | None:
     seats = len(attempt.participants)
     votes: dict[Digest, dict[int, Post]] = {}
     for proof in proofs:
@@ -171,7 +171,7 @@ def _final(attempt: Attempt, proofs: Sequence[Proof | None]) -> Final | None:
 
 
 def _offenders(
-    attempt: Attempt,
+    attempt: Seating,
     agreed: Sequence[Sequence[Sealed]],
     proofs: Sequence[Proof | None],
     union: Board,
@@ -201,7 +201,7 @@ def _offenders(
     return tuple(found[seat] for seat in sorted(found))
 
 
-def _missing(attempt: Attempt, seat: int, collecting: str) -> Removal:
+def _missing(attempt: Seating, seat: int, collecting: str) -> Removal:
     peer = attempt.participants[seat]
     if PHASES.index(REVEAL) <= PHASES.index(collecting) < PHASES.index(RECORD):
         return Removal(peer, LEAVE, f"silent in phase {collecting}")

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from btard.codec import FP32
 from btard.crypto import digest
-from btard.protocol import accusation, butterfly, mprng, verification
-from btard.protocol.accusation import Case
-from btard.protocol.machine import (
+from btard.machine import (
     Aggregate,
     ComputeGradient,
     Effect,
@@ -23,6 +22,9 @@ from btard.protocol.machine import (
     Recompute,
     Update,
 )
+from btard.parts import part_size
+from btard.protocol import accusation, butterfly, mprng, verification
+from btard.protocol.accusation import Case
 from btard.protocol.messages import (
     ACCUSE,
     AGGREGATE,
@@ -43,23 +45,18 @@ from btard.protocol.messages import (
     Vote,
 )
 from btard.protocol.record import NOTHING
-from btard.protocol.rules import Named, disputed
+from btard.protocol.rules import Reported, disputed
 from btard.protocol.state import gradient_seed
 from btard.protocol.tolerance import ACCUSE_FACTOR
 from btard.types import Digest, PeerId, Scalars
 
 if TYPE_CHECKING:
-    from btard.protocol.step import StepMachine
+    from btard.protocol.attempt import AttemptMachine
 
 
 def on_wire(scalars: Scalars) -> PartScalars:
     """Scalars as they are published."""
     return PartScalars(scalars.projections, scalars.norm, scalars.center)
-
-
-def part_bytes(dimension: int, parts: int, part: int) -> int:
-    """The size of a part's blob: `dimension` float32, split as evenly as can be, the longer parts first."""
-    return 4 * (dimension // parts + (part < dimension % parts))
 
 
 class Duties:
@@ -68,7 +65,7 @@ class Duties:
     `held` maps the blobs that arrived to their size in bytes, 0 where they aren't finite."""
 
     def __init__(
-        self, step: StepMachine, secret: bytes, dimension: int, named: Named, held: dict[Digest, int]
+        self, step: AttemptMachine, secret: bytes, dimension: int, named: Reported, held: dict[Digest, int]
     ) -> None:
         self._step = step
         self._state = step.state
@@ -99,7 +96,9 @@ class Duties:
         """Keep the result of an effect."""
         self._results[effect] = result
         if isinstance(effect, ComputeGradient):
-            sizes = (part_bytes(self._dimension, len(result), part) for part in range(len(result)))
+            sizes = (
+                FP32.size_bytes(part_size(self._dimension, len(result), part)) for part in range(len(result))
+            )
             self._held.update(zip(result, sizes, strict=True))
         elif isinstance(effect, Aggregate) and result.aggregate is not None:
             self._held[result.aggregate] = self._part_bytes(self._seat)
@@ -117,7 +116,7 @@ class Duties:
         return self._held.get(name) == self._part_bytes(part)
 
     def _part_bytes(self, part: int) -> int:
-        return part_bytes(self._dimension, len(self._peers), part)
+        return FP32.size_bytes(part_size(self._dimension, len(self._peers), part))
 
     def _ask(self, effect: Effect) -> Any:
         """The effect's result; None until it's there. Asks for it the first time."""

@@ -34,10 +34,9 @@ from btard.protocol.messages import (
     Endorse,
     View,
 )
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Record
-from btard.protocol.rules import Attempt, Ending, after_phase, coin_of, finished, make_record
-from btard.protocol.state import State, roster_digest
-from btard.protocol.step import Entry
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Entry, Record
+from btard.protocol.rules import Ending, Seating, after_phase, coin_of, finished, make_record
+from btard.protocol.state import RosterState, roster_digest
 from btard.types import Digest, short
 from btard.wire import Rejection, Sealed, decode, encode, open_sealed
 
@@ -57,13 +56,13 @@ class Checked:
     this ledger doesn't hold."""
 
     record: Record
-    state: State
+    state: RosterState
     sets: Mapping[str, Sequence[Any]]
     signatures: int
     derived: bool
 
 
-def replay(genesis: State, entries: Iterable[Entry]) -> Iterator[Checked]:
+def replay(genesis: RosterState, entries: Iterable[Entry]) -> Iterator[Checked]:
     """Check a ledger from its first record on, one entry at a time; the last `Checked.state` is where it
     ends. Raises LedgerError at the first record that doesn't hold."""
     state = genesis
@@ -73,7 +72,7 @@ def replay(genesis: State, entries: Iterable[Entry]) -> Iterator[Checked]:
         state = checked.state
 
 
-def check_entry(state: State, entry: Entry) -> Checked:
+def check_entry(state: RosterState, entry: Entry) -> Checked:
     """Check the entry that follows `state`. Raises LedgerError, naming the record, where it doesn't hold.
 
     Reads `record`, `transcript` and `certificate` alone: what an entry leaves for the step after it is
@@ -84,11 +83,11 @@ def check_entry(state: State, entry: Entry) -> Checked:
 class _Check:
     """One entry under examination."""
 
-    def __init__(self, state: State, entry: Entry) -> None:
+    def __init__(self, state: RosterState, entry: Entry) -> None:
         self._state = state
         self._entry = entry
         self._record = entry.record
-        self._attempt = Attempt(state)
+        self._attempt = Seating(state)
         self._peers = state.participants
         self._board = Board(self._attempt)
 
@@ -286,7 +285,7 @@ class _Check:
 
 
 def _decides(
-    attempt: Attempt, agreed: Sequence[Sequence[Sealed]], record: Record, used: Sequence[str], ends: bool
+    attempt: Seating, agreed: Sequence[Sequence[Sealed]], record: Record, used: Sequence[str], ends: bool
 ) -> bool:
     """Whether `dispute.decide` removes whom the record removes, if earlier disputes of the attempt used up
     their lenience at the phases `used`, and the attempt `ends` where the views can't tell."""

@@ -6,41 +6,24 @@ The machine that node and simulator drive. It opens and routes what comes in; `s
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
+from btard.codec import FP32
 from btard.crypto import Identity
-from btard.protocol.duties import part_bytes
-from btard.protocol.machine import Adopt, BlobHeld, Done, Event, Received, Send, Step
+from btard.machine import Actions, Adopt, BlobHeld, Done, Event, Received, Send
+from btard.parts import part_size
+from btard.protocol.attempt import NOBODY_REPORTED, AttemptMachine, Conclusion
 from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, REQUESTS, Need, ViewRelay, Want
-from btard.protocol.record import BAN, LEAVE, STEP
-from btard.protocol.state import State
-from btard.protocol.step import NOBODY, Entry, StepMachine
+from btard.protocol.outputs import FINISHED, Ended, Recorded
+from btard.protocol.record import BAN, LEAVE, STEP, Record
+from btard.protocol.state import RosterState
 from btard.types import Digest, Fault, PeerId
 from btard.wire import Rejection, Sealed, decode, open_sealed
-
-FINISHED = "finished"
-"""Why a run ended that went through all its steps."""
 
 EARLY_MAX = 512
 """Messages kept for a later attempt, of one sender."""
 
 EARLY_BYTES_MAX = 8 * 2**20
 """Their bytes, of one sender."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """Output: an attempt ended; `entry` goes into the ledger, `state` is what follows from it."""
-
-    entry: Entry
-    state: State
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """Output: the run is over for this peer; `reason` says why, for people."""
-
-    reason: str
 
 
 class PeerMachine:
@@ -50,7 +33,7 @@ class PeerMachine:
     `dimension` parameters."""
 
     def __init__(
-        self, identity: Identity, secret: bytes, state: State, steps: int, dimension: int, now: float
+        self, identity: Identity, secret: bytes, state: RosterState, steps: int, dimension: int, now: float
     ) -> None:
         self.state = state
         self.ended: Ended | None = None
@@ -59,14 +42,14 @@ class PeerMachine:
         self._steps = steps
         self._dimension = dimension
         self._held: dict[Digest, int] = {}
-        self._named = NOBODY
-        self._last: StepMachine | None = None
+        self._named = NOBODY_REPORTED
+        self._last: AttemptMachine | None = None
         self._answered: set[PeerId] = set()
         self._former: set[PeerId] = set()  # whoever lost its seat may not know it yet, and may ask
         self._early: list[Received] = []
         self._early_count: Counter[PeerId] = Counter()
         self._early_bytes: Counter[PeerId] = Counter()
-        self._step = StepMachine(identity, secret, state, dimension, now, held=self._held)
+        self._step = AttemptMachine(identity, secret, state, dimension, now, held=self._held)
 
     @property
     def wake(self) -> float | None:
@@ -74,7 +57,7 @@ class PeerMachine:
         return None if self.ended is not None else self._step.wake
 
     @property
-    def attempt(self) -> StepMachine:
+    def attempt(self) -> AttemptMachine:
         """The attempt under way."""
         return self._step
 
@@ -82,18 +65,18 @@ class PeerMachine:
         """Whether `sender` has a reason to push this blob now."""
         return self.ended is None and self._step.duties.expects(sender, name)
 
-    def begin(self, now: float) -> Step:
+    def begin(self, now: float) -> Actions:
         """The first effects and messages."""
         return self._follow(self._step.begin(now), now)
 
-    def handle(self, event: Event, now: float) -> Step:
+    def handle(self, event: Event, now: float) -> Actions:
         """Take one event. Never raises on what a peer sent."""
         if isinstance(event, Received):
             return self._follow(self._receive(event, now), now)
         if self.ended is not None:
-            return Step()
+            return Actions()
         if isinstance(event, (Done, BlobHeld)) and not self._concerns(event):
-            return Step()
+            return Actions()
         return self._follow(self._step.handle(event, now), now)
 
     def _concerns(self, event: Done | BlobHeld) -> bool:
@@ -105,38 +88,40 @@ class PeerMachine:
 
     # ------------------------------------------------------------ routing
 
-    def _receive(self, event: Received, now: float) -> Step:
+    def _receive(self, event: Received, now: float) -> Actions:
         sealed = open_sealed(event.raw)
         if isinstance(sealed, Sealed):
             return self._route(sealed, event, now)
         request: Need | Want | ViewRelay | Rejection = decode(REQUESTS, event.raw)
         if isinstance(request, Rejection):
             worse = sealed if request.reason.value == "unknown_tag" else request
-            return Step(faults=[Fault(event.sender, worse.reason.value, worse.detail)])
+            return Actions(faults=[Fault(event.sender, worse.reason.value, worse.detail)])
         if event.sender not in self.state.members and event.sender not in self._former:
-            return Step(faults=[Fault(event.sender, "not_a_member", "a request from outside of the roster")])
+            return Actions(
+                faults=[Fault(event.sender, "not_a_member", "a request from outside of the roster")]
+            )
         return self._answer(request, event, now)
 
-    def _route(self, sealed: Sealed, event: Received, now: float) -> Step:
+    def _route(self, sealed: Sealed, event: Received, now: float) -> Actions:
         envelope = sealed.envelope
         if envelope.run != self.state.run:
-            return Step(faults=[Fault(event.sender, "wrong_run", "a message of another run")])
+            return Actions(faults=[Fault(event.sender, "wrong_run", "a message of another run")])
         if envelope.phase not in PHASES and envelope.phase != ENDORSE:
-            return Step(faults=[Fault(event.sender, "out_of_bounds", f"no such phase: {envelope.phase}")])
+            return Actions(faults=[Fault(event.sender, "out_of_bounds", f"no such phase: {envelope.phase}")])
         order = self._order(envelope.step, envelope.attempt)
         if order == 0 and self.ended is None:
             return self._step.post(sealed, event.sender, now)
         if order > 0:
             if event.sender not in self.state.members:
-                return Step(
+                return Actions(
                     faults=[Fault(event.sender, "not_a_member", "a message from outside of the roster")]
                 )
             return self._keep_early(event)
         if envelope.phase == ENDORSE and event.sender in self.state.members:
             return self._prove(envelope.step, envelope.attempt, event.sender)
-        return Step()
+        return Actions()
 
-    def _answer(self, request: Need | Want | ViewRelay, event: Received, now: float) -> Step:
+    def _answer(self, request: Need | Want | ViewRelay, event: Received, now: float) -> Actions:
         order = self._order(request.step, request.attempt)
         if order > 0:
             return self._keep_early(event)
@@ -148,72 +133,73 @@ class PeerMachine:
             return self._step.want(request, event.sender)
         return self._step.relay(request, event.sender, now)
 
-    def _answer_late(self, request: Need | Want | ViewRelay, sender: PeerId) -> Step:
+    def _answer_late(self, request: Need | Want | ViewRelay, sender: PeerId) -> Actions:
         """Somebody is still at the attempt that this peer has ended: give it messages, and the proof."""
         last = self._last
         if last is None or (request.step, request.attempt) != (last.state.step, last.state.attempt):
-            return Step()
+            return Actions()
         if isinstance(request, Need):
             return last.need(request, sender)
         if isinstance(request, Want):
             return last.want(request, sender)
         return self._prove(request.step, request.attempt, sender)
 
-    def _prove(self, step: int, attempt: int, sender: PeerId) -> Step:
+    def _prove(self, step: int, attempt: int, sender: PeerId) -> Actions:
         """The certificate of the attempt that this peer ended last; once to each who is still in it."""
         last = self._last
         if last is None or (step, attempt) != (last.state.step, last.state.attempt):
-            return Step()
+            return Actions()
         if sender in self._answered or last.conclusion is None:
-            return Step()
+            return Actions()
         self._answered.add(sender)
-        return Step(messages=[Send((sender,), raw) for raw in last.conclusion.certificate])
+        return Actions(messages=[Send((sender,), raw) for raw in last.conclusion.entry.certificate])
 
     def _order(self, step: int, attempt: int) -> int:
         mine, theirs = (self.state.step, self.state.attempt), (step, attempt)
         return (theirs > mine) - (theirs < mine)
 
-    def _keep_early(self, event: Received) -> Step:
+    def _keep_early(self, event: Received) -> Actions:
         """A peer ahead of this one: kept until this one gets there, within bounds."""
         sender = event.sender
         fits = self._early_count[sender] < EARLY_MAX
         if not fits or self._early_bytes[sender] + len(event.raw) > EARLY_BYTES_MAX:
-            return Step(faults=[Fault(sender, "flood", "more messages of later attempts than are kept")])
+            return Actions(faults=[Fault(sender, "flood", "more messages of later attempts than are kept")])
         self._early_count[sender] += 1
         self._early_bytes[sender] += len(event.raw)
         self._early.append(event)
-        return Step()
+        return Actions()
 
     # ------------------------------------------------------------ from attempt to attempt
 
-    def _follow(self, out: Step, now: float) -> Step:
+    def _follow(self, out: Actions, now: float) -> Actions:
         """Enter the next attempt where this one has ended; attempts may end at once when all is known."""
         while self.ended is None and self._step.conclusion is not None:
             out.extend(self._next(self._step.conclusion, now))
         return out
 
-    def _next(self, entry: Entry, now: float) -> Step:
-        out = Step()
+    def _next(self, conclusion: Conclusion, now: float) -> Actions:
+        out = Actions()
+        entry, finished = conclusion.entry, conclusion.finished
         record = entry.record
-        self.state = self.state.after(record, entry.finished)
+        self.state = self.state.after(record, finished)
         out.outputs.append(Recorded(entry, self.state))
         self._last, self._answered = self._step, set()
         self._former.update(self._last.state.members)
         heard = record.kind == STEP or GRADIENT in record.phases
-        self._named = entry.named if heard else self._named
+        self._named = conclusion.reported if heard else self._named
         if record.kind == STEP:
-            assert entry.finished is not None
-            out.effects.append(Adopt(record.step, entry.finished.aggregates))
+            assert finished is not None
+            out.effects.append(Adopt(record.step, finished.aggregates))
             self._held.clear()
-            parts = len(entry.finished.aggregates)
-            sizes = (part_bytes(self._dimension, parts, part) for part in range(parts))
-            self._held.update(zip(entry.finished.aggregates, sizes, strict=True))
-        end = self._end(entry)
+            parts = len(finished.aggregates)
+            sizes = (FP32.size_bytes(part_size(self._dimension, parts, part)) for part in range(parts))
+            self._held.update(zip(finished.aggregates, sizes, strict=True))
+        end = self._end(record)
         if end is not None:
             self.ended = Ended(end)
             out.outputs.append(self.ended)
             return out
-        self._step = StepMachine(
+        self._step = AttemptMachine(
             self._identity,
             self._secret,
             self.state,
@@ -231,11 +217,11 @@ class PeerMachine:
             out.extend(self._receive(event, now))
         return out
 
-    def _end(self, entry: Entry) -> str | None:
-        for removal in entry.record.removals:
+    def _end(self, record: Record) -> str | None:
+        for removal in record.removals:
             if removal.peer == self._identity.peer and removal.kind in (BAN, LEAVE):
                 word = "was banned" if removal.kind == BAN else "lost its seat"
-                return f"this peer {word} in step {entry.record.step}: {removal.reason}"
+                return f"this peer {word} in step {record.step}: {removal.reason}"
         if self.state.step >= self._steps:
             return FINISHED
         if not self.state.has_majority:

@@ -82,3 +82,12 @@ class Record:
     def relays(self) -> tuple[tuple[PeerId, PeerId, Digest], ...]:
         """The newly relayed (sender, receiver) pairs, each with the part that most peers hold."""
         return tuple((PeerId(r.sender), PeerId(r.receiver), Digest(r.part)) for r in self.relayed)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a ledger holds: a record, the messages that it follows from, the signatures that certify it."""
+
+    record: Record
+    transcript: tuple[bytes, ...]
+    certificate: tuple[bytes, ...]

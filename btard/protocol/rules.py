@@ -35,7 +35,7 @@ from btard.protocol.record import (
     RelayedPair,
     Removal,
 )
-from btard.protocol.state import Finished, State, roster_digest
+from btard.protocol.state import Finished, RosterState, roster_digest
 from btard.types import Digest, PeerId, Scalars
 
 Sets = Mapping[str, Sequence[Any]]
@@ -43,10 +43,10 @@ Sets = Mapping[str, Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Seating:
     """One attempt at a step by the participants of `state`, and the seats they hold in it."""
 
-    state: State
+    state: RosterState
 
     @property
     def participants(self) -> tuple[PeerId, ...]:
@@ -73,7 +73,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class Reported:
     """Whom a peer names in its gradient commitment: who didn't vote for the last record, and who signed
     two messages for one slot, as the dispute showed that settled it."""
 
@@ -90,7 +90,7 @@ class Ending:
     relays: tuple[tuple[PeerId, PeerId, Digest], ...] = ()
 
 
-def after_phase(attempt: Attempt, phase: str, sets: Sets) -> str | Ending:
+def after_phase(attempt: Seating, phase: str, sets: Sets) -> str | Ending:
     """The phase after `phase`, whose agreed set and those before it are in `sets`; or the ending, which
     RECORD then signs."""
     offenders = _malformed(attempt, phase, sets)
@@ -145,18 +145,18 @@ def after_phase(attempt: Attempt, phase: str, sets: Sets) -> str | Ending:
     return Ending(STEP)
 
 
-def _named(attempt: Attempt, ballots: Sequence[Sequence[bytes]]) -> list[int]:
+def _named(attempt: Seating, ballots: Sequence[Sequence[bytes]]) -> list[int]:
     """Seats that more than half of the participants name."""
     count = [sum(peer in ballot for ballot in ballots) for peer in attempt.participants]
     return [seat for seat, named in enumerate(count) if 2 * named > len(attempt.participants)]
 
 
-def disputed(attempt: Attempt, sets: Sets) -> tuple[accusation.Case, ...]:
+def disputed(attempt: Seating, sets: Sets) -> tuple[accusation.Case, ...]:
     """The cases that the VERDICT phase votes on, in order."""
     return accusation.cases(attempt.pairs, sets[SCALARS], sets[ACCUSE], attempt.state.config)
 
 
-def _evident(attempt: Attempt, sets: Sets) -> dict[int, str]:
+def _evident(attempt: Seating, sets: Sets) -> dict[int, str]:
     """Bans that need no vote: everybody sees them in the agreed messages."""
     accusers = {
         seat
@@ -170,13 +170,13 @@ def _evident(attempt: Attempt, sets: Sets) -> dict[int, str]:
     return bans
 
 
-def _sums_not_zero(attempt: Attempt, sets: Sets) -> list[int]:
+def _sums_not_zero(attempt: Seating, sets: Sets) -> list[int]:
     table = [p.parts for p in sets[SCALARS]]
     config = attempt.state.config
     return [j for j in range(len(attempt.participants)) if verification.sum_is_not_zero(table, j, config)]
 
 
-def _malformed(attempt: Attempt, phase: str, sets: Sets) -> list[int]:
+def _malformed(attempt: Seating, phase: str, sets: Sets) -> list[int]:
     """Seats whose signed message of `phase` can't be what an honest peer sends."""
     seats = len(attempt.participants)
     config = attempt.state.config
@@ -215,7 +215,7 @@ def _malformed(attempt: Attempt, phase: str, sets: Sets) -> list[int]:
 
 
 def _abort(
-    attempt: Attempt,
+    attempt: Seating,
     *,
     bans: Mapping[int, str] | None = None,
     leaves: Mapping[int, str] | None = None,
@@ -238,7 +238,7 @@ def _abort(
 
 
 def make_record(
-    attempt: Attempt,
+    attempt: Seating,
     ending: Ending,
     trail: Sequence[tuple[str, Digest]],
     coin: bytes,
@@ -271,7 +271,7 @@ def coin_of(sets: Sets) -> bytes:
     return NOTHING if any(reveal is None for reveal in reveals) else mprng.combine(reveals)
 
 
-def finished(attempt: Attempt, sets: Sets, coin: bytes) -> Finished:
+def finished(attempt: Seating, sets: Sets, coin: bytes) -> Finished:
     """What the next step's validation needs of this one."""
     return Finished(
         step=attempt.state.step,
@@ -287,8 +287,8 @@ def finished(attempt: Attempt, sets: Sets, coin: bytes) -> Finished:
 
 __all__ = [
     "RECORD",
-    "Attempt",
     "Ending",
+    "Seating",
     "Sets",
     "after_phase",
     "coin_of",

@@ -28,12 +28,12 @@ from btard.protocol.messages import (
     ViewRelay,
 )
 from btard.protocol.record import ABORT, NOTHING, Record
-from btard.protocol.rules import Ending, Named, after_phase, make_record
+from btard.protocol.rules import Ending, Reported, after_phase, make_record
 from btard.types import Digest, Fault, PeerId
 from btard.wire import Rejection, Sealed, decode, encode, open_sealed
 
 if TYPE_CHECKING:
-    from btard.protocol.step import StepMachine
+    from btard.protocol.attempt import AttemptMachine
 
 
 REPEATS_MAX = 3
@@ -46,7 +46,7 @@ VIEWS_MAX = 2
 class SlowPath:
     """The disputes of one attempt, one after the other. `step` is the machine that it belongs to."""
 
-    def __init__(self, step: StepMachine) -> None:
+    def __init__(self, step: AttemptMachine) -> None:
         self._step = step
         self._agreement: Agreement | None = None
         self._dispute = 0
@@ -233,7 +233,7 @@ class SlowPath:
                 return False
             peers = step.attempt.participants
             late = [s for s in final.silent if s not in step.board.posts[RECORD]] if self._overdue else []
-            named = Named(tuple(peers[s] for s in late), tuple(peers[s] for s in final.equivocal))
+            named = Reported(tuple(peers[s] for s in late), tuple(peers[s] for s in final.equivocal))
             step.end(step.record, tuple(final.votes[s].sealed.raw for s in sorted(final.votes)), named)
         return False
 

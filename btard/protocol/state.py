@@ -1,7 +1,7 @@
 """What all honest peers agree on between attempts: the roster and all that a next attempt needs.
 
-`State` changes only by `State.after(record, ...)`, a pure function of a certified ledger record: peers
-that hold the same ledger hold the same state, and so does an auditor who replays it.
+`RosterState` changes only by `RosterState.after(record, ...)`, a pure function of a certified ledger record:
+peers that hold the same ledger hold the same state, and so does an auditor who replays it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class RosterState:
     """Agreed by the ledger. `members` (sorted) hold seats; `excluded` lost the current step only.
     `coin` is r_(step-1). `witnessed` are the pairs relayed since the participants last changed in this
     step, with the part of the sender for the receiver that is known to have come to most peers. `pairs`
@@ -66,7 +66,7 @@ class State:
         object.__setattr__(self, "participants", tuple(p for p in self.members if p not in out))
 
     @classmethod
-    def genesis(cls, run: Digest, config: ProtocolConfig, members: Sequence[PeerId]) -> State:
+    def genesis(cls, run: Digest, config: ProtocolConfig, members: Sequence[PeerId]) -> RosterState:
         """The state before step 0. The first coin is public: step 0 has no earlier gradient to protect."""
         return cls(
             run=run,
@@ -95,7 +95,7 @@ class State:
     def _recent(self, step: int) -> bool:
         return step > self.step - self.config.strike_window
 
-    def after(self, record: Record, finished: Finished | None) -> State:
+    def after(self, record: Record, finished: Finished | None) -> RosterState:
         """The state after a certified record; `finished` belongs to a STEP record, None to an ABORT."""
         gone = {r.peer for r in record.removals if r.kind in (BAN, LEAVE)}
         missed = [PeerId(r.peer) for r in record.removals if r.kind == MISS]

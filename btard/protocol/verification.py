@@ -16,9 +16,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from statistics import median_high
 
+from btard.machine import Recomputed
 from btard.protocol import tolerance
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.machine import Recomputed
 from btard.protocol.messages import PartScalars
 from btard.types import Scalars
 

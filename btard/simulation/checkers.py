@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btard.adversary import ADVERSARIES, Adversary
+from btard.machine import Actions, Adopt, Effect
 from btard.protocol.constants import SLACK_ROUNDS, ProtocolConfig, tolerated
-from btard.protocol.machine import Adopt, Effect, Step
 from btard.protocol.messages import PHASES
-from btard.protocol.peer import EARLY_MAX, Recorded
+from btard.protocol.outputs import Diverged, Recorded
+from btard.protocol.peer import EARLY_MAX
 from btard.protocol.record import ABORT, BAN, MISS, STEP
-from btard.protocol.step import Diverged
 from btard.simulation.footprint import footprint
 from btard.types import Digest, PeerId
 
@@ -39,7 +39,7 @@ class Checker:
 
     name = ""
 
-    def after(self, world: World, host: Host, out: Step) -> str | None:
+    def after(self, world: World, host: Host, out: Actions) -> str | None:
         """`host` has handled an event and wants `out`, which has outputs or faults."""
         return None
 
@@ -56,7 +56,7 @@ class Checker:
         return None
 
 
-class Agreement(Checker):
+class LedgerAgreement(Checker):
     """Honest peers write the same ledger: the same record and the same state after it at each index (roster,
     aggregates, coin, scalars, model digest). And nobody honest finds that its model isn't the swarm's."""
 
@@ -65,7 +65,7 @@ class Agreement(Checker):
     def __init__(self) -> None:
         self._first: dict[int, tuple[int, Recorded]] = {}
 
-    def after(self, world: World, host: Host, out: Step) -> str | None:
+    def after(self, world: World, host: Host, out: Actions) -> str | None:
         if not host.honest:
             return None
         for output in out.outputs:
@@ -89,7 +89,7 @@ class Models(Checker):
     def __init__(self) -> None:
         self._certified: dict[int, Digest] = {}
 
-    def after(self, world: World, host: Host, out: Step) -> str | None:
+    def after(self, world: World, host: Host, out: Actions) -> str | None:
         if host.honest:
             for output in out.outputs:
                 if isinstance(output, Recorded) and output.entry.record.kind == STEP:
@@ -110,7 +110,7 @@ class Innocence(Checker):
 
     name = "innocence"
 
-    def after(self, world: World, host: Host, out: Step) -> str | None:
+    def after(self, world: World, host: Host, out: Actions) -> str | None:
         for output in out.outputs if host.honest else ():
             for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
                 target = world.hosts[world.index_of[PeerId(removal.peer)]]
@@ -124,7 +124,7 @@ class Seats(Checker):
 
     name = "seats"
 
-    def after(self, world: World, host: Host, out: Step) -> str | None:
+    def after(self, world: World, host: Host, out: Actions) -> str | None:
         for output in out.outputs if host.honest else ():
             for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
                 target = world.hosts[world.index_of[PeerId(removal.peer)]]
@@ -138,7 +138,7 @@ class Causes(Checker):
 
     name = "causes"
 
-    def after(self, world: World, host: Host, out: Step) -> str | None:
+    def after(self, world: World, host: Host, out: Actions) -> str | None:
         for output in out.outputs if host.honest else ():
             for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
                 target = world.hosts[world.index_of[PeerId(removal.peer)]]
@@ -164,7 +164,7 @@ class Blame(Checker):
 
     name = "blame"
 
-    def after(self, world: World, host: Host, out: Step) -> str | None:
+    def after(self, world: World, host: Host, out: Actions) -> str | None:
         for fault in out.faults if host.honest else ():
             index = world.index_of.get(fault.peer)
             if index is not None and world.hosts[index].honest:
@@ -183,7 +183,7 @@ def attempt_max_s(config: ProtocolConfig, peers: int) -> float:
     return len(PHASES) * 2 * phase_s + config.delta_s
 
 
-class Progress(Checker):
+class SteadyProgress(Checker):
     """A steady peer's attempt ends within `attempt_max_s`, and each aborted one had its use: somebody is out
     or a link is relayed. A link is relayed once for each roster (`state.State.witnessed`), so f faulty peers
     can cost a step at most (f + 1) (n (n - 1) + 1) attempts, and silent ones f."""
@@ -194,7 +194,7 @@ class Progress(Checker):
         self._begun: dict[int, float] = {}
         self._at: dict[int, tuple[float, int]] = {}
 
-    def after(self, world: World, host: Host, out: Step) -> str | None:
+    def after(self, world: World, host: Host, out: Actions) -> str | None:
         for output in out.outputs if host.steady else ():
             if isinstance(output, Recorded):
                 record = output.entry.record
@@ -219,7 +219,7 @@ class Progress(Checker):
         return None
 
 
-class Ending(Checker):
+class EveryEnding(Checker):
     """At the end of the run every steady peer has finished it; slow ones have, or lost their seat on the way
     (and may not know it yet: what a peer without a seat missed it reads in the ledger)."""
 
@@ -245,7 +245,7 @@ class Strikes(Checker):
 
     name = "strikes"
 
-    def after(self, world: World, host: Host, out: Step) -> str | None:
+    def after(self, world: World, host: Host, out: Actions) -> str | None:
         for output in out.outputs if host.honest else ():
             if isinstance(output, Recorded) and output.entry.record.kind == STEP:
                 missed = {r.peer for r in output.entry.record.removals if r.kind == MISS}
@@ -263,7 +263,7 @@ class Buffers(Checker):
 
     name = "buffers"
 
-    def after(self, world: World, host: Host, out: Step) -> str | None:
+    def after(self, world: World, host: Host, out: Actions) -> str | None:
         first = next(each for each in world.hosts if each.steady)
         if host is not first or not any(isinstance(output, Recorded) for output in out.outputs):
             return None
@@ -279,14 +279,14 @@ def objects_max(peers: int) -> int:
 def all_checkers() -> tuple[Checker, ...]:
     """One of each, for one run."""
     return (
-        Agreement(),
+        LedgerAgreement(),
         Models(),
         Innocence(),
         Seats(),
         Causes(),
         Blame(),
-        Progress(),
+        SteadyProgress(),
         Strikes(),
         Buffers(),
-        Ending(),
+        EveryEnding(),
     )

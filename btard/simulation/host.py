@@ -7,19 +7,20 @@ from dataclasses import replace
 from typing import Any
 
 from btard.adversary import AdversarialMachine, make_adversary
+from btard.codec import FP32
 from btard.crypto import Identity, digest
+from btard.machine import Actions, Adopt, BlobHeld, Effect, Event, PushBlob
 from btard.node.node import EARLY_PARTS
 from btard.node.performer import Perform, Performer
-from btard.protocol.machine import Adopt, BlobHeld, Effect, Event, PushBlob, Step
-from btard.protocol.peer import PeerMachine, Recorded
-from btard.protocol.state import State
+from btard.protocol.outputs import Recorded
+from btard.protocol.peer import PeerMachine
+from btard.protocol.state import RosterState
 from btard.simulation.scenario import Scenario
 from btard.simulation.task import DIMENSION, recipe
-from btard.training import BlobStore, Engine, is_finite
-from btard.training.vector import FLOAT_BYTES
+from btard.training import BlobStore, Engine
 from btard.types import Digest, PeerId
 
-STORE_BYTES = 64 * DIMENSION * FLOAT_BYTES
+STORE_BYTES = 64 * FP32.size_bytes(DIMENSION)
 """Room for every row of every part, a few times over."""
 
 
@@ -31,7 +32,9 @@ def identity_of(seed: int, index: int) -> Identity:
 class Host:
     """Peer `index` of a scenario, from `state` on. What the world does to it goes through here."""
 
-    def __init__(self, index: int, scenario: Scenario, state: State, colluders: tuple[PeerId, ...]) -> None:
+    def __init__(
+        self, index: int, scenario: Scenario, state: RosterState, colluders: tuple[PeerId, ...]
+    ) -> None:
         place = (scenario.seed.to_bytes(16, "little"), bytes([index]))
         identity = identity_of(scenario.seed, index)
         self.index = index
@@ -65,11 +68,11 @@ class Host:
         """Whether the run is over for it."""
         return self.machine.ended is not None
 
-    def begin(self, now: float) -> Step:
+    def begin(self, now: float) -> Actions:
         """The machine's first step."""
         return self._taken(self.machine.begin(now))
 
-    def handle(self, event: Event, now: float) -> Step:
+    def handle(self, event: Event, now: float) -> Actions:
         """What the machine wants after an event."""
         return self._taken(self.machine.handle(event, now))
 
@@ -85,7 +88,7 @@ class Host:
         """A blob arrives: what the machine is told, if the blob is welcome (`node.Node.wants`)."""
         if name in self.store or not self._wants(sender, name, len(data)):
             return None
-        finite = is_finite(data)
+        finite = FP32.is_valid(data)
         if finite:
             self._arrived.append(self.store.put(data))
         return BlobHeld(name, len(data), finite)
@@ -103,7 +106,7 @@ class Host:
         self._early[sender] += 1
         return self._early[sender] <= EARLY_PARTS
 
-    def _taken(self, out: Step) -> Step:
+    def _taken(self, out: Actions) -> Actions:
         if any(isinstance(effect, Adopt) for effect in out.effects):
             self._arrived.clear()
         if any(isinstance(output, Recorded) for output in out.outputs):

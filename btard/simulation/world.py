@@ -15,7 +15,8 @@ from functools import partial
 from typing import Any
 
 from btard.crypto import digest
-from btard.protocol.machine import (
+from btard.machine import (
+    Actions,
     ComputeGradient,
     Done,
     Effect,
@@ -23,14 +24,13 @@ from btard.protocol.machine import (
     Received,
     Recompute,
     Send,
-    Step,
     Tick,
     Update,
 )
 from btard.protocol.messages import PHASES
-from btard.protocol.peer import Recorded
+from btard.protocol.outputs import Recorded
 from btard.protocol.record import BAN, STEP
-from btard.protocol.state import State
+from btard.protocol.state import RosterState
 from btard.simulation.checkers import Checker, Violation, all_checkers
 from btard.simulation.dice import Dice
 from btard.simulation.host import Host, identity_of
@@ -74,7 +74,7 @@ class World:
         )
         self._identities = [identity_of(scenario.seed, index).peer for index in range(scenario.peers)]
         run = digest("simulated run", scenario.seed.to_bytes(16, "little"))
-        self.genesis = State.genesis(run, scenario.config, self._identities)
+        self.genesis = RosterState.genesis(run, scenario.config, self._identities)
         colluders = tuple(self._identities[each.peer] for each in scenario.byzantine)
         self.hosts = [Host(index, scenario, self.genesis, colluders) for index in range(scenario.peers)]
         self.index_of: dict[PeerId, int] = {peer: index for index, peer in enumerate(self._identities)}
@@ -156,7 +156,7 @@ class World:
         else:
             self._finish_work(host)
 
-    def _let(self, host: Host, act: Callable[[], Step]) -> None:
+    def _let(self, host: Host, act: Callable[[], Actions]) -> None:
         """Let a machine act, let the checkers look, and carry out what it wants."""
         try:
             out = act()

@@ -9,7 +9,6 @@ from btard.training.recipe import Recipe
 from btard.training.registry import TASKS, known_tasks, load_recipe, register
 from btard.training.store import BlobStore
 from btard.training.task import Evaluation, Task
-from btard.training.vector import is_finite
 
 __all__ = [
     "TASKS",
@@ -19,7 +18,6 @@ __all__ = [
     "Evaluation",
     "Recipe",
     "Task",
-    "is_finite",
     "known_tasks",
     "load_checkpoint",
     "load_recipe",

@@ -15,25 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from btard.aggregators import CenteredClip
+from btard.codec import FP32, Codec
 from btard.errors import ConfigurationError
+from btard.parts import part_size, split_sizes, window, windows
 from btard.training.checkpoints import Checkpoint
 from btard.training.determinism import seeded
 from btard.training.projection import project
 from btard.training.recipe import Recipe
-from btard.training.state import State
+from btard.training.state import ModelState
 from btard.training.store import BlobStore
 from btard.training.task import Evaluation
-from btard.training.vector import (
-    FLOAT_BYTES,
-    flatten,
-    from_blob,
-    is_finite,
-    split_sizes,
-    to_blob,
-    unflatten_into,
-    window,
-    windows,
-)
+from btard.training.vector import flatten, unflatten_into
 from btard.types import Digest, Scalars
 
 GRADIENTS_HELD_MAX = 4
@@ -51,12 +43,15 @@ class Engine:
     x_(t-1) only the parameters are kept. One call at a time.
     """
 
-    def __init__(self, recipe: Recipe, store: BlobStore, seed: bytes, device: str = "cpu") -> None:
+    def __init__(
+        self, recipe: Recipe, store: BlobStore, seed: bytes, device: str = "cpu", codec: Codec = FP32
+    ) -> None:
         self._recipe = recipe
         self.store = store
+        self.codec = codec
         self._device = torch.device(device)
         current, spare, self._bench = (self._build(seed) for _ in range(3))
-        self._current, self._spare = State(current, recipe), State(spare, recipe)
+        self._current, self._spare = ModelState(current, recipe), ModelState(spare, recipe)
         self._bench_parameters = [p for p in self._bench.parameters() if p.requires_grad]
         self._buffers = [buffer.clone() for buffer in self._bench.buffers()]
         self._vector = self._current.vector()
@@ -90,7 +85,7 @@ class Engine:
 
     def part_bytes(self, part: int, parts: int) -> int:
         """The size of a blob of this part, for whoever decides what to accept."""
-        return window(self.dimension, parts, part)[1] * FLOAT_BYTES
+        return self.codec.size_bytes(part_size(self.dimension, parts, part))
 
     def evaluate(self) -> Evaluation:
         """The task's evaluation of x_t."""
@@ -105,7 +100,7 @@ class Engine:
         """Store the gradient of (step, seed) in `parts` blobs; their digests in order."""
         gradient = self._gradient(step, seed)
         return tuple(
-            self.store.put(to_blob(gradient[start : start + size]))
+            self.store.put(self.codec.encode(gradient[start : start + size]))
             for start, size in windows(self.dimension, parts)
         )
 
@@ -122,7 +117,7 @@ class Engine:
         if len(valid) < len(rows) or not rows:
             wrong = (i for i, vector in enumerate(vectors) if vector is None or vector.numel() != size)
             return None, tuple(wrong)
-        return self.store.put(to_blob(CenteredClip(tau=tau)(torch.stack(valid)))), ()
+        return self.store.put(self.codec.encode(CenteredClip(tau=tau)(torch.stack(valid)))), ()
 
     def project(
         self, step: int, seed: bytes, aggregates: tuple[Digest, ...], coin: bytes, tau: float
@@ -239,9 +234,13 @@ class Engine:
     def _held(self, name: Digest, size: int | None = None) -> Tensor | None:
         """The vector of a blob, None where it is not held, not finite or not of `size` coordinates."""
         data = self.store.get(name)
-        if data is None or not is_finite(data) or size not in (None, len(data) // FLOAT_BYTES):
+        if (
+            data is None
+            or not self.codec.is_valid(data)
+            or (size is not None and len(data) != self.codec.size_bytes(size))
+        ):
             return None
-        return from_blob(data)
+        return self.codec.decode(data)
 
     def _place(self, vector: Tensor) -> None:
         """Put parameters on the bench, and its buffers back to what `build` made them."""

@@ -39,7 +39,7 @@ class Snapshot:
         return digest("model", *parts)
 
 
-class State:
+class ModelState:
     """A model with its optimizer and learning-rate schedule.
 
     Only parameters with `requires_grad` are trained; they must be float32. Buffers stay as built.
@@ -61,7 +61,7 @@ class State:
         """The trainable parameters as one float32 vector (d,), copied."""
         return flatten(self.parameters)
 
-    def copy_from(self, other: State) -> None:
+    def copy_from(self, other: ModelState) -> None:
         """Become equal to `other`, sharing no memory with it."""
         with torch.no_grad():
             for mine, theirs in zip(self.parameters, other.parameters, strict=True):

@@ -6,15 +6,15 @@ import argparse
 
 import torch
 
+from btard.codec import FP32
 from btard.crypto import digest
 from btard.training import BlobStore, Engine, load_recipe
-from btard.training.vector import from_blob, to_blob
 from btard.types import Digest
 
 
 def flipped(store: BlobStore, parts: tuple[Digest, ...]) -> tuple[Digest, ...]:
     """What a sign-flipping attacker sends instead of its gradient."""
-    return tuple(store.put(to_blob(-1000 * from_blob(store.get(part) or b""))) for part in parts)
+    return tuple(store.put(FP32.encode(-1000 * FP32.decode(store.get(part) or b""))) for part in parts)
 
 
 def main() -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from btard.adversary import Adversary
 from btard.adversary.forge import other_payload
-from btard.protocol.machine import Done, Event, PushBlob, Received, Step, Update
+from btard.machine import Actions, Done, Event, PushBlob, Received, Update
 from btard.protocol.messages import ENDORSE, GRADIENT, RECORD
-from btard.protocol.state import State
+from btard.protocol.state import RosterState
 from btard.types import Digest, PeerId
 from btard.wire import Envelope, Rejection, Sealed, open_sealed, seal
 from tests.adversary.swarm import Peer, Swarm
@@ -35,12 +35,12 @@ class Arena(Swarm):
             delay_s += self._update_s if to in [p.identity.peer for p in self.honest[: self._slow]] else 0.0
         super()._put(to, event, data, delay_s)
 
-    def _take(self, peer: Peer, out: Step) -> None:
+    def _take(self, peer: Peer, out: Actions) -> None:
         pushes = [effect for effect in out.effects if isinstance(effect, PushBlob)]
         self.pushes.update((peer.identity.peer, to, push.digest) for push in pushes for to in push.to)
         super()._take(peer, out)
 
-    def _peer(self, key: Any, state: State, steps: int, adversary: Adversary | None) -> Peer:
+    def _peer(self, key: Any, state: RosterState, steps: int, adversary: Adversary | None) -> Peer:
         if adversary is not None:
             made = self._exploits.pop(0)
             adversary = made(identity=key, seed=adversary.seed, colluders=adversary.colluders)
@@ -73,7 +73,7 @@ class Fork(Arena):
                 return
         super()._put(to, event, data, delay_s)
 
-    def _take(self, peer: Peer, out: Step) -> None:
+    def _take(self, peer: Peer, out: Actions) -> None:
         super()._take(peer, out)
         if peer not in self.honest:
             return

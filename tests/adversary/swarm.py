@@ -14,11 +14,12 @@ from torch.nn import functional
 
 from btard.adversary import AdversarialMachine, Adversary, make_adversary, tampered
 from btard.crypto import Draw, Identity, digest, keystream
+from btard.machine import Actions, Adopt, BlobHeld, Done, Event, PushBlob, Received, Tick
 from btard.node.performer import Performer
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.machine import Adopt, BlobHeld, Done, Event, PushBlob, Received, Step, Tick
-from btard.protocol.peer import PeerMachine, Recorded
-from btard.protocol.state import State
+from btard.protocol.outputs import Recorded
+from btard.protocol.peer import PeerMachine
+from btard.protocol.state import RosterState
 from btard.training import BlobStore, Engine, Evaluation, Recipe, is_finite
 from btard.types import Fault, PeerId
 
@@ -90,7 +91,7 @@ class Swarm:
         self._queue: list[tuple[float, int, PeerId, Event, bytes | None]] = []
         self._queued = 0
         keys = identities(honest + len(kinds), seed)
-        state = State.genesis(digest("run", b"test"), config, [key.peer for key in keys])
+        state = RosterState.genesis(digest("run", b"test"), config, [key.peer for key in keys])
         colluders = tuple(key.peer for key in keys[honest:])
         self.peers: dict[PeerId, Peer] = {}
         for index, key in enumerate(keys):
@@ -103,7 +104,7 @@ class Swarm:
         self.honest = [self.peers[key.peer] for key in keys[:honest]]
         self.byzantine = [self.peers[key.peer] for key in keys[honest:]]
 
-    def _peer(self, key: Identity, state: State, steps: int, adversary: Adversary | None) -> Peer:
+    def _peer(self, key: Identity, state: RosterState, steps: int, adversary: Adversary | None) -> Peer:
         store = BlobStore(1 << 20)
         engine = Engine(RECIPE, store, bytes(32))
         honest = PeerMachine(key, digest("secret", key.peer), state, steps, engine.dimension, self.now)
@@ -141,7 +142,7 @@ class Swarm:
             peer.store.put(data)
         self._take(peer, peer.machine.handle(event, self.now))
 
-    def _take(self, peer: Peer, out: Step) -> None:
+    def _take(self, peer: Peer, out: Actions) -> None:
         me = peer.identity.peer
         peer.faults += out.faults
         peer.records += [output for output in out.outputs if isinstance(output, Recorded)]

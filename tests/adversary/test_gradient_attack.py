@@ -9,8 +9,9 @@ from torch import Tensor
 
 from btard.adversary.gradient_attack import GradientAdversary
 from btard.attacks import Attack, AttackContext, InnerProductManipulation
+from btard.codec import FP32
 from btard.crypto import digest
-from btard.training.vector import to_blob, windows
+from btard.parts import windows
 from tests.adversary.arena import Arena
 
 
@@ -42,11 +43,11 @@ class Seer(GradientAdversary):
 @pytest.mark.parametrize("colluders", [1, 3])
 def test_colluders_foresee_the_aggregate_of_their_step_byte_for_byte(colluders: int) -> None:
     swarm = Arena(*(Seer for _ in range(colluders)), honest=4, steps=1).run()
-    finished = swarm.honest[0].records[0].entry.finished
+    finished = swarm.honest[0].records[0].state.finished
     assert finished is not None
     for peer in swarm.byzantine:
         assert isinstance(peer.adversary, Seer)
         (foreseen,) = peer.adversary.seen
         spans = windows(peer.engine.dimension, 4 + colluders)
-        parts = [digest("blob", to_blob(foreseen[start : start + size])) for start, size in spans]
+        parts = [digest("blob", FP32.encode(foreseen[start : start + size])) for start, size in spans]
         assert tuple(parts) == finished.aggregates

@@ -15,16 +15,15 @@ from typer.testing import CliRunner
 
 from btard.cli import app
 from btard.errors import ConfigurationError, LedgerError
-from btard.node.audit import audit
-from btard.node.ledger_header import LedgerHeader
-from btard.node.ledger_reader import FILE_NAME
+from btard.ledger.audit import audit
+from btard.ledger.header import LedgerHeader
+from btard.ledger.reader import FILE_NAME
 from btard.protocol.messages import SCALARS
-from btard.protocol.record import BAN
-from btard.protocol.step import Entry
+from btard.protocol.record import BAN, Entry
 from btard.training import load_checkpoint, save_checkpoint
 from btard.types import short
 from btard.wire import Sealed, open_sealed
-from tests.node.runs import PEERS, STEPS, copied, recorded, write
+from tests.ledger.runs import PEERS, STEPS, copied, recorded, write
 from tests.protocol.ledgers import owes_another_gradient
 
 Change = tuple[int, dict[str, object]]

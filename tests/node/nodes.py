@@ -6,19 +6,19 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import tests.node.runs  # the task "quadratic"
+import tests.ledger.runs  # the task "quadratic"
 from btard.adversary import make_adversary
 from btard.network import MemoryHub, MemoryTransport, PeerRecord
 from btard.node.assembly import assemble
 from btard.node.node import Node, Progress
-from btard.node.run_config import RunConfig
-from btard.node.swarm import SwarmSpec
 from btard.node.worker import InlineWorker
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.peer import Ended
-from btard.protocol.state import State
+from btard.protocol.outputs import Ended
+from btard.protocol.state import RosterState
+from btard.run.config import RunConfig
+from btard.swarm.spec import SwarmSpec
 
-assert tests.node.runs.PEERS
+assert tests.ledger.runs.PEERS
 
 PROTOCOL = ProtocolConfig(tau=1.0, delta_max=100.0, validators=1, directions=2, delta_s=1.0, phase_s=10.0)
 Setup = Callable[["Nodes"], Coroutine[Any, Any, None]]
@@ -36,7 +36,7 @@ class Nodes:
         self.late = late or {}
         self.honest = spec.config.peers - len(spec.byzantine)
         self.progress: list[list[Progress]] = [[] for _ in range(spec.config.peers)]
-        genesis = State.genesis(spec.config.digest, spec.config.protocol, spec.peers)
+        genesis = RosterState.genesis(spec.config.digest, spec.config.protocol, spec.peers)
         records = {peer: PeerRecord(spec.config.digest, peer, 0, (), b"") for peer in spec.peers}
         self.nodes: list[Node] = []
         for index, peer in enumerate(spec.peers):

@@ -8,16 +8,15 @@ from typing import TypeVar
 
 import pytest
 
+from btard.codec import FP32
 from btard.crypto import digest
 from btard.errors import LedgerError
+from btard.machine import Done, Update
 from btard.node.node import EARLY_PARTS, Node
-from btard.node.swarm import SwarmSpec
-from btard.protocol.machine import Done, Update
-from btard.protocol.peer import FINISHED
-from btard.protocol.record import ABORT, BAN, STEP
-from btard.protocol.step import Entry
-from btard.simulation.virtual_time import run_virtually
-from btard.training.vector import is_finite
+from btard.protocol.outputs import FINISHED
+from btard.protocol.record import ABORT, BAN, STEP, Entry
+from btard.swarm.spec import SwarmSpec
+from btard.swarm.virtual_time import run_virtually
 from btard.types import Digest, Fault, PeerId
 from tests.node.nodes import Nodes, a_run
 
@@ -150,7 +149,7 @@ def test_an_empty_blob_is_no_part() -> None:
         node.blob(nodes.nodes[1].transport.me, digest("blob", b""), b"")
         return node.machine.attempt.duties.holds(digest("blob", b""))
 
-    assert is_finite(b"")
+    assert FP32.is_valid(b"")
     assert not in_a_loop(push)
 
 

@@ -10,12 +10,13 @@ import pytest
 from btard.errors import LedgerError
 from btard.node.node import Progress
 from btard.node.recorder import Recorder
-from btard.node.report import StepReport
 from btard.node.worker import InlineWorker
-from btard.simulation.virtual_time import run_virtually
+from btard.protocol.ledger import replay
+from btard.run.report import StepReport
+from btard.swarm.virtual_time import run_virtually
 from btard.training import BlobStore
 from btard.training.checkpoints import load_checkpoint
-from tests.node.runs import STEPS, recorded
+from tests.ledger.runs import STEPS, recorded
 
 
 def reports(evaluate_every: int = 0, checkpoints: Path | None = None, every: int = 10) -> list[StepReport]:
@@ -37,9 +38,8 @@ def reports(evaluate_every: int = 0, checkpoints: Path | None = None, every: int
             checkpoints=checkpoints,
             checkpoint_every=every,
         )
-        for entry in entries:
-            state = state.after(entry.record, entry.finished)
-            recorder(Progress(entry, state))
+        for entry, checked in zip(entries, replay(state, entries), strict=True):
+            recorder(Progress(entry, checked.state))
         if checkpoints is not None and checkpoints.is_file():
             for _ in range(50):
                 await asyncio.sleep(0)

@@ -10,10 +10,10 @@ import pytest
 
 from btard.crypto import Identity
 from btard.errors import BtardError, ConfigurationError, HaltedError, NetworkError, RunMismatchError
+from btard.ledger.header import LedgerHeader
 from btard.network import MemoryDirectory, PeerRecord, Shelf
-from btard.node.ledger_header import LedgerHeader
 from btard.node.rendezvous import GENESIS, RUN, find_genesis, find_run, form_roster, publish_run, shelf_of
-from btard.simulation.virtual_time import run_virtually
+from btard.swarm.virtual_time import run_virtually
 from btard.types import PeerId
 from tests.node.nodes import a_run
 

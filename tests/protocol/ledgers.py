@@ -10,10 +10,10 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from btard.codec import FP32
 from btard.crypto import Draw, Identity, digest
-from btard.node.performer import Performer
-from btard.protocol.constants import ProtocolConfig
-from btard.protocol.machine import (
+from btard.machine import (
+    Actions,
     Aggregate,
     Aggregated,
     BlobHeld,
@@ -25,14 +25,15 @@ from btard.protocol.machine import (
     PushBlob,
     Received,
     Send,
-    Step,
     Tick,
 )
-from btard.protocol.peer import PeerMachine, Recorded
-from btard.protocol.state import State
-from btard.protocol.step import Entry
+from btard.node.performer import Performer
+from btard.protocol.constants import ProtocolConfig
+from btard.protocol.outputs import Recorded
+from btard.protocol.peer import PeerMachine
+from btard.protocol.record import Entry
+from btard.protocol.state import RosterState
 from btard.training import BlobStore, Engine, Evaluation, Recipe
-from btard.training.vector import from_blob, is_finite, to_blob
 from btard.types import Digest, PeerId
 from btard.wire import Sealed, open_sealed, seal
 
@@ -40,7 +41,7 @@ CONFIG = ProtocolConfig(tau=1.0, delta_max=100.0, validators=1, directions=2, ph
 Perform = Callable[[Effect], object]
 Misdeed = Callable[["Peer", Perform, Effect], object]
 """Performs an effect of a cheat; the honest way to do it comes along."""
-Tamper = Callable[["Peer", Step], Step]
+Tamper = Callable[["Peer", Actions], Actions]
 """Changes what a cheat sends."""
 
 
@@ -79,7 +80,7 @@ MakeEngine = Callable[[BlobStore], Engine]
 class Peer:
     """A machine with the engine that performs its effects."""
 
-    def __init__(self, identity: Identity, genesis: State, steps: int, make_engine: MakeEngine) -> None:
+    def __init__(self, identity: Identity, genesis: RosterState, steps: int, make_engine: MakeEngine) -> None:
         self.identity = identity
         self.store = BlobStore(1 << 22)
         self.engine = make_engine(self.store)
@@ -99,7 +100,7 @@ class Peer:
 class Ledger:
     """What one honest peer wrote down, and the state that it began from."""
 
-    genesis: State
+    genesis: RosterState
     entries: tuple[Entry, ...]
     identities: tuple[Identity, ...]
 
@@ -118,7 +119,7 @@ class Swarm:
     ) -> None:
         identities = sorted((Identity.from_seed(bytes([k + 1]) * 32) for k in range(peers)), key=by_peer)
         self.identities = tuple(identities)
-        self.genesis = State.genesis(run or digest("run"), config, [i.peer for i in identities])
+        self.genesis = RosterState.genesis(run or digest("run"), config, [i.peer for i in identities])
         self.peers = {i.peer: Peer(i, self.genesis, steps, make_engine) for i in identities}
         self.on_adopt: Callable[[Peer], None] = lambda peer: None
         self._queue: deque[tuple[Peer, Event]] = deque()
@@ -148,7 +149,7 @@ class Swarm:
             self._queue.extend((p, Tick()) for p in self.peers.values())
         return Ledger(self.genesis, tuple(self.honest[0].entries), self.identities)
 
-    def _take(self, peer: Peer, out: Step) -> None:
+    def _take(self, peer: Peer, out: Actions) -> None:
         if peer.tamper is not None:
             out = peer.tamper(peer, out)
         peer.entries += [o.entry for o in out.outputs if isinstance(o, Recorded)]
@@ -165,7 +166,7 @@ class Swarm:
     def _push(self, peer: Peer, effect: PushBlob) -> None:
         data = peer.store.get(effect.digest)
         assert data is not None
-        finite = is_finite(data)
+        finite = FP32.is_valid(data)
         for to in effect.to:
             if finite:
                 self.peers[to].store.put(data)
@@ -217,14 +218,14 @@ def aggregates_wrongly(peer: Peer, honest: Perform, effect: Effect) -> object:
         assert result.aggregate is not None
         data = peer.store.get(result.aggregate)
         assert data is not None
-        return Aggregated(peer.store.put(to_blob(from_blob(data) + 0.5)))
+        return Aggregated(peer.store.put(FP32.encode(FP32.decode(data) + 0.5)))
     return result
 
 
 def says(phase: str, change: Callable[[bytes], bytes], step: int = 1) -> Tamper:
     """Replaces the payload of this phase, towards everybody."""
 
-    def tamper(peer: Peer, out: Step) -> Step:
+    def tamper(peer: Peer, out: Actions) -> Actions:
         out.messages = [
             replace(send, raw=_resealed(peer, send.raw, phase, step, change)) for send in out.messages
         ]
@@ -236,7 +237,7 @@ def says(phase: str, change: Callable[[bytes], bytes], step: int = 1) -> Tamper:
 def equivocates(phase: str, change: Callable[[bytes], bytes], step: int = 1) -> Tamper:
     """Says one thing to half of the others and something else to the rest: banned by both messages."""
 
-    def tamper(peer: Peer, out: Step) -> Step:
+    def tamper(peer: Peer, out: Actions) -> Actions:
         sends: list[Send] = []
         for send in out.messages:
             other = _resealed(peer, send.raw, phase, step, change)
@@ -251,7 +252,7 @@ def equivocates(phase: str, change: Callable[[bytes], bytes], step: int = 1) -> 
 def falls_silent(phase: str, step: int = 1) -> Tamper:
     """Sends nothing of this phase: everybody waits, then settles it in a dispute."""
 
-    def tamper(peer: Peer, out: Step) -> Step:
+    def tamper(peer: Peer, out: Actions) -> Actions:
         out.messages = [send for send in out.messages if not _is_of(send.raw, phase, step)]
         return out
 

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from heapq import heappop, heappush
 
+from btard.codec import FP32
 from btard.crypto import Identity, digest
+from btard.machine import Actions, BlobHeld, Done, Event, PushBlob, Received, Send, Tick
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.machine import BlobHeld, Done, Event, PushBlob, Received, Send, Step, Tick
-from btard.protocol.peer import Recorded
+from btard.protocol.outputs import Recorded
 from btard.protocol.record import Record
-from btard.protocol.state import State, roster_digest
-from btard.training.vector import is_finite
+from btard.protocol.state import RosterState, roster_digest
 from btard.types import Fault, PeerId
 from btard.wire import Envelope, Sealed, open_sealed, seal
 from tests.protocol.ledgers import CONFIG, Peer, by_peer, tiny_engine
@@ -21,7 +21,7 @@ from tests.protocol.ledgers import CONFIG, Peer, by_peer, tiny_engine
 Delay = Callable[[int, int, bytes, float], float | None]
 """(from, to, bytes, now) -> seconds until it arrives, None where it's lost."""
 
-Tamper = Callable[["Net", Peer, Step], Step]
+Tamper = Callable[["Net", Peer, Actions], Actions]
 
 
 def at_once(sender: int, to: int, raw: bytes, now: float) -> float | None:
@@ -47,7 +47,7 @@ class Net:
         cheats: dict[int, Tamper] | None = None,
     ) -> None:
         keys = sorted((Identity.from_seed(bytes([k + 1]) * 32) for k in range(peers)), key=by_peer)
-        self.genesis = State.genesis(digest("run"), config, [key.peer for key in keys])
+        self.genesis = RosterState.genesis(digest("run"), config, [key.peer for key in keys])
         self.peers = [Peer(key, self.genesis, steps, tiny_engine) for key in keys]
         self.seat_of = {key.peer: seat for seat, key in enumerate(keys)}
         self.cheats = cheats or {}
@@ -86,11 +86,11 @@ class Net:
 
     def deliver(self, to: int, event: Event, data: bytes | None = None) -> None:
         peer = self.peers[to]
-        if data is not None and is_finite(data):
+        if data is not None and FP32.is_valid(data):
             peer.store.put(data)
         self.take(peer, peer.machine.handle(event, self.now))
 
-    def take(self, peer: Peer, out: Step) -> None:
+    def take(self, peer: Peer, out: Actions) -> None:
         seat = self.seat_of[peer.identity.peer]
         if seat in self.cheats:
             out = self.cheats[seat](self, peer, out)
@@ -105,7 +105,9 @@ class Net:
                 data = peer.store.get(effect.digest)
                 assert data is not None, "a peer pushes what it holds"
                 for name in effect.to:
-                    self.put(self.seat_of[name], BlobHeld(effect.digest, len(data), is_finite(data)), data)
+                    self.put(
+                        self.seat_of[name], BlobHeld(effect.digest, len(data), FP32.is_valid(data)), data
+                    )
             else:
                 self.put(seat, Done(effect, peer.perform(effect)))
 
@@ -135,7 +137,7 @@ class Net:
         }
 
 
-def sealed_as(peer: Peer, phase: str, payload: bytes, state: State | None = None) -> bytes:
+def sealed_as(peer: Peer, phase: str, payload: bytes, state: RosterState | None = None) -> bytes:
     """Bytes that this peer signs for a slot of its attempt, whatever they say."""
     state = state or peer.machine.state
     place = (state.run, state.step, state.attempt, phase, roster_digest(state.participants))
@@ -146,11 +148,11 @@ def others(net: Net, peer: Peer) -> tuple[PeerId, ...]:
     return tuple(each.identity.peer for each in net.peers if each is not peer)
 
 
-def once(change: Callable[[Net, Peer, Step], Step], when: Callable[[Peer, Step], bool]) -> Tamper:
+def once(change: Callable[[Net, Peer, Actions], Actions], when: Callable[[Peer, Actions], bool]) -> Tamper:
     """A cheat that does something once, the first time that `when` holds."""
     done: list[bool] = []
 
-    def tamper(net: Net, peer: Peer, out: Step) -> Step:
+    def tamper(net: Net, peer: Peer, out: Actions) -> Actions:
         if not done and when(peer, out):
             done.append(True)
             return change(net, peer, out)
@@ -159,16 +161,16 @@ def once(change: Callable[[Net, Peer, Step], Step], when: Callable[[Peer, Step],
     return tamper
 
 
-def adding(messages: Callable[[Net, Peer], Sequence[Send]]) -> Callable[[Net, Peer, Step], Step]:
+def adding(messages: Callable[[Net, Peer], Sequence[Send]]) -> Callable[[Net, Peer, Actions], Actions]:
     """Sends more than an honest peer would."""
 
-    def change(net: Net, peer: Peer, out: Step) -> Step:
+    def change(net: Net, peer: Peer, out: Actions) -> Actions:
         return replace(out, messages=[*out.messages, *messages(net, peer)])
 
     return change
 
 
-def says_in(phase: str, step: int = 1) -> Callable[[Peer, Step], bool]:
+def says_in(phase: str, step: int = 1) -> Callable[[Peer, Actions], bool]:
     """Whether a peer speaks in this phase of this step."""
     return lambda peer, out: (
         peer.machine.state.step == step and any(phase_of(s.raw) == phase for s in out.messages)

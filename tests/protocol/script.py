@@ -29,8 +29,8 @@ from btard.protocol.messages import (
     RelayVotes,
     Verdicts,
 )
-from btard.protocol.rules import Attempt
-from btard.protocol.state import State, roster_digest
+from btard.protocol.rules import Seating
+from btard.protocol.state import RosterState, roster_digest
 from btard.types import PeerId
 from btard.wire import Envelope, Sealed, encode, open_sealed, seal
 
@@ -44,10 +44,10 @@ FINGERPRINT = PartScalars((1.0, -1.0), 2.0, 0.0)
 VALIDATOR, TARGET = 1, 3
 
 
-def attempt(**changes: Any) -> Attempt:
+def attempt(**changes: Any) -> Seating:
     """The attempt of five peers in which seat 1 validates seat 3."""
-    state = State.genesis(digest("run"), CONFIG, PEERS)
-    return Attempt(replace(state, pairs=((PEERS[VALIDATOR], PEERS[TARGET]),), **changes))
+    state = RosterState.genesis(digest("run"), CONFIG, PEERS)
+    return Seating(replace(state, pairs=((PEERS[VALIDATOR], PEERS[TARGET]),), **changes))
 
 
 def part(i: int, j: int) -> bytes:
@@ -95,7 +95,7 @@ def sealed(
     seat: int,
     phase: str,
     payload: Any,
-    where: Attempt | None = None,
+    where: Seating | None = None,
     participants: tuple[PeerId, ...] = PEERS,
 ) -> Sealed:
     """A payload, or raw bytes, under the seat's signature."""

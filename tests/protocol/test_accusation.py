@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btard.machine import Recomputed
 from btard.protocol.accusation import (
     AVERAGING,
     FINGERPRINT,
@@ -23,7 +24,6 @@ from btard.protocol.accusation import (
     judge_row,
     tally,
 )
-from btard.protocol.machine import Recomputed
 from btard.protocol.messages import Accusation, PartScalars, Vote
 from btard.types import Scalars
 from tests.protocol.script import CONFIG, PEERS, TARGET, VALIDATOR, ZERO, N, sets

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.errors import LedgerError
+from btard.machine import Actions
 from btard.protocol.ledger import check_entry, replay
-from btard.protocol.machine import Step
 from btard.protocol.messages import (
     ACCUSE,
     AGGREGATE,
@@ -27,9 +27,8 @@ from btard.protocol.messages import (
     PublishedScalars,
     RecordVote,
 )
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, Record, Removal
-from btard.protocol.state import State, roster_digest
-from btard.protocol.step import Entry
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, Entry, Record, Removal
+from btard.protocol.state import RosterState, roster_digest
 from btard.types import Digest
 from btard.wire import Envelope, Sealed, decode, encode, open_sealed, seal
 from tests.protocol.ledgers import (
@@ -58,8 +57,8 @@ def another_held(phase: str) -> Callable[[bytes], bytes]:
     return change
 
 
-def dies_in_step_1(peer: Peer, out: Step) -> Step:
-    return Step() if peer.machine.state.step >= 1 else out
+def dies_in_step_1(peer: Peer, out: Actions) -> Actions:
+    return Actions() if peer.machine.state.step >= 1 else out
 
 
 def swarm(cheat: int = 1, peers: int = 5, **how: object) -> Swarm:
@@ -82,7 +81,7 @@ def with_a_dispute() -> Ledger:
     return swarm(tamper=equivocates(REVEAL, another_held(REVEAL))).run()
 
 
-def verify(ledger: Ledger) -> list[State]:
+def verify(ledger: Ledger) -> list[RosterState]:
     return [checked.state for checked in replay(ledger.genesis, ledger.entries)]
 
 

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btard.crypto import Identity, digest
-from btard.protocol.machine import Adopt, BlobHeld, Done, Event, PushBlob, Received, Step, Tick
+from btard.machine import Actions, Adopt, BlobHeld, Done, Event, PushBlob, Received, Tick
 from btard.protocol.messages import GRADIENT, PAYLOADS, PHASES, RECORD, Endorse, Need, View, ViewRelay, Want
-from btard.protocol.peer import EARLY_BYTES_MAX, EARLY_MAX, FINISHED, PeerMachine
+from btard.protocol.outputs import FINISHED
+from btard.protocol.peer import EARLY_BYTES_MAX, EARLY_MAX, PeerMachine
 from btard.protocol.record import STEP
 from btard.protocol.state import roster_digest
 from btard.types import PeerId
@@ -45,7 +46,7 @@ class Tape:
 
     def play(
         self, machine: PeerMachine, before: dict[int, list[Event]] | None = None
-    ) -> tuple[PeerMachine, Step]:
+    ) -> tuple[PeerMachine, Actions]:
         """Let all of it happen again, with other events before those of these numbers."""
         out = machine.begin(0.0)
         for number, (event, now) in enumerate(self.events):
@@ -96,7 +97,7 @@ def signed(seat: int, **changes: Any) -> bytes:
     return seal(key, replace(good, **changes))
 
 
-def faults_of(out: Step) -> list[tuple[PeerId, str]]:
+def faults_of(out: Actions) -> list[tuple[PeerId, str]]:
     return [(fault.peer, fault.kind) for fault in out.faults]
 
 
@@ -175,7 +176,7 @@ def open_envelope(raw: bytes) -> Envelope:
 def test_what_comes_too_early_is_kept_until_its_time() -> None:
     machine = tape().machine()
     for raw in spoken(step=1):
-        assert machine.handle(from_seat(2, raw), 0.0) == Step()
+        assert machine.handle(from_seat(2, raw), 0.0) == Actions()
     kept = tuple(
         (e, t) for e, t in tape().events if not (isinstance(e, Received) and e.raw in spoken(step=1))
     )
@@ -320,7 +321,7 @@ def test_honest_peers_stay_together_whatever_a_byzantine_member_tells_each_of_th
 ) -> None:
     left = list(told)
 
-    def tamper(net: Net, peer: Peer, out: Step) -> Step:
+    def tamper(net: Net, peer: Peer, out: Actions) -> Actions:
         if left and peer.machine.state.step >= step:
             to, raw = left.pop()
             net.send(BYZANTINE, to, raw)
@@ -355,5 +356,5 @@ def test_a_blob_that_was_never_named_is_harmless() -> None:
 
 def test_a_peer_whose_run_is_over_does_nothing_more() -> None:
     machine, _ = tape().play(tape().machine())
-    assert machine.handle(Tick(), 1e6) == Step()
+    assert machine.handle(Tick(), 1e6) == Actions()
     assert machine.handle(from_seat(1, signed(1, step=STEPS)), 1e6).effects == []

@@ -14,33 +14,33 @@ from btard.errors import ConfigurationError
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Record, RelayedPair, Removal
 from btard.protocol.rules import Ending, make_record
-from btard.protocol.state import Finished, State, draw_pairs, gradient_seed, roster_digest
+from btard.protocol.state import Finished, RosterState, draw_pairs, gradient_seed, roster_digest
 from btard.types import PeerId
 from tests.protocol.script import CONFIG, PEERS, attempt
 
-STATE = State.genesis(digest("run"), CONFIG, PEERS)
+STATE = RosterState.genesis(digest("run"), CONFIG, PEERS)
 
 
-def record(state: State, kind: str = ABORT, **changes: Any) -> Record:
+def record(state: RosterState, kind: str = ABORT, **changes: Any) -> Record:
     where = replace(attempt(), state=state)
     return replace(make_record(where, Ending(kind), [], digest("coin"), NOTHING), **changes)
 
 
-def left(state: State) -> Finished:
+def left(state: RosterState) -> Finished:
     return Finished(state.step, state.coin, digest("coin"), state.participants, (), ())
 
 
-def step(state: State, **changes: Any) -> State:
+def step(state: RosterState, **changes: Any) -> RosterState:
     return state.after(record(state, STEP, **changes), left(state))
 
 
-def abort(state: State, *removals: Removal, **changes: Any) -> State:
+def abort(state: RosterState, *removals: Removal, **changes: Any) -> RosterState:
     return state.after(record(state, ABORT, removals=removals, **changes), None)
 
 
 def test_genesis_is_the_same_whatever_the_order_of_its_members() -> None:
-    assert State.genesis(digest("run"), CONFIG, PEERS[::-1]) == STATE
-    assert State.genesis(digest("run"), CONFIG, PEERS[1:]).coin != STATE.coin
+    assert RosterState.genesis(digest("run"), CONFIG, PEERS[::-1]) == STATE
+    assert RosterState.genesis(digest("run"), CONFIG, PEERS[1:]).coin != STATE.coin
 
 
 def test_a_step_goes_on_with_the_coin_of_its_record() -> None:
@@ -76,7 +76,7 @@ def test_the_last_allowed_strike_ends_the_seat() -> None:
 
 def test_strikes_are_forgotten_after_their_window() -> None:
     config = replace(CONFIG, strikes=2, strike_window=3)
-    state = State.genesis(digest("run"), config, PEERS)
+    state = RosterState.genesis(digest("run"), config, PEERS)
     state = step(abort(state, state.miss(PEERS[0], "")))
     assert state.miss(PEERS[0], "").kind == LEAVE
     state = step(step(state))
@@ -87,7 +87,7 @@ def test_strikes_are_forgotten_after_their_window() -> None:
 
 def test_a_miss_counts_twice_for_a_target_that_was_to_be_examined() -> None:
     config = replace(CONFIG, strikes=3)
-    examined = replace(State.genesis(digest("run"), config, PEERS), pairs=((PEERS[1], PEERS[3]),))
+    examined = replace(RosterState.genesis(digest("run"), config, PEERS), pairs=((PEERS[1], PEERS[3]),))
     state = abort(examined, examined.miss(PEERS[3], "silent"), examined.miss(PEERS[1], "silent"))
     assert state.miss(PEERS[3], "silent").kind == LEAVE
     assert state.miss(PEERS[1], "silent").kind == MISS
@@ -95,7 +95,7 @@ def test_a_miss_counts_twice_for_a_target_that_was_to_be_examined() -> None:
 
 def test_a_relay_lasts_its_steps_and_ends_with_a_seat_of_the_pair() -> None:
     config = replace(CONFIG, relay_steps=2)
-    state = State.genesis(digest("run"), config, PEERS)
+    state = RosterState.genesis(digest("run"), config, PEERS)
     pairs = tuple(RelayedPair(a, b, digest("part")) for a, b in (PEERS[:2], PEERS[2:4]))
     state = abort(state, relayed=pairs)
     assert [pair[:2] for pair in state.relays] == [PEERS[:2], PEERS[2:4]]
@@ -158,7 +158,7 @@ def test_seeds_and_rosters_differ_where_anything_does() -> None:
 
 
 def test_states_that_come_from_the_same_records_are_equal() -> None:
-    def history() -> State:
+    def history() -> RosterState:
         return step(abort(step(STATE), Removal(PEERS[0], MISS, "late")))
 
     assert history() == history()

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btard.protocol.machine import Send, Step
+from btard.machine import Actions, Send
 from btard.protocol.messages import (
     ACCUSE,
     AGGREGATE,
@@ -22,7 +22,7 @@ from btard.protocol.messages import (
     VERDICT,
 )
 from btard.protocol.record import ABORT, BAN, MISS, STEP
-from btard.protocol.state import State
+from btard.protocol.state import RosterState
 from btard.wire import Envelope, Sealed, open_sealed
 from tests.protocol.ledgers import CONFIG, Peer
 from tests.protocol.net import Net, Tamper, others, sealed_as
@@ -39,11 +39,11 @@ def at(raw: bytes, phase: str, step: int = 1, attempt: int = 0) -> bool:
     return said is not None and (said.phase, said.step, said.attempt) == (phase, step, attempt)
 
 
-def speaking(phase: str, then: Callable[[Net, Peer, Step, State], None], attempt: int = 0) -> Tamper:
+def speaking(phase: str, then: Callable[[Net, Peer, Actions, RosterState], None], attempt: int = 0) -> Tamper:
     """Do something when this peer speaks in a phase of step 1; `then` is told the attempt's state."""
-    before: dict[int, State] = {}
+    before: dict[int, RosterState] = {}
 
-    def tamper(net: Net, peer: Peer, out: Step) -> Step:
+    def tamper(net: Net, peer: Peer, out: Actions) -> Actions:
         state = before.get(id(peer), net.genesis)
         if any(
             at(send.raw, phase, attempt=attempt) and (said := envelope(send.raw)) and said.sender == me(peer)
@@ -86,7 +86,7 @@ def test_whatever_the_delays_within_delta_honest_peers_write_one_ledger_without_
 @pytest.mark.parametrize("size", [1000, 300_000, 3_000_000])
 @pytest.mark.parametrize("phase", [GRADIENT, REVEAL, RECORD])
 def test_nonsense_of_any_size_in_a_slot_ends_its_author_and_nobody_else(phase: str, size: int) -> None:
-    def nonsense(net: Net, peer: Peer, out: Step, state: State) -> None:
+    def nonsense(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
         raw = sealed_as(peer, phase, bytes(size), state)
         out.messages[:] = [Send(send.to, raw) if at(send.raw, phase) else send for send in out.messages]
 
@@ -96,7 +96,7 @@ def test_nonsense_of_any_size_in_a_slot_ends_its_author_and_nobody_else(phase: s
 
 
 def test_nonsense_in_every_slot_before_a_dispute_leaves_room_for_a_view() -> None:
-    def flood(net: Net, peer: Peer, out: Step, state: State) -> None:
+    def flood(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
         raws = [sealed_as(peer, phase, bytes([k]) * 4000, state) for phase in PHASES[1:] for k in (1, 2)]
         out.messages += [Send(others(net, peer), raw) for raw in raws]
 
@@ -116,12 +116,12 @@ def test_a_dispute_that_begins_when_others_have_all_votes_does_not_part_honest_p
     any vote came to these, and give no views. With a majority of removals the others would fork."""
     byzantine = set(range(3, peers))
 
-    def second(net: Net, peer: Peer, out: Step, state: State) -> None:
+    def second(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
         rest = tuple(net.peers[seat].identity.peer for seat in (1, 2))
         votes = [sealed_as(peer, RECORD, bytes([k]), state) for k in range(lies)]
         out.messages += [Send(rest, raw) for raw in (sealed_as(peer, GRADIENT, b"x", state), *votes)]
 
-    def mute(net: Net, peer: Peer, out: Step) -> Step:
+    def mute(net: Net, peer: Peer, out: Actions) -> Actions:
         out = talk(net, peer, out)
         if net.now < 30.0:
             out.messages[:] = [s for s in out.messages if (e := envelope(s.raw)) and e.phase != ENDORSE]
@@ -144,7 +144,7 @@ def test_a_dispute_that_begins_when_others_have_all_votes_does_not_part_honest_p
 @pytest.mark.parametrize("phase", [GRADIENT, AGGREGATE, REVEAL, SCALARS, ACCUSE, RECORD])
 @pytest.mark.parametrize("heard", [1, 2, 3])
 def test_whoever_equivocates_towards_some_is_banned_and_nobody_else_is(phase: str, heard: int) -> None:
-    def second(net: Net, peer: Peer, out: Step, state: State) -> None:
+    def second(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
         out.messages.append(Send(others(net, peer)[:heard], sealed_as(peer, phase, b"x", state)))
 
     net = Net(4, cheats={2: speaking(phase, second)}).run()
@@ -155,7 +155,7 @@ def test_whoever_equivocates_towards_some_is_banned_and_nobody_else_is(phase: st
 
 @pytest.mark.parametrize("phase", [phase for phase in PHASES if phase not in ("relay", VERDICT)])
 def test_silence_in_a_phase_never_ends_the_seat_of_anybody_who_spoke(phase: str) -> None:
-    def silent(net: Net, peer: Peer, out: Step) -> Step:
+    def silent(net: Net, peer: Peer, out: Actions) -> Actions:
         out.messages[:] = [send for send in out.messages if not at(send.raw, phase)]
         return out
 
@@ -186,7 +186,7 @@ def without_step_of_seat_1(
 def test_a_follower_that_is_told_less_than_the_others_is_back_in_the_next_step(
     kept_from: str, second_in: str
 ) -> None:
-    def second(net: Net, peer: Peer, out: Step, state: State) -> None:
+    def second(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
         out.messages.append(Send(others(net, peer), sealed_as(peer, second_in, b"x", state)))
 
     box: list[Net] = []
@@ -201,7 +201,7 @@ def test_a_follower_that_is_told_less_than_the_others_is_back_in_the_next_step(
 
 
 def test_an_evidence_that_only_a_follower_sees_makes_it_dispute_nothing() -> None:
-    def second(net: Net, peer: Peer, out: Step, state: State) -> None:
+    def second(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
         target = net.peers[1].identity.peer
         out.messages.append(Send((target,), sealed_as(peer, RECORD, b"x", state)))
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btard.machine import Recomputed
 from btard.protocol import tolerance
-from btard.protocol.machine import Recomputed
 from btard.protocol.messages import PartScalars
 from btard.protocol.verification import (
     fingerprint_is_false,

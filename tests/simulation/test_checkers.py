@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
+from btard.machine import Actions, Adopt, Effect, Event
 from btard.protocol import butterfly, rules
-from btard.protocol.machine import Adopt, Effect, Event, Step
+from btard.protocol.attempt import AttemptMachine
 from btard.protocol.messages import SCALARS
-from btard.protocol.peer import PeerMachine, Recorded
-from btard.protocol.state import State
-from btard.protocol.step import StepMachine
+from btard.protocol.outputs import Recorded
+from btard.protocol.peer import PeerMachine
+from btard.protocol.state import RosterState
 from btard.simulation import Byzantine, Checker, Crash, Outcome, Scenario, Slow, World
 from btard.simulation.host import Host
 from btard.types import Fault
@@ -29,11 +30,11 @@ def swarm(**what: object) -> World:
     return World(Scenario(**{"seed": 3, "peers": 5, "steps": 3, **what}))  # type: ignore[arg-type]
 
 
-def plant(host: Host, change: Callable[[Step], None]) -> None:
+def plant(host: Host, change: Callable[[Actions], None]) -> None:
     """Let `change` have each step of a host's machine before the world sees it."""
     handle = host.handle
 
-    def changed(event: Event, now: float) -> Step:
+    def changed(event: Event, now: float) -> Actions:
         out = handle(event, now)
         change(out)
         return out
@@ -41,8 +42,8 @@ def plant(host: Host, change: Callable[[Step], None]) -> None:
     host.handle = changed  # type: ignore[method-assign]
 
 
-def edit_records(change: Callable[[Recorded], Recorded]) -> Callable[[Step], None]:
-    def edit(out: Step) -> None:
+def edit_records(change: Callable[[Recorded], Recorded]) -> Callable[[Actions], None]:
+    def edit(out: Actions) -> None:
         out.outputs = [change(each) if isinstance(each, Recorded) else each for each in out.outputs]
 
     return edit
@@ -124,7 +125,7 @@ def test_blame_notices_a_machine_that_finds_fault_with_honest_peers() -> None:
 def test_progress_notices_peers_that_wait_too_long_for_one_that_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(StepMachine, "hard", property(lambda self: self.soft + 10_000.0))
+    monkeypatch.setattr(AttemptMachine, "hard", property(lambda self: self.soft + 10_000.0))
     assert violated(swarm(crashes=(Crash(2, 1, "aggregate"),))) == "progress"
 
 
@@ -155,13 +156,13 @@ def test_progress_notices_a_machine_that_keeps_asking_for_the_same_tick() -> Non
 
 
 def test_strikes_notices_a_missed_step_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
-    after = State.after
+    after = RosterState.after
 
-    def unforgiving(self: State, record: Any, finished: Any) -> State:
+    def unforgiving(self: RosterState, record: Any, finished: Any) -> RosterState:
         state = after(self, record, finished)
         return replace(state, excluded=self.excluded or state.excluded)
 
-    monkeypatch.setattr(State, "after", unforgiving)
+    monkeypatch.setattr(RosterState, "after", unforgiving)
     assert violated(swarm(slow=(Slow(2, 0, 30.0),))) == "strikes"
 
 
@@ -171,10 +172,10 @@ def test_buffers_notices_a_machine_that_keeps_all_it_hears() -> None:
     for host in world.hosts:
         handle = host.handle
 
-        def keeping(event: Event, now: float, handle: Any = handle, host: Host = host) -> Step:
+        def keeping(event: Event, now: float, handle: Any = handle, host: Host = host) -> Actions:
             kept.extend(now + k for k in range(100))
             host.machine.kept = kept  # type: ignore[union-attr]
-            step: Step = handle(event, now)
+            step: Actions = handle(event, now)
             return step
 
         host.handle = keeping  # type: ignore[method-assign]
@@ -184,7 +185,7 @@ def test_buffers_notices_a_machine_that_keeps_all_it_hears() -> None:
 def test_ending_notices_a_swarm_that_falls_asleep() -> None:
     world = swarm()
 
-    def silence(out: Step) -> None:
+    def silence(out: Actions) -> None:
         out.messages.clear()
         out.effects.clear()
 
@@ -203,7 +204,7 @@ class _Sleepless(PeerMachine):
 def test_exception_that_leaves_a_machine_is_a_violation() -> None:
     world = swarm()
 
-    def fall(out: Step) -> None:
+    def fall(out: Actions) -> None:
         raise ValueError("planted")
 
     plant(world.hosts[0], fall)

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from btard.adversary import ADVERSARIES
-from btard.monitor.summary import Summary, summarise
-from btard.node.report import EndReport, StepReport
-from btard.node.run_directory import RunDirectory
-from btard.node.swarm import SwarmSpec, parse_byzantine, plan_run
-from btard.simulation.in_process import run_in_process
+from btard.ledger.directory import RunDirectory
+from btard.run.plan import plan_run
+from btard.run.report import EndReport, StepReport
+from btard.swarm.in_process import run_in_process
+from btard.swarm.spec import SwarmSpec, parse_byzantine
+from btard.swarm.summary import Summary, summarise
 from tests.swarm.commands import btard
 
 

@@ -12,10 +12,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from btard.codec import FP32
 from btard.errors import ConfigurationError
 from btard.training import Engine, load_checkpoint, save_checkpoint
 from btard.training.state import Snapshot
-from btard.training.vector import to_blob
 from btard.types import Digest
 
 Advance = Callable[..., tuple[Digest, ...]]
@@ -64,7 +64,7 @@ def test_an_auditor_recomputes_an_update_from_two_checkpoints(
     before, after = (load_checkpoint(tmp_path / f"{step}.safetensors") for step in (1, 2))
     assert after.aggregate is not None
     auditor.restore(before)
-    blob = auditor.store.put(to_blob(after.aggregate))
+    blob = auditor.store.put(FP32.encode(after.aggregate))
     assert auditor.update(1, (blob,)) == after.model_digest
 
 

@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 import torch
 
+from btard.codec import FP32
 from btard.crypto import DIRECTION_SCALE, directions
 from btard.errors import ConfigurationError
 from btard.training import Engine
-from btard.training.vector import from_blob, to_blob
 from btard.types import Digest
 
 SEED = bytes(range(32))
@@ -25,11 +25,11 @@ def whole(engine: Engine, step: int, seed: bytes) -> torch.Tensor:
     (name,) = engine.gradient(step, seed, 1)
     data = engine.store.get(name)
     assert data is not None
-    return from_blob(data)
+    return FP32.decode(data)
 
 
 def put(engine: Engine, *values: float) -> Digest:
-    return engine.store.put(to_blob(torch.tensor(values)))
+    return engine.store.put(FP32.encode(torch.tensor(values)))
 
 
 # ---------------------------------------------------------------- gradients
@@ -57,7 +57,7 @@ def test_a_gradient_leaves_the_callers_generator_alone(make_engine: MakeEngine) 
 
 def test_another_split_is_of_the_same_gradient(make_engine: MakeEngine) -> None:
     engine = make_engine()
-    pieces = [from_blob(engine.store.get(name) or b"") for name in engine.gradient(0, SEED, 5)]
+    pieces = [FP32.decode(engine.store.get(name) or b"") for name in engine.gradient(0, SEED, 5)]
     assert torch.equal(torch.cat(pieces), whole(engine, 0, SEED))
 
 
@@ -109,14 +109,14 @@ def test_rows_that_cannot_be_aggregated_are_named(make_engine: MakeEngine) -> No
     name, invalid = engine.aggregate(tuple(good), 10.0)
     assert invalid == ()
     assert name is not None
-    assert from_blob(engine.store.get(name) or b"").tolist() == pytest.approx([3.5 / 3, 6.5 / 3])
+    assert FP32.decode(engine.store.get(name) or b"").tolist() == pytest.approx([3.5 / 3, 6.5 / 3])
 
 
 def test_aggregates_that_are_not_valid_are_named_and_never_applied(make_engine: MakeEngine) -> None:
     engine = make_engine()
     size = engine.dimension // 2
-    good = engine.store.put(to_blob(torch.zeros(size)))
-    bad = engine.store.put(to_blob(torch.full((size,), math.inf)))
+    good = engine.store.put(FP32.encode(torch.zeros(size)))
+    bad = engine.store.put(FP32.encode(torch.full((size,), math.inf)))
     assert engine.invalid((good, bad)) == (1,)
     assert engine.invalid((good, Digest(bytes(32)))) == (1,)
     with pytest.raises(ConfigurationError, match=r"parts \[1\]"):
@@ -156,7 +156,7 @@ def test_scalars_are_what_their_definition_says(make_engine: MakeEngine) -> None
     engine = make_engine(projections=2)
     gradient, tau = whole(engine, 0, SEED).double(), 0.05
     centre = torch.linspace(-0.1, 0.1, engine.dimension)
-    scalars = engine.project(0, SEED, (engine.store.put(to_blob(centre)),), COIN, tau)[0]
+    scalars = engine.project(0, SEED, (engine.store.put(FP32.encode(centre)),), COIN, tau)[0]
     difference = gradient - centre.double()
     clipped = difference * min(1.0, tau / float(difference.norm()))
     z_KD = directions(COIN, "projection", 2, 0, engine.dimension).double() / DIRECTION_SCALE
@@ -206,7 +206,7 @@ def test_the_engine_trains_as_plain_torch_does(
     schedule = scheduler(reference) if callable(scheduler) else None
     for step in range(4):
         gradient = whole(engine, step, SEED)
-        engine.update(step, (engine.store.put(to_blob(-gradient)),))  # a discarded attempt
+        engine.update(step, (engine.store.put(FP32.encode(-gradient)),))  # a discarded attempt
         engine.update(step, engine.gradient(step, SEED, 2))
         engine.adopt(step)
         plain.grad = gradient

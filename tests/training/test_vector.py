@@ -7,17 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btard.codec import FP32
 from btard.errors import ConfigurationError
-from btard.training.vector import (
-    flatten,
-    from_blob,
-    is_finite,
-    split_sizes,
-    to_blob,
-    unflatten_into,
-    window,
-    windows,
-)
+from btard.parts import split_sizes, window, windows
+from btard.training.vector import flatten, unflatten_into
 
 
 @given(st.integers(1, 10_000), st.data())
@@ -54,24 +47,24 @@ def test_flatten_and_back_are_inverse() -> None:
 
 
 def test_a_blob_is_little_endian_float32() -> None:
-    assert to_blob(torch.tensor([1.0, -2.0])) == bytes.fromhex("0000803f000000c0")
+    assert FP32.encode(torch.tensor([1.0, -2.0])) == bytes.fromhex("0000803f000000c0")
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False), max_size=20))
 def test_blobs_carry_every_value_exactly(values: list[float]) -> None:
     vector = torch.tensor(values, dtype=torch.float32)
-    assert torch.equal(from_blob(to_blob(vector)), vector)
+    assert torch.equal(FP32.decode(FP32.encode(vector)), vector)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_bytes_with_nan_or_inf_are_told(value: float) -> None:
-    assert not is_finite(to_blob(torch.tensor([0.0, value])))
+    assert not FP32.is_valid(FP32.encode(torch.tensor([0.0, value])))
 
 
 @given(st.binary(max_size=40))
 def test_any_bytes_may_be_asked_about(data: bytes) -> None:
-    assert is_finite(data) in (True, False)
+    assert FP32.is_valid(data) in (True, False)
     if len(data) % 4:
-        assert not is_finite(data)
+        assert not FP32.is_valid(data)
         with pytest.raises(ConfigurationError, match="float32"):
-            from_blob(data)
+            FP32.decode(data)

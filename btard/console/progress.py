@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from btard.monitor.summary import Summary
-from btard.node.report import StepReport
 from btard.protocol.record import BAN, LEAVE, STEP
+from btard.run.report import StepReport
+from btard.swarm.summary import Summary
 
 WORDS = {BAN: "[bold red]banned[/]", LEAVE: "[yellow]lost its seat[/]", "miss": "[yellow]missed the step[/]"}
 

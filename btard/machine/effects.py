@@ -1,58 +1,14 @@
-"""The interface of every protocol machine: `handle(event, now) -> Step`.
+"""Effects: heavy work and transfer that a machine asks its driver for, by digest.
 
-A machine is pure: no clock, no entropy, no I/O, no tensors. Time comes in as `now` (seconds, any
-origin, never decreasing), randomness as bytes at construction, heavy work and transfer leave as
-effects and come back as `Done` events. Tensors are known by digest only. The node and the
-simulator drive the same machines.
-
-Gradients, parts and aggregates are *blobs*: the little-endian float32 bytes of a vector, named by
+Gradients, parts and aggregates are *blobs*: the bytes of a vector in the run's codec, named by
 `crypto.digest("blob", bytes)` and kept in the driver's blob store.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
 
-from btard.types import Digest, Fault, PeerId, Scalars
-
-# ---------------------------------------------------------------- events
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """Control bytes from `sender`, whom the transport has authenticated. Never trusted."""
-
-    sender: PeerId
-    raw: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class BlobHeld:
-    """The blob of this digest has arrived, verified against it. `finite` is False where some value of it is
-    NaN or Inf; then, or where it hasn't the size of its part, its owner's commitment is worthless."""
-
-    digest: Digest
-    size_bytes: int
-    finite: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The result of an effect. `result` has the type that the effect's docstring states."""
-
-    effect: Effect
-    result: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time has passed: sent by the driver at `machine.wake` or later."""
-
-
-Event = Received | BlobHeld | Done | Tick
-
-# ---------------------------------------------------------------- effects
+from btard.types import Digest, PeerId, Scalars
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,39 +124,3 @@ class Adopt:
 Effect = (
     ComputeGradient | PushBlob | Aggregate | Project | ProjectRows | Recompute | Fingerprint | Update | Adopt
 )
-
-# ---------------------------------------------------------------- steps
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Control bytes for each of `to`. The transport keeps order per pair; it may lose on a crash."""
-
-    to: tuple[PeerId, ...]
-    raw: bytes
-
-
-@dataclass(slots=True)
-class Step:
-    """What a machine wants after one event, in order. Outputs are read by whoever composes it."""
-
-    messages: list[Send] = field(default_factory=list)
-    effects: list[Effect] = field(default_factory=list)
-    outputs: list[Any] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-
-    def extend(self, other: Step) -> None:
-        """Append all that `other` wants."""
-        self.messages += other.messages
-        self.effects += other.effects
-        self.outputs += other.outputs
-        self.faults += other.faults
-
-
-class Machine(Protocol):
-    """A driver calls `handle` with each event, and with a `Tick` once `now` reaches `wake`."""
-
-    @property
-    def wake(self) -> float | None: ...
-
-    def handle(self, event: Event, now: float) -> Step: ...

@@ -10,16 +10,17 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
+from btard.console.figure import draw_run
+from btard.console.progress import RunProgress, show_summary
 from btard.errors import LedgerError
-from btard.monitor.figure import draw_run
-from btard.monitor.progress import RunProgress, show_summary
-from btard.monitor.summary import peer_names, summarise
-from btard.node.processes import run_processes
-from btard.node.report import EndReport, StepReport
-from btard.node.run_directory import RunDirectory
+from btard.ledger.directory import RunDirectory
 from btard.node.running import run
-from btard.node.swarm import SwarmSpec, chance_to_escape
-from btard.simulation.in_process import run_in_process
+from btard.protocol.detection import chance_to_escape
+from btard.run.report import EndReport, StepReport
+from btard.swarm.in_process import run_in_process
+from btard.swarm.processes import run_processes
+from btard.swarm.spec import SwarmSpec
+from btard.swarm.summary import peer_names, summarise
 
 
 def run_swarm(

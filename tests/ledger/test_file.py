@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from btard.crypto import Identity
 from btard.errors import LedgerError
-from btard.node.ledger_file import LedgerFile
-from btard.node.ledger_header import LedgerHeader
-from btard.node.ledger_reader import FILE_NAME, MAGIC, LedgerReader
-from btard.protocol.step import Entry
-from tests.node.runs import recorded, write
+from btard.ledger.file import LedgerFile
+from btard.ledger.header import LedgerHeader
+from btard.ledger.reader import FILE_NAME, MAGIC, LedgerReader
+from btard.protocol.record import Entry
+from tests.ledger.runs import recorded, write
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from btard.protocol.record import Record
-from btard.protocol.state import State
+from btard.protocol.state import RosterState
 from btard.training.task import Evaluation
 
 
@@ -37,7 +37,7 @@ class StepReport:
     accuracy: float | None = None
 
     @classmethod
-    def of(cls, record: Record, state: State, evaluation: Evaluation | None) -> StepReport:
+    def of(cls, record: Record, state: RosterState, evaluation: Evaluation | None) -> StepReport:
         """The report of a record that led to `state`."""
         return cls(
             index=record.index,

@@ -8,10 +8,10 @@ from types import TracebackType
 
 from rich.console import Console
 
-from btard.monitor.progress import RunProgress
-from btard.node.ledger_header import LedgerHeader
-from btard.node.report import EndReport, StepReport
-from btard.node.run_config import RunConfig
+from btard.console.progress import RunProgress
+from btard.ledger.header import LedgerHeader
+from btard.run.config import RunConfig
+from btard.run.report import EndReport, StepReport
 
 
 def _line(text: str) -> None:

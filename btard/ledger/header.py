@@ -7,8 +7,8 @@ from typing import Annotated
 
 from btard.crypto import Identity, digest, verify
 from btard.errors import LedgerError
-from btard.node.run_config import RunConfig
-from btard.protocol.state import State
+from btard.protocol.state import RosterState
+from btard.run.config import RunConfig
 from btard.types import Digest, PeerId
 from btard.wire import MAX_PEERS, MaxLen, MaxSize, Rejection, Size, decode, encode, message
 
@@ -64,7 +64,7 @@ class LedgerHeader:
         """The canonical encoding."""
         return encode(self)
 
-    def open(self) -> tuple[RunConfig, State]:
+    def open(self) -> tuple[RunConfig, RosterState]:
         """The run, and the state before its first record. Raises LedgerError where the header contradicts
         itself, ConfigurationError where the run is of another version."""
         config = RunConfig.from_bytes(self.configuration)
@@ -82,4 +82,4 @@ class LedgerHeader:
             and not verify(self.bootstrap, genesis_statement(config.digest, self.members), self.signature)
         ):
             raise LedgerError("the header of the ledger does not hold: its bootstrap did not sign it")
-        return config, State.genesis(config.digest, config.protocol, self.members)
+        return config, RosterState.genesis(config.digest, config.protocol, self.members)

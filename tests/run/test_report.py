@@ -7,9 +7,10 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btard.node.report import EndReport, RemovalReport, StepReport
+from btard.protocol.ledger import replay
+from btard.run.report import EndReport, RemovalReport, StepReport
 from btard.training.task import Evaluation
-from tests.node.runs import recorded
+from tests.ledger.runs import recorded
 
 text = st.text(max_size=20)
 counts = st.integers(0, 2**40)
@@ -42,8 +43,8 @@ def test_the_two_are_told_apart_by_a_key(step: StepReport, end: EndReport) -> No
 def test_a_report_says_what_its_record_says() -> None:
     _, header, entries = recorded()
     _, state = header.open()
-    for entry in entries:
-        state = state.after(entry.record, entry.finished)
+    for entry, checked in zip(entries, replay(state, entries), strict=True):
+        state = checked.state
         report = StepReport.of(entry.record, state, Evaluation(1.5, 0.5))
         assert (report.index, report.step, report.kind) == (
             entry.record.index,

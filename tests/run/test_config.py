@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.errors import BtardError, ConfigurationError, RunMismatchError
-from btard.node.run_config import PEERS_MAX, RunConfig
 from btard.protocol.constants import ProtocolConfig
+from btard.run.config import PEERS_MAX, RunConfig
 from btard.training.store import BlobStore
 from tests.node.nodes import PROTOCOL, a_run
 

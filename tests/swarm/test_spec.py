@@ -11,15 +11,10 @@ from hypothesis import strategies as st
 from btard.adversary import ADVERSARIES
 from btard.crypto import digest
 from btard.errors import ConfigurationError
-from btard.node.swarm import (
-    SwarmSpec,
-    chance_to_escape,
-    default_validators,
-    parse_byzantine,
-    plan_run,
-    steps_to_catch,
-)
+from btard.protocol.detection import chance_to_escape, default_validators, steps_to_catch
 from btard.protocol.state import draw_pairs
+from btard.run.plan import plan_run
+from btard.swarm.spec import SwarmSpec, parse_byzantine
 from btard.types import PeerId
 from tests.node.nodes import a_run
 

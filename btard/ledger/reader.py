@@ -17,9 +17,8 @@ import msgpack
 
 from btard.crypto import digest
 from btard.errors import LedgerError
-from btard.node.ledger_header import LedgerHeader
-from btard.protocol.record import Record
-from btard.protocol.step import Entry
+from btard.ledger.header import LedgerHeader
+from btard.protocol.record import Entry, Record
 from btard.types import Digest
 from btard.wire import MAX_PEERS, Rejection, decode, encode
 

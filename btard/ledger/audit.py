@@ -14,21 +14,21 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
+from btard.codec import FP32
 from btard.crypto import Draw
 from btard.errors import ConfigurationError, LedgerError
-from btard.node.ledger_reader import FILE_NAME, LedgerReader
-from btard.node.run_config import RunConfig
+from btard.ledger.reader import FILE_NAME, LedgerReader
+from btard.machine import Recomputed
+from btard.parts import windows
 from btard.protocol.ledger import Checked, replay
-from btard.protocol.machine import Recomputed
 from btard.protocol.messages import REVEAL, SCALARS, PartScalars
-from btard.protocol.record import BAN, LEAVE, STEP
+from btard.protocol.record import BAN, LEAVE, STEP, Entry
 from btard.protocol.state import Finished, gradient_seed
-from btard.protocol.step import Entry
 from btard.protocol.verification import gradient_is_false
+from btard.run.config import RunConfig
 from btard.training.checkpoints import Checkpoint, load_checkpoint
 from btard.training.engine import Engine
 from btard.training.store import BlobStore
-from btard.training.vector import FLOAT_BYTES, to_blob, windows
 from btard.types import Digest, PeerId, short
 
 CHECKPOINTS = "checkpoints"
@@ -242,7 +242,7 @@ def _engine(config: RunConfig) -> tuple[BlobStore, Engine]:
     """The run's engine at x_0, with room for the aggregates of one step."""
     store = BlobStore(capacity_bytes=1)
     engine = config.engine(store)
-    store.resize(2 * engine.dimension * FLOAT_BYTES)
+    store.resize(2 * FP32.size_bytes(engine.dimension))
     return store, engine
 
 
@@ -259,7 +259,9 @@ def _place(
     if vector is None or vector.numel() != engine.dimension:
         raise LedgerError(f"the checkpoint {files[step + 1]} lacks the aggregate of step {step}: restore it")
     store.retain(())
-    names = tuple(store.put(to_blob(vector[a : a + size])) for a, size in windows(engine.dimension, parts))
+    names = tuple(
+        store.put(FP32.encode(vector[a : a + size])) for a, size in windows(engine.dimension, parts)
+    )
     if names != sampled.finished.aggregates:
         raise LedgerError(
             f"record {sampled.index} of the ledger and the checkpoint {files[step + 1]} disagree: "

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from btard.monitor.summary import Summary
-from btard.node.report import StepReport
 from btard.protocol.record import BAN
+from btard.run.report import StepReport
+from btard.swarm.summary import Summary
 
 BLUE, ORANGE, RED, GREY, LIGHT = "#2a6fbb", "#d9822b", "#c23030", "#8a8a8a", "#d0d0d0"
 

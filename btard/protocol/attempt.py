@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from btard.crypto import Identity
+from btard.machine import Actions, BlobHeld, Done, Effect, Event, PushBlob, Send, Tick
 from btard.protocol.broadcast import Board, Post, audience
 from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
 from btard.protocol.duties import Duties
-from btard.protocol.machine import BlobHeld, Done, Effect, Event, PushBlob, Send, Step, Tick
 from btard.protocol.messages import (
     ENDORSE,
     GRADIENT,
@@ -26,37 +26,28 @@ from btard.protocol.messages import (
     ViewRelay,
     Want,
 )
-from btard.protocol.record import ABORT, NOTHING, STEP, Record
-from btard.protocol.rules import Attempt, Ending, Named, after_phase, coin_of, finished, make_record
+from btard.protocol.outputs import Diverged
+from btard.protocol.record import ABORT, NOTHING, STEP, Entry, Record
+from btard.protocol.rules import Ending, Reported, Seating, after_phase, coin_of, finished, make_record
 from btard.protocol.slow_path import SlowPath
-from btard.protocol.state import Finished, State, roster_digest
+from btard.protocol.state import Finished, RosterState, roster_digest
 from btard.types import Digest, Fault, PeerId
 from btard.wire import Envelope, Rejection, Sealed, encode, open_sealed, seal
 
-NOBODY = Named()
+NOBODY_REPORTED = Reported()
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What goes into the ledger: a record, the messages that it follows from, the signatures that certify
-    it; and what the next attempt needs of it. `named` is left by a dispute about the vote."""
+class Conclusion:
+    """How the attempt ended: the ledger's entry, and what the next attempt needs beside it. `finished` is
+    given for a step; `reported` are the peers that a dispute about the vote left to be named."""
 
-    record: Record
-    transcript: tuple[bytes, ...]
-    certificate: tuple[bytes, ...]
+    entry: Entry
     finished: Finished | None = None
-    named: Named = NOBODY
+    reported: Reported = NOBODY_REPORTED
 
 
-@dataclass(frozen=True, slots=True)
-class Diverged:
-    """Output: this peer's model after `step` isn't the one that the swarm made final (record `final`)."""
-
-    step: int
-    final: Digest
-
-
-class StepMachine:
+class AttemptMachine:
     """Drives one attempt. `secret` (32 bytes, this peer's own) is the entropy of its coin shares and salts;
     `named` are the peers to name (`messages.GradientCommitment`), `held` the blobs that arrived
     already (`Duties`); `proof` certifies the end of the attempt before this one.
@@ -68,15 +59,15 @@ class StepMachine:
         self,
         identity: Identity,
         secret: bytes,
-        state: State,
+        state: RosterState,
         dimension: int,
         now: float,
-        named: Named = NOBODY,
+        named: Reported = NOBODY_REPORTED,
         held: dict[Digest, int] | None = None,
         proof: tuple[bytes, ...] = (),
     ) -> None:
         self.state = state
-        self.attempt = Attempt(state)
+        self.attempt = Seating(state)
         self.board = Board(self.attempt)
         self.seat = self.board.seat_of.get(identity.peer)
         self.identity = identity
@@ -85,9 +76,9 @@ class StepMachine:
         self.phase = GRADIENT
         self.ending: Ending | None = None
         self.record: Record | None = None
-        self.conclusion: Entry | None = None
+        self.conclusion: Conclusion | None = None
         self.proof = proof
-        self.out = Step()
+        self.out = Actions()
         self.duties = Duties(self, secret, dimension, named, {} if held is None else held)
         self._roster = roster_digest(self.attempt.participants)
         self._others = audience(state.members, identity.peer)
@@ -129,12 +120,12 @@ class StepMachine:
         """r_t once the reveals are agreed, zero before."""
         return coin_of(self.sets)
 
-    def begin(self, now: float) -> Step:
+    def begin(self, now: float) -> Actions:
         """The first effects and messages of the attempt."""
         self.enter(self.phase, now)
         return self.run(now)
 
-    def handle(self, event: Event, now: float) -> Step:
+    def handle(self, event: Event, now: float) -> Actions:
         """Take the result of an effect, a blob or the time; messages come by `post`, `relay` and so on."""
         if isinstance(event, Done):
             self.duties.done(event.effect, event.result)
@@ -149,11 +140,11 @@ class StepMachine:
         """Ask the driver for an effect."""
         self.out.effects.append(effect)
 
-    def run(self, now: float) -> Step:
+    def run(self, now: float) -> Actions:
         """Do all that can be done now; what it takes."""
         while self._advance(now) or self._slow.reconsider(now):
             pass
-        out, self.out = self.out, Step()
+        out, self.out = self.out, Actions()
         return out
 
     def _advance(self, now: float) -> bool:
@@ -240,16 +231,16 @@ class StepMachine:
         found = tuple(vote.sealed.raw for vote in votes if vote is not None and vote.payload == wanted)
         return found if len(found) == len(votes) else None
 
-    def end(self, record: Record, votes: tuple[bytes, ...], named: Named = NOBODY) -> None:
+    def end(self, record: Record, votes: tuple[bytes, ...], named: Reported = NOBODY_REPORTED) -> None:
         """The attempt ends with a record that its phases led to."""
         transcript = self.board.raws(phase for phase, _ in self.trail)
         done = finished(self.attempt, self.sets, record.coin) if record.kind == STEP else None
-        self.conclusion = Entry(record, transcript, votes, done, named)
+        self.conclusion = Conclusion(Entry(record, transcript, votes), done, named)
 
     def end_disputed(self, record: Record, views: tuple[bytes, ...], endorsements: tuple[bytes, ...]) -> None:
         """The attempt ends with a record that agreed views led to, or that most participants endorse."""
         if self.conclusion is None:
-            self.conclusion = Entry(record, views, endorsements)
+            self.conclusion = Conclusion(Entry(record, views, endorsements))
 
     def diverged(self, final: Digest) -> None:
         """The others made another record of the same messages: this peer's model isn't theirs."""
@@ -257,7 +248,7 @@ class StepMachine:
 
     # ------------------------------------------------------------ what comes in
 
-    def post(self, sealed: Sealed, sender: PeerId, now: float) -> Step:
+    def post(self, sealed: Sealed, sender: PeerId, now: float) -> Actions:
         """A sealed message of this attempt, from its author or forwarded."""
         if sealed.envelope.phase == ENDORSE:
             self._slow.endorsed(sealed)
@@ -279,9 +270,9 @@ class StepMachine:
         if isinstance(said, RecordVote) and self.record is not None and said.record == self.record.digest:
             self._votes.setdefault(post.seat, post)
 
-    def need(self, request: Need, sender: PeerId) -> Step:
+    def need(self, request: Need, sender: PeerId) -> Actions:
         """Forward what somebody lacks: now, or as soon as it comes."""
-        out = Step()
+        out = Actions()
         for seat in sorted(set(request.seats)) if request.phase in PHASES else ():
             post = self.board.posts[request.phase].get(seat)
             if post is not None:
@@ -290,7 +281,7 @@ class StepMachine:
                 self._needs.setdefault((request.phase, seat), set()).add(sender)
         return out
 
-    def want(self, request: Want, sender: PeerId) -> Step:
+    def want(self, request: Want, sender: PeerId) -> Actions:
         """Push what somebody lacks of the blobs that it's owed: now, or as soon as they come. Each once an
         attempt, or asking would be a cheap way to use up a peer's upload."""
         room = 2 * len(self.attempt.participants) - sum(sender in who for who in self._wants.values())
@@ -298,7 +289,7 @@ class StepMachine:
         for name in list(new)[: max(0, room)]:
             self._wants.setdefault(name, set()).add(sender)
         self._serve()
-        out, self.out = self.out, Step()
+        out, self.out = self.out, Actions()
         return out
 
     def _serve(self) -> None:
@@ -315,7 +306,7 @@ class StepMachine:
             if not self._wants[name]:
                 del self._wants[name]
 
-    def relay(self, request: ViewRelay, sender: PeerId, now: float) -> Step:
+    def relay(self, request: ViewRelay, sender: PeerId, now: float) -> Actions:
         """A view on its way through the agreement of a dispute."""
         if self.conclusion is None:
             self._slow.relay(request, sender, now)

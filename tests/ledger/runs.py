@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
 
-from btard.node.ledger_file import LedgerFile
-from btard.node.ledger_header import LedgerHeader
-from btard.node.ledger_reader import FILE_NAME
-from btard.node.run_config import RunConfig
-from btard.protocol.step import Entry
+from btard.ledger.file import LedgerFile
+from btard.ledger.header import LedgerHeader
+from btard.ledger.reader import FILE_NAME
+from btard.protocol.record import Entry
+from btard.run.config import RunConfig
 from btard.training import register, save_checkpoint
 from tests.protocol.ledgers import CONFIG, Misdeed, Peer, Swarm, misreports
 

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from btard.crypto import Identity, digest
 from btard.errors import NetworkError
-from btard.node.report import EndReport, StepReport
-from btard.node.swarm import SwarmSpec
+from btard.run.report import EndReport, StepReport
+from btard.swarm.spec import SwarmSpec
 
 STOP_S = 2.0
 """How long a child may take to clean up before it's killed."""

@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Callable
 
 from btard.adversary import make_adversary
+from btard.ledger.directory import RunDirectory
+from btard.ledger.header import LedgerHeader
 from btard.network import MemoryHub, MemoryTransport, PeerRecord
 from btard.node.assembly import assemble
 from btard.node.end import end_report
-from btard.node.ledger_header import LedgerHeader
 from btard.node.node import Node
 from btard.node.recorder import Recorder
-from btard.node.report import EndReport, StepReport
-from btard.node.run_directory import RunDirectory
-from btard.node.swarm import SwarmSpec
 from btard.node.worker import InlineWorker
-from btard.protocol.state import State
-from btard.simulation.virtual_time import run_virtually
+from btard.protocol.state import RosterState
+from btard.run.report import EndReport, StepReport
+from btard.swarm.spec import SwarmSpec
+from btard.swarm.virtual_time import run_virtually
 
 LATENCY_S = 0.001
 """Of every message and blob: what matters is that time passes, not how much."""
@@ -45,7 +45,7 @@ async def _run(
 
     hub = MemoryHub(latency_s=LATENCY_S)
     config = spec.config
-    genesis = State.genesis(config.digest, config.protocol, spec.peers)
+    genesis = RosterState.genesis(config.digest, config.protocol, spec.peers)
     records = {peer: PeerRecord(config.digest, peer, 0, (), b"") for peer in spec.peers}
     nodes: list[Node] = []
     recorder: Recorder | None = None

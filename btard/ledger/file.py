@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import NoReturn
 
 from btard.errors import LedgerError
-from btard.node.ledger_header import LedgerHeader
-from btard.node.ledger_reader import (
+from btard.ledger.header import LedgerHeader
+from btard.ledger.reader import (
     FRAME_BYTES_MAX,
     LENGTH_BYTES,
     MAGIC,
@@ -26,7 +26,7 @@ from btard.node.ledger_reader import (
     length_check,
     next_link,
 )
-from btard.protocol.step import Entry
+from btard.protocol.record import Entry
 from btard.types import Digest
 
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from btard.node.report import EndReport, StepReport
-from btard.node.swarm import SwarmSpec
+from btard.codec import FP32
 from btard.protocol.record import BAN, LEAVE, STEP
-from btard.training.vector import FLOAT_BYTES
+from btard.run.report import EndReport, StepReport
+from btard.swarm.spec import SwarmSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def _floor_bytes(reports: Sequence[StepReport], peers: int, parameters: int) -> 
     total, roster = 0.0, peers
     for report in reports:
         if report.kind == STEP:
-            total += 2 * parameters * (roster - 1) / roster * FLOAT_BYTES
+            total += 2 * FP32.size_bytes(parameters) * (roster - 1) / roster
         roster = report.roster
     return total
 

@@ -18,9 +18,9 @@ from types import TracebackType
 from typing import Any
 
 from btard.errors import ConfigurationError, LedgerError
-from btard.node.ledger_file import LedgerFile
-from btard.node.ledger_header import LedgerHeader
-from btard.node.report import StepReport
+from btard.ledger.file import LedgerFile
+from btard.ledger.header import LedgerHeader
+from btard.run.report import StepReport
 
 
 class RunDirectory:

@@ -1,0 +1,44 @@
+"""Actions: all that a machine wants after one event; and the interface of every machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from btard.machine.effects import Effect
+from btard.machine.events import Event
+from btard.types import Fault, PeerId
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Control bytes for each of `to`. The transport keeps order per pair; it may lose on a crash."""
+
+    to: tuple[PeerId, ...]
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Actions:
+    """What a machine wants after one event, in order. Outputs are read by whoever composes it."""
+
+    messages: list[Send] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    outputs: list[Any] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def extend(self, other: Actions) -> None:
+        """Append all that `other` wants."""
+        self.messages += other.messages
+        self.effects += other.effects
+        self.outputs += other.outputs
+        self.faults += other.faults
+
+
+class Machine(Protocol):
+    """A driver calls `handle` with each event, and with a `Tick` once `now` reaches `wake`."""
+
+    @property
+    def wake(self) -> float | None: ...
+
+    def handle(self, event: Event, now: float) -> Actions: ...

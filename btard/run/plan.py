@@ -1,0 +1,54 @@
+"""Plans a run: the task's suggestions wherever nothing is said."""
+
+from __future__ import annotations
+
+from btard.errors import ConfigurationError
+from btard.protocol.constants import ProtocolConfig
+from btard.protocol.detection import default_validators, steps_to_catch
+from btard.run.config import RunConfig
+from btard.training.registry import load_recipe
+
+
+def plan_run(
+    task: str,
+    *,
+    peers: int,
+    byzantine: int = 0,
+    attack_start: int = 0,
+    steps: int | None = None,
+    validators: int | None = None,
+    tau: float | None = None,
+    delta_max: float | None = None,
+    clip: float | None = None,
+    seed: int = 0,
+    delta_s: float = 1.0,
+    phase_s: float = 20.0,
+) -> RunConfig:
+    """A run with the task's suggestions where nothing is said: its steps (more, if it takes more to catch
+    `byzantine` attackers with probability 0.999), its tau and Delta_max, a quarter of the peers as
+    validators. Raises ConfigurationError on what cannot be."""
+    recipe = load_recipe(task)
+    if peers < 2:
+        raise ConfigurationError(f"{peers} peers are no swarm: use at least 2")
+    drawn = default_validators(peers) if validators is None else validators
+    if not 0 <= drawn <= peers // 2:
+        raise ConfigurationError(
+            f"{drawn} validators of {peers} peers: pairs are disjoint, use at most {peers // 2}"
+        )
+    needed = attack_start + steps_to_catch(peers, byzantine, drawn) if drawn else 0
+    protocol = ProtocolConfig(
+        tau=recipe.tau if tau is None else tau,
+        delta_max=recipe.delta_max if delta_max is None else delta_max,
+        validators=drawn,
+        directions=recipe.projections,
+        delta_s=delta_s,
+        phase_s=phase_s,
+    )
+    return RunConfig.create(
+        task,
+        steps=max(recipe.steps, needed) if steps is None else steps,
+        peers=peers,
+        seed=seed,
+        clip=clip,
+        protocol=protocol,
+    )

@@ -1,0 +1,1 @@
+"""A swarm that one person starts on one machine: as processes, or in one process in virtual time."""
