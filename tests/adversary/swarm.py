@@ -20,7 +20,7 @@ from btard.protocol.constants import ProtocolConfig
 from btard.protocol.outputs import Recorded
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
-from btard.training import BlobStore, Engine, Evaluation, Recipe, is_finite
+from btard.training import BlobStore, Engine, Evaluation, Recipe
 from btard.types import Fault, PeerId
 
 FEATURES, CLASSES = 6, 3
