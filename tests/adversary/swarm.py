@@ -138,7 +138,7 @@ class Swarm:
 
     def _deliver(self, to: PeerId, event: Event, data: bytes | None) -> None:
         peer = self.peers[to]
-        if data is not None and is_finite(data):
+        if data is not None and FP32.is_valid(data):
             peer.store.put(data)
         self._take(peer, peer.machine.handle(event, self.now))
 
@@ -153,7 +153,7 @@ class Swarm:
             if isinstance(effect, PushBlob):
                 data = peer.store.get(effect.digest)
                 assert data is not None, "a peer pushes what it holds"
-                held = BlobHeld(effect.digest, len(data), is_finite(data))
+                held = BlobHeld(effect.digest, len(data), FP32.is_valid(data))
                 for to in effect.to:
                     self._put(to, held, data)
             else:

@@ -1,0 +1,147 @@
+"""What happens in a run, as one union of events: one JSON line each, told apart by its key `event`.
+
+The console, the processes of a local swarm, `metrics.jsonl` and monitors read the same lines. Digests and
+peers are in hexadecimal. `time` is wall-clock time in seconds since 1970 (UTC), None in virtual time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class _Line(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    time: float | None = None
+
+    def to_json(self) -> str:
+        """One line, without its end."""
+        return self.model_dump_json()
+
+
+class Noted(_Line):
+    """A sentence for people, on the way into the run."""
+
+    event: Literal["noted"] = "noted"
+    text: str
+
+
+class Announced(_Line):
+    """A bootstrap announced a run; a peer joins by any one of `addresses`, the best first."""
+
+    event: Literal["announced"] = "announced"
+    run: str
+    addresses: tuple[str, ...]
+
+
+class Gathered(_Line):
+    """So many of the run's seats are taken; said again when the number changes."""
+
+    event: Literal["gathered"] = "gathered"
+    present: int
+    seats: int
+
+
+class Begun(_Line):
+    """The first roster is fixed and this peer has a seat in it. `seat` is its place in `members`."""
+
+    event: Literal["begun"] = "begun"
+    run: str
+    task: str
+    steps: int
+    members: tuple[str, ...]
+    seat: int
+
+
+class Stalled(_Line):
+    """Nothing has come for a while. `missing` are the peers that this phase waits for; the attempt falls into
+    a dispute in `dispute_in_s` seconds, which a silent peer can lose the step or its seat by."""
+
+    event: Literal["stalled"] = "stalled"
+    step: int
+    attempt: int
+    phase: str
+    missing: tuple[str, ...]
+    waited_s: float
+    dispute_in_s: float
+
+
+class Removal(BaseModel):
+    """A peer that was removed, how (`ban`, `leave` or `miss`) and why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    peer: str
+    kind: str
+    reason: str
+
+
+class AttemptEnded(_Line):
+    """One ledger record: an attempt that ended in a `step`, or in an `abort`. `duration_s` is the time since
+    the record before it, None in virtual time or for the first. `loss` and `accuracy` are of the held-out data
+    after the step, None if it was not evaluated. `ledger` is the head after the record."""
+
+    event: Literal["attempt_ended"] = "attempt_ended"
+    index: int
+    step: int
+    attempt: int
+    kind: Literal["step", "abort"]
+    disputed: bool
+    roster: int
+    removals: tuple[Removal, ...] = ()
+    ledger: str
+    model: str
+    loss: float | None = None
+    accuracy: float | None = None
+    duration_s: float | None = None
+
+
+class FaultSeen(_Line):
+    """A peer misbehaved towards this one. Said for the first fault of a kind and peer; `Ended` counts all."""
+
+    event: Literal["fault_seen"] = "fault_seen"
+    peer: str
+    kind: str
+    detail: str
+
+
+class Ended(_Line):
+    """The run is over for this peer. The bytes are what it sent over the network, framing included. `outcome`
+    is `finished` after the last step, `seat_lost` after a ban or a lost seat, `halted` without a majority."""
+
+    event: Literal["ended"] = "ended"
+    peer: str
+    outcome: Literal["finished", "seat_lost", "halted"]
+    reason: str
+    steps: int
+    model: str
+    ledger: str
+    blob_bytes: int
+    control_bytes: int
+    parameters: int
+    faults: int
+
+
+class Failed(_Line):
+    """The process ends with an error; `reason` is the sentence that a person reads."""
+
+    event: Literal["failed"] = "failed"
+    reason: str
+
+
+Event = Annotated[
+    Noted | Announced | Gathered | Begun | Stalled | AttemptEnded | FaultSeen | Ended | Failed,
+    Field(discriminator="event"),
+]
+Emit = Callable[[Event], None]
+"""Takes each event as it happens, in order."""
+
+_ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def read_event(line: str) -> Event:
+    """The event of a line that `to_json` wrote. Raises pydantic.ValidationError for any other line."""
+    return _ADAPTER.validate_json(line)
