@@ -81,7 +81,7 @@ class Removal(BaseModel):
 
 class AttemptEnded(_Line):
     """One ledger record: an attempt that ended in a `step`, or in an `abort`. `duration_s` is the time since
-    the record before it, None in virtual time or for the first. `loss` and `accuracy` are of the held-out data
+    the record before it, None in virtual time or for the first. `loss` and `accuracy` are of held-out data
     after the step, None if it was not evaluated. `ledger` is the head after the record."""
 
     event: Literal["attempt_ended"] = "attempt_ended"

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from btard.adversary import AdversarialMachine, Adversary, make_adversary, tampered
+from btard.codec import FP32
 from btard.crypto import Draw, Identity, digest, keystream
 from btard.machine import Actions, Adopt, BlobHeld, Done, Event, PushBlob, Received, Tick
 from btard.node.performer import Performer
