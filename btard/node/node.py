@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from btard.codec import FP32
-from btard.machine import Actions, Adopt, BlobHeld, Done, Effect, Event, PushBlob, Received, Tick
+from btard.machine import Actions, Adopt, BlobHeld, Done, Effect, Event, Perform, PushBlob, Received, Tick
 from btard.network import PeerRecord, Transport
-from btard.node.performer import Perform
 from btard.node.worker import Worker
 from btard.protocol.outputs import Diverged, Ended, Recorded
 from btard.protocol.peer import PeerMachine

@@ -6,12 +6,12 @@ from collections import Counter, deque
 from dataclasses import replace
 from typing import Any
 
-from btard.adversary import AdversarialMachine, make_adversary
+from btard.adversary import AdversarialMachine, make_adversary, tampered
 from btard.codec import FP32
 from btard.crypto import Identity, digest
-from btard.machine import Actions, Adopt, BlobHeld, Effect, Event, PushBlob
+from btard.machine import Actions, Adopt, BlobHeld, Effect, Event, Perform, PushBlob
 from btard.node.node import EARLY_PARTS
-from btard.node.performer import Perform, Performer
+from btard.node.performer import Performer
 from btard.protocol.outputs import Recorded
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
@@ -49,14 +49,13 @@ class Host:
         self._early: Counter[PeerId] = Counter()
         self._arrived: list[Digest] = []
         secret = digest("simulated secret", *place)
-        machine = PeerMachine(identity, secret, state, scenario.steps, self.engine.dimension, now=0.0)
-        honest = Performer(self.engine)
-        self.machine: PeerMachine | AdversarialMachine = machine
-        self.perform: Perform = honest
+        arguments = (identity, secret, state, scenario.steps, self.engine.dimension, 0.0)
+        self.machine = PeerMachine(*arguments)
+        self.perform: Perform = Performer(self.engine)
         if self.kind:
             adversary = make_adversary(self.kind, identity, digest("simulated entropy", *place), colluders)
-            self.machine = AdversarialMachine(machine, adversary)
-            self.perform = lambda effect: adversary.perform(effect, honest, self.engine)
+            self.machine = AdversarialMachine(adversary, *arguments)
+            self.perform = tampered(adversary, self.perform, self.engine)
 
     @property
     def honest(self) -> bool:
