@@ -18,7 +18,7 @@ from btard.machine import Perform as Perform
 from btard.protocol.agreed import Seating
 from btard.protocol.peer import PeerMachine
 from btard.training import Engine
-from btard.types import PeerId
+from btard.types import Digest, PeerId
 
 
 @dataclass(kw_only=True, eq=False)
@@ -63,6 +63,10 @@ class Adversary:
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """What leaves the peer after one event."""
         return out
+
+    def claims(self, name: Digest, size_bytes: int) -> int:
+        """The size that the peer claims as it offers a blob."""
+        return size_bytes
 
     # ------------------------------------------------------------ what it knows
 

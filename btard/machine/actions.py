@@ -42,10 +42,15 @@ class Actions:
 
 
 class Machine(Protocol):
-    """A driver calls `handle` with each event, and with a `Tick` once `now` reaches `wake`."""
+    """A driver calls `begin`, then `handle` with each event, and with a `Tick` once `now` reaches `wake`.
+
+    No blob is larger than `part_bytes_max`; `expects` tells whether a sender is entitled to push one now."""
 
     @property
     def wake(self) -> float | None: ...
+
+    @property
+    def part_bytes_max(self) -> int: ...
 
     def begin(self, now: float) -> Actions: ...
 

@@ -48,4 +48,4 @@ def assemble(
     if adversary is not None:
         perform = tampered(adversary, perform, engine)
         machine = AdversarialMachine(adversary, *arguments)
-    return Node(machine, perform, engine, store, transport, worker, records, ledger)
+    return Node(machine, perform, engine, transport, worker, records, ledger)

@@ -110,6 +110,20 @@ class AttemptMachine:
         early = self._entered + ASK_SHARE * self.state.config.phase_s
         return (early, self.soft, self.hard)[self._asked]
 
+    @property
+    def in_dispute(self) -> bool:
+        """Whether the attempt is on its slow path."""
+        return self._slow.active
+
+    def waited(self, now: float) -> float:
+        """Return for how long this phase has lasted, in seconds; 0 if it has just begun."""
+        return now - self._entered
+
+    @property
+    def awaited(self) -> tuple[PeerId, ...]:
+        """The participants that have yet to speak in this phase."""
+        return tuple(self.seating.participants[seat] for seat in self.board.missing(self.phase))
+
     def _overdue(self, now: float) -> bool:
         """Whether the vote is overdue. Honest deadlines differ by at most 2 delta_s, so others may have
         started the dispute before ours expired."""

@@ -44,7 +44,7 @@ class Blobs:
 
     def hold_part(self, name: Digest, part: int, parts: int) -> None:
         """Note one part, made on this machine."""
-        self._size_bytes[name] = self._part_bytes(part, parts)
+        self._size_bytes[name] = self.part_bytes(part, parts)
 
     def begin_step(self, aggregates: Sequence[Digest]) -> None:
         """Forget all but the aggregates of the step that has ended."""
@@ -61,9 +61,10 @@ class Blobs:
 
     def fits(self, name: Digest, part: int, parts: int) -> bool:
         """Return whether the store has this blob, valid and of the exact size of this part."""
-        return self._size_bytes.get(name) == self._part_bytes(part, parts)
+        return self._size_bytes.get(name) == self.part_bytes(part, parts)
 
-    def _part_bytes(self, part: int, parts: int) -> int:
+    def part_bytes(self, part: int, parts: int) -> int:
+        """Return the size of a part's blob."""
         return self._codec.size_bytes(part_size(self._dimension, parts, part))
 
 

@@ -81,6 +81,11 @@ class PeerMachine:
         """When the next tick is due."""
         return None if self.ended is not None else self.attempt.wake
 
+    @property
+    def part_bytes_max(self) -> int:
+        """The size of the largest part in the attempt under way: no blob is larger."""
+        return self._blobs.part_bytes(0, max(1, len(self.state.participants)))
+
     def expects(self, sender: PeerId, name: Digest) -> bool:
         """Whether `sender` has a reason to push this blob now."""
         return self.ended is None and self.attempt.expects(sender, name)
