@@ -81,6 +81,10 @@ class PeerMachine:
         """When the next tick is due."""
         return None if self.ended is not None else self.attempt.wake
 
+    def holds(self, name: Digest) -> bool:
+        """Return whether this blob is here."""
+        return self._blobs.holds(name)
+
     @property
     def part_bytes_max(self) -> int:
         """The size of the largest part in the attempt under way: no blob is larger."""
