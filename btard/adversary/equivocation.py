@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from btard.adversary.base import Adversary
+from btard.adversary.base import Adversary, Phase
 from btard.adversary.forge import other_payload, own_posts, reseal
-from btard.errors import ConfigurationError
 from btard.machine import Actions, Send
-from btard.protocol.messages import GRADIENT, PHASES
 from btard.protocol.peer import PeerMachine
 
 
@@ -19,14 +17,7 @@ class Equivocation(Adversary):
 
     reasons: ClassVar[frozenset[str]] = frozenset({"equivocation"})
 
-    phase: str = GRADIENT
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.phase not in PHASES:
-            raise ConfigurationError(
-                f"there is no phase {self.phase!r} to equivocate in: choose one of {', '.join(PHASES)}"
-            )
+    phase: Phase = "gradient"
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """Send the second half of the roster another message."""
