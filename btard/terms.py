@@ -1,6 +1,6 @@
 """Things named in text, with arguments: "alie(z=1.5)", "nnm+ctma+median", "bucketing(s=2, seed=7)+mean".
 
-What command lines and configuration files write wherever a rule, an attack or an estimator is chosen.
+Command lines and configuration files name rules, attacks, adversaries and estimators so.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class Term:
 
 
 def parse_terms(text: str) -> tuple[Term, ...]:
-    """The terms of `text`, separated by "+". Values are whole numbers, numbers, true, false, or words.
+    """Return the terms of `text`, separated by "+". Values are whole numbers, numbers, true, false, or words.
 
-    Raises ConfigurationError where `text` is written otherwise.
+    Raises ConfigurationError if `text` is written otherwise.
     """
     return tuple(parse_term(part) for part in _SEPARATOR.split(text))
 
@@ -76,7 +76,7 @@ def check(term: Term, writable: Mapping[str, Any]) -> None:
 
 
 def make(term: Term, table: Mapping[str, type[Made]], what: str, **given: object) -> Made:
-    """The dataclass that `table` has under the term's name, of the term's arguments and those `given`.
+    """Return the dataclass that `table` has under the term's name, of the term's arguments and those `given`.
 
     `given` also says which arguments a person cannot write. Raises ConfigurationError, with what there
     is, for an unknown name or argument; `what` names the table's kind, as in "a rule".

@@ -23,16 +23,16 @@ ROWS = [
 ]
 
 
-def written(folder: Path, text: str) -> str:
+def written(folder: Path, text: bytes) -> str:
     path = folder / "profile.toml"
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text)
     return str(path)
 
 
 def join(*options: str) -> str:
     """What `btard peer` says of options that it refuses."""
     error = CliRunner().invoke(app, ["peer", *options]).exception
-    assert isinstance(error, ConfigurationError | typer.Exit | SystemExit), error
+    assert isinstance(error, ConfigurationError)
     return str(error)
 
 
@@ -45,13 +45,12 @@ def test_profile_takes_the_options_that_the_command_takes() -> None:
 def test_shipped_profiles_are_readable_and_say_more_than_a_name() -> None:
     assert profile_names() == ("gpu", "sleeper", "trainer")
     assert all(len(load_profile(name)) > 1 for name in profile_names())
+    assert all(f"`{name}.toml`" in README for name in profile_names())
     assert parse_adversary(load_profile("sleeper")["byzantine"]).name == "alie"
-    for name in profile_names():
-        assert f"`{name}.toml`" in README
 
 
 def test_profile_is_taken_for_the_defaults_and_the_command_line_goes_before_it(tmp_path: Path) -> None:
-    path = written(tmp_path, 'join = "nowhere"\nbyzantine = "nobody"')
+    path = written(tmp_path, b'join = "nowhere"\nbyzantine = "nobody"')
     assert "'nobody' is not an adversary" in join("--profile", path)
     assert "'somebody' is not an adversary" in join("--profile", path, "--byzantine", "somebody")
 
@@ -59,31 +58,24 @@ def test_profile_is_taken_for_the_defaults_and_the_command_line_goes_before_it(t
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("device = ", "is not TOML"),
-        ("colour = 'red'", "wrong at colour .* it takes join, byzantine"),
-        ("port = 'high'", "wrong at port"),
-        ("evaluate_every = 2.5", "wrong at evaluate_every"),
-        ("[adversary]\nkind = 'sign_flip'", "wrong at adversary"),
+        (b"device = ", "is not TOML"),
+        (b"\xff\xfe", "is not TOML"),
+        (b"#" * (1 << 20), "shorten it"),
+        (b"colour = 'red'", "wrong at colour .* it takes join, byzantine"),
+        (b"port = 'high'", "wrong at port"),
+        (b"evaluate_every = 2.5", "wrong at evaluate_every"),
+        (b"[adversary]\nkind = 'sign_flip'", "wrong at adversary"),
     ],
+    ids=["no value", "no text", "large", "unknown key", "no port", "no number", "table"],
 )
 def test_bad_profile_is_refused_in_one_sentence_that_names_the_file(
-    tmp_path: Path, text: str, sentence: str
+    tmp_path: Path, text: bytes, sentence: str
 ) -> None:
     path = written(tmp_path, text)
     with pytest.raises(ConfigurationError, match=sentence) as caught:
         load_profile(path)
     assert path in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_profile_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "profile.toml"
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationError, match="is not TOML"):
-        load_profile(str(path))
-    path.write_bytes(b"#" * (1 << 20))
-    with pytest.raises(ConfigurationError, match="shorten it"):
-        load_profile(str(path))
 
 
 def test_missing_profile_is_refused_with_the_names_that_there_are() -> None:
@@ -104,4 +96,4 @@ def test_table_names_no_other_adversary_and_every_reason_and_phase() -> None:
     assert {parse_adversary(row[0]).name for row in ROWS} == set(ADVERSARIES)
     reasons = {r for kind in ADVERSARIES.values() for r in kind.reasons if not r.startswith("silent")}
     assert [reason for reason in sorted(reasons) if reason not in TABLE] == []
-    assert f"one of {', '.join(PHASES)}." in README
+    assert f"one of {', '.join(PHASES)}." in README.replace("\n", " ")

@@ -51,8 +51,7 @@ class Adversary:
         self.colluders = tuple(sorted({*self.colluders, self.identity.peer}))
         if self.start < 0 or self.period < 1:
             raise ConfigurationError(
-                f"an attack starts at step 0 or later and has a period of 1 step or more, not {self.start} "
-                f"and {self.period}"
+                f"start of an adversary is {self.start} and period {self.period}: use at least 0 and 1"
             )
         for name in (each.name for each in fields(self)):
             value = getattr(self, name)

@@ -1,4 +1,4 @@
-"""A peer that says one thing to one half of the roster and another to the other."""
+"""A peer that sends one message to one half of the roster and another message to the other half."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from btard.protocol.peer import PeerMachine
 
 @dataclass(kw_only=True, eq=False)
 class Equivocation(Adversary):
-    """Signs two different messages in its slot of `phase`. Each is what an honest peer might have sent."""
+    """Signs two different messages in its slot of `phase`. An honest peer might have sent either."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"equivocation"})
 
     phase: Phase = "gradient"
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """Send the second half of the roster another message."""
+        """Send another message to the second half of the roster."""
         for send, sealed in tuple(own_posts(out, self.identity)):
             if sealed.envelope.phase != self.phase or len(send.to) < 2:
                 continue

@@ -1,4 +1,4 @@
-"""A peer that sends bytes without meaning: unsigned noise, or noise under its own signature."""
+"""A peer that sends noise, unsigned or under its own signature."""
 
 from __future__ import annotations
 

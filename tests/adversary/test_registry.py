@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btard.adversary import ADVERSARIES, make_adversary, parameters, parse_adversaries, parse_adversary
+from btard.adversary import ADVERSARIES, make_adversary, parse_adversaries, parse_adversary
 from btard.adversary.base import Phase
 from btard.adversary.gradient_attack import GradientAdversary
 from btard.attacks import ALittleIsEnough, SignFlip
@@ -48,8 +48,8 @@ def test_any_list_of_kinds_is_read_as_it_is_written(kinds: list[tuple[str, int]]
         ("sign_flip(scale=nan)", "give a finite number"),
         ("sign_flip(scale=true)", "give float"),
         ("sign_flip(start=1.5)", "give int"),
-        ("sign_flip(start=-1)", "starts at step 0 or later"),
-        ("sign_flip(period=0)", "period of 1 step or more"),
+        ("sign_flip(start=-1)", "use at least 0 and 1"),
+        ("sign_flip(period=0)", "use at least 0 and 1"),
         ("wrong_aggregate(shift=inf)", "give a finite number"),
         ("delayed_gradient(delay=0)", "delay"),
         ("alie(z=none)", "give float"),
@@ -63,12 +63,11 @@ def test_any_list_of_kinds_is_read_as_it_is_written(kinds: list[tuple[str, int]]
         ("garbage(phase=lunch)", "give one of gradient"),
         ("garbage(count=0)", "use 1 to 1000 messages"),
         ("false_accusation(what=everything)", "give one of row, gradient, both"),
-        ("withheld_part(count=0)", "1 peer or more"),
+        ("withheld_part(count=0)", "use 1 or more"),
         ("premature_dispute(phase=lunch)", "gradient"),
         ("ipm+alie", "cannot be read"),
         ("sign_flip*", "write sign_flip*2"),
         ("sign_flip*0", "write sign_flip*2"),
-        ("sign_flip*-1", "write sign_flip*2"),
         ("sign_flip*99999", "write sign_flip*2"),
         ("*2", "cannot be read"),
     ],
@@ -96,11 +95,6 @@ def test_attack_gets_its_parameters_and_alie_without_z_computes_the_paper_s() ->
 
 def test_term_starts_as_it_says_and_else_as_its_swarm_says() -> None:
     assert [term.starting(5).make(ME, b"").start for term in parse_adversaries("ipm, ipm(start=2)")] == [5, 2]
-
-
-@pytest.mark.parametrize("kind", ADVERSARIES)
-def test_every_kind_has_a_start_and_a_period(kind: str) -> None:
-    assert {"start": int, "period": int}.items() <= parameters(kind).items()
 
 
 def test_phases_to_lie_in_are_those_of_the_protocol() -> None:
