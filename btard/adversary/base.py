@@ -8,20 +8,17 @@ it said so), and change what leaves the peer (`tamper`: others hear what the mac
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from btard.crypto import Draw, Identity
 from btard.errors import ConfigurationError
 from btard.machine import Actions, Effect
+from btard.machine import Perform as Perform
+from btard.protocol.agreed import Seating
 from btard.protocol.peer import PeerMachine
-from btard.protocol.rules import Seating
 from btard.training import Engine
-from btard.types import PeerId
-
-Perform = Callable[[Effect], Any]
-"""Performs one effect and returns its result, as the honest performer of the driver does."""
+from btard.types import Digest, PeerId
 
 
 @dataclass(kw_only=True, eq=False)
@@ -67,6 +64,10 @@ class Adversary:
         """What leaves the peer after one event."""
         return out
 
+    def claims(self, name: Digest, size_bytes: int) -> int:
+        """The size that the peer claims as it offers a blob."""
+        return size_bytes
+
     # ------------------------------------------------------------ what it knows
 
     def active(self, step: int) -> bool:
@@ -86,7 +87,7 @@ class Adversary:
     def attempt(self) -> Seating:
         """The attempt under way."""
         assert self._machine is not None, "an adversary works inside of an AdversarialMachine"
-        return self._machine.attempt.attempt
+        return self._machine.attempt.seating
 
     @property
     def seat(self) -> int | None:

@@ -31,12 +31,9 @@ class PrematureDispute(Adversary):
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """Begin the dispute once an attempt, as its machine would at the deadline."""
-        step = machine.attempt
-        place = (step.state.step, step.state.attempt)
-        if step.phase != self.phase or place == self._disputed or not self.is_attacking:
-            return out
-        self._disputed = place
-        if not step._slow.active:
-            step._slow.begin(now)
-            out.extend(step.run(now))
+        attempt = machine.attempt
+        place = (attempt.state.step, attempt.state.attempt)
+        if attempt.phase == self.phase and place != self._disputed and self.is_attacking:
+            self._disputed = place
+            out.extend(attempt.dispute(now))
         return out

@@ -27,12 +27,14 @@ class BlobStore:
         self._lock = threading.Lock()
 
     def put(self, data: bytes) -> Digest:
-        """Hold a blob; returns `digest("blob", data)`. Holding it again changes nothing.
+        """Hold a blob; returns `digest("blob", data)`. A blob that is put again counts as new.
 
         Raises ConfigurationError where it does not fit: ask `fits` before accepting bytes of others.
         """
         name = digest("blob", data)
         with self._lock:
+            if self._young is not None:
+                self._young.add(name)
             if name in self._blobs:
                 return name
             if self._size_bytes + len(data) > self._capacity_bytes:
@@ -42,8 +44,6 @@ class BlobStore:
                 )
             self._blobs[name] = bytes(data)
             self._size_bytes += len(data)
-            if self._young is not None:
-                self._young.add(name)
         return name
 
     def begin_generation(self) -> None:
