@@ -14,6 +14,7 @@ from typing import Any
 from btard.crypto import Identity, digest
 from btard.protocol import mprng
 from btard.protocol.accusation import fingerprint_commitment
+from btard.protocol.agreed import Seating
 from btard.protocol.agreement import Agreement
 from btard.protocol.broadcast import Board, Post
 from btard.protocol.constants import ProtocolConfig
@@ -42,7 +43,7 @@ from btard.protocol.messages import (
     Want,
 )
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Record, Removal
-from btard.protocol.rules import Ending, Seating, make_record
+from btard.protocol.rules import Ending, make_record
 from btard.protocol.state import RosterState, gradient_seed, roster_digest
 from btard.types import Digest, PeerId
 from btard.wire import Envelope, Sealed, encode, open_sealed, seal
