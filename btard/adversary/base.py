@@ -1,20 +1,20 @@
 """The base of all adversaries: an honest peer, with three places to lie in.
 
 An adversary wraps an honest machine and an honest performer from outside, and honest code knows nothing of
-it. It can lie to its own machine (`perform`: the machine then builds an honest protocol upon false work, and
-all that it says is consistent), change what the machine is about to sign (`speak`: the machine believes that
-it said so), and change what leaves the peer (`tamper`: others hear what the machine does not know of).
+it. It can lie to its own machine (`perform`: the machine then runs the honest protocol on false work, and all
+its messages are consistent), change what the machine is about to sign (`speak`: the machine believes that it
+said so), and change what leaves the peer (`tamper`: others hear what the machine does not know of).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from btard.crypto import Draw, Identity
 from btard.errors import ConfigurationError
-from btard.machine import Actions, Effect
-from btard.machine import Perform as Perform
+from btard.machine import Actions, Effect, Perform
 from btard.protocol.agreed import Seating
 from btard.protocol.peer import PeerMachine
 from btard.training import Engine
@@ -25,13 +25,13 @@ from btard.types import Digest, PeerId
 class Adversary:
     """Honest by default; each kind overrides what it lies in. Its further fields are its parameters.
 
-    `identity` is its own key, to seal forged messages; `seed` (any bytes) all its randomness; `colluders` are
-    the adversaries that know each other, itself included or not. It attacks in steps `start`,
+    `identity` is its own key, to seal forged messages; `seed` (any bytes) is all its randomness; `colluders`
+    are the adversaries that know each other, itself included or not. It attacks in steps `start`,
     `start + period`, `start + 2 period`, ... Raises ConfigurationError for parameters out of bounds.
     """
 
     reasons: ClassVar[frozenset[str]] = frozenset()
-    """Why it may lose its seat, with or without a ban; empty: it's harmless."""
+    """Why it may lose its seat, with or without a ban; empty if it is harmless."""
 
     identity: Identity
     seed: bytes
@@ -44,24 +44,26 @@ class Adversary:
         self.colluders = tuple(sorted({*self.colluders, self.identity.peer}))
         if self.start < 0 or self.period < 1:
             raise ConfigurationError(
-                f"an attack starts at step 0 or later and has a period of 1 step or more, not {self.start} "
-                f"and {self.period}"
+                f"start of an adversary is {self.start} and period {self.period}: use at least 0 and 1"
             )
+        for name in (each.name for each in fields(self)):
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigurationError(f"{name} of an adversary is {value}: give a finite number")
 
     # ------------------------------------------------------------ where it lies
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """The result of an effect. May run on a worker thread, never two at a time."""
+        """Return the result of an effect. May run on a worker thread, never two at a time."""
         return honest(effect)
 
     def speak(self, phase: str, payload: Any) -> Any:
-        """What the peer signs in `phase` in place of `payload`; None: nothing, and it's asked again.
-
-        The ledger vote (RECORD) is not asked for here."""
+        """Return what the peer signs in `phase` in place of `payload`. None: the peer says nothing, and is
+        asked again. The ledger vote (RECORD) is not asked for here."""
         return payload
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """What leaves the peer after one event."""
+        """Return what leaves the peer after one event."""
         return out
 
     def claims(self, name: Digest, size_bytes: int) -> int:
@@ -84,7 +86,7 @@ class Adversary:
         return self.identity.peer
 
     @property
-    def attempt(self) -> Seating:
+    def seating(self) -> Seating:
         """The attempt under way."""
         assert self._machine is not None, "an adversary works inside of an AdversarialMachine"
         return self._machine.attempt.seating
@@ -92,21 +94,21 @@ class Adversary:
     @property
     def seat(self) -> int | None:
         """Its seat in the attempt under way."""
-        peers = self.attempt.participants
+        peers = self.seating.participants
         return peers.index(self.me) if self.me in peers else None
 
     @property
     def is_attacking(self) -> bool:
         """Whether it takes part in the attempt under way, and attacks in its step."""
-        return self.seat is not None and self.active(self.attempt.state.step)
+        return self.seat is not None and self.active(self.seating.state.step)
 
     def draw(self, domain: str) -> Draw:
         """Its own choices in the attempt under way: the same when asked again."""
-        state = self.attempt.state
+        state = self.seating.state
         place = state.step.to_bytes(8, "little") + state.attempt.to_bytes(4, "little")
         return Draw(self.seed + place, domain)
 
     def victims(self) -> tuple[PeerId, ...]:
         """The participants that do not collude with it, in random order."""
-        others = tuple(p for p in self.attempt.participants if p not in self.colluders)
+        others = tuple(p for p in self.seating.participants if p not in self.colluders)
         return self.draw("victims").shuffle(others)

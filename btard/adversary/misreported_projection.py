@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from btard.adversary.base import Adversary, Perform
-from btard.machine import Effect, Project
+from btard.adversary.base import Adversary
+from btard.machine import Effect, Perform, Project
 from btard.training import Engine
 from btard.types import Scalars
 
@@ -14,7 +14,7 @@ from btard.types import Scalars
 @dataclass(kw_only=True, eq=False)
 class MisreportedProjection(Adversary):
     """Adds `shift` to its projections, and `norm_shift` to its norm, in the part of one random victim. The
-    victim holds the bytes, so it knows better. Under the zero sum alone, the victim would be to blame."""
+    victim holds the bytes, so it can tell. By the zero sum alone the victim would be to blame."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"false scalars", "malformed message"})
 
@@ -28,7 +28,7 @@ class MisreportedProjection(Adversary):
         if not victims:
             return result
         scalars: list[Scalars] = list(result)
-        part = self.attempt.participants.index(victims[0])
+        part = self.seating.participants.index(victims[0])
         true = scalars[part]
         scalars[part] = replace(
             true,

@@ -7,18 +7,17 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from btard.adversary.base import Adversary, Perform
+from btard.adversary.base import Adversary
 from btard.adversary.knowledge import held, put
 from btard.crypto import directions
-from btard.machine import Aggregate, Aggregated, Effect
+from btard.machine import Aggregate, Aggregated, Effect, Perform
 from btard.training import Engine
 
 
 @dataclass(kw_only=True, eq=False)
 class WrongAggregate(Adversary):
-    """Shifts the aggregate of its part by a vector of length `shift` (unit of the gradient), consistently:
-    it commits to the shifted bytes and sends them. Everybody sees that the part's projections do not sum
-    to zero."""
+    """Shifts the aggregate of its part by a vector of length `shift` (in units of the gradient), commits to
+    the shifted bytes and sends them. All peers see that the part's projections do not sum to zero."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"wrong aggregate"})
 
@@ -34,7 +33,7 @@ class WrongAggregate(Adversary):
         return Aggregated(put(engine, vector + self.shift_vector(vector.numel())))
 
     def shift_vector(self, length: int) -> Tensor:
-        """The shift (m,): a random direction of this step, `shift` long."""
-        step = self.attempt.state.step.to_bytes(8, "little")
+        """Return the shift (m,): a random direction of this step, `shift` long."""
+        step = self.seating.state.step.to_bytes(8, "little")
         direction = directions(self.seed + step, "wrong aggregate", 1, 0, length)[0]
         return direction * (self.shift / float(direction.norm()))

@@ -8,11 +8,28 @@ from typing import Annotated
 import typer
 
 
+def _take_profile(context: typer.Context, profile: str | None) -> str | None:
+    if profile is not None:
+        from btard.node.profile import load_profile
+
+        context.default_map = load_profile(profile)
+    return profile
+
+
 def peer(
     join: Annotated[str, typer.Option(metavar="ADDRESS", help="The bootstrap's address, as it printed it.")],
     profile: Annotated[
-        str, typer.Option(metavar="NAME|PATH", help="What the peer does: a profile of peers/.")
-    ] = "trainer",
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Options in a file, or a profile of peers/; those given here win.",
+            is_eager=True,
+            callback=_take_profile,
+        ),
+    ] = None,
+    byzantine: Annotated[
+        str, typer.Option(metavar="KIND", help='Misbehave, to try a run\'s defences: "alie(z=1.5)".')
+    ] = "",
     key: Annotated[Path, typer.Option(metavar="PATH", help="The key file: made if missing.")] = Path(
         "identity.key"
     ),
@@ -37,10 +54,10 @@ def peer(
     tied: Annotated[bool, typer.Option("--tied", help="End when standard input ends.")] = False,
 ) -> None:
     """Join a swarm by its bootstrap's address and train with it."""
+    from btard.adversary import parse_adversary
     from btard.console.peer_console import PeerConsole
     from btard.node.options import PeerOptions, read_keys
     from btard.node.peer import run_peer
-    from btard.node.profile import trainer_profile
     from btard.node.running import run
     from btard.run.config import RunConfig
 
@@ -52,7 +69,7 @@ def peer(
         port=port,
         announce=announce,
         expected=None if expect is None else RunConfig.load(expect),
-        adversary=trainer_profile(profile).misbehaviour,
+        adversary=parse_adversary(byzantine) if byzantine else None,
         colluders=read_keys(colluders),
         evaluate_every=evaluate_every,
         device=device,

@@ -20,11 +20,12 @@ def simulate(
     trace: Annotated[bool, typer.Option("--trace", help="Print every event of the seed.")] = False,
 ) -> None:
     """Simulate swarms with faults and cheats; every failure prints the one command that replays it."""
+    from btard.adversary import parse_adversaries
     from btard.simulation.report import show_seed, show_seeds
     from btard.simulation.runner import Wish
-    from btard.simulation.scenario import parse_kinds
 
-    wish = Wish(peers, steps, None if byzantine is None else parse_kinds(byzantine))
+    kinds = None if byzantine is None else tuple(term.text for term in parse_adversaries(byzantine))
+    wish = Wish(peers, steps, kinds)
     held = show_seed(seed or 0, wish, trace) if seeds == 1 else show_seeds(seed or 0, seeds, wish)
     if not held:
         raise typer.Exit(1)

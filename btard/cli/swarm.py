@@ -11,7 +11,7 @@ import typer
 def swarm(
     peers: Annotated[int, typer.Option(min=2, help="How many peers.")] = 8,
     byzantine: Annotated[
-        str, typer.Option(metavar="KIND[*K],...", help="Which of them misbehave, e.g. sign_flip*2,ipm.")
+        str, typer.Option(metavar="KIND*K,...", help='Which of them misbehave: "alie(z=1.5)*2, ipm".')
     ] = "",
     task: Annotated[str, typer.Option(help="What to train.")] = "digits",
     steps: Annotated[
@@ -39,11 +39,12 @@ def swarm(
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the summary here, too.")] = None,
 ) -> None:
     """Start a bootstrap and peers on this machine, train to the end, and say who was banned and why."""
+    from btard.adversary import parse_adversaries
     from btard.console.local_swarm import run_swarm
     from btard.run.plan import plan_run
-    from btard.swarm.spec import SwarmSpec, parse_byzantine
+    from btard.swarm.spec import SwarmSpec
 
-    kinds = parse_byzantine(byzantine)
+    kinds = parse_adversaries(byzantine)
     config = plan_run(
         task,
         peers=peers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from btard.adversary import AdversaryTerm
 from btard.crypto import PEER_ID_BYTES
 from btard.errors import ConfigurationError
 from btard.run.config import RunConfig
@@ -13,7 +14,7 @@ from btard.types import PeerId
 
 @dataclass(frozen=True, slots=True)
 class PeerOptions:
-    """`join` is the bootstrap's address, `adversary` a kind with its parameters (None: honest). The peer
+    """`join` is the bootstrap's address, `adversary` how it misbehaves (None: honest). The peer
     listens on `host`:`port` (0: a free one) and is reached at `announce` where that's another address.
     `expected` is the configuration that the run must have, if any. `wait_s` bounds each wait for others."""
 
@@ -24,7 +25,7 @@ class PeerOptions:
     port: int = 0
     announce: str | None = None
     expected: RunConfig | None = None
-    adversary: tuple[str, dict[str, object]] | None = None
+    adversary: AdversaryTerm | None = None
     colluders: tuple[PeerId, ...] = ()
     evaluate_every: int = 5
     device: str = "cpu"

@@ -7,7 +7,6 @@ import contextlib
 import os
 from collections.abc import Callable
 
-from btard.adversary import make_adversary
 from btard.crypto import Identity
 from btard.ledger.directory import RunDirectory
 from btard.ledger.header import LedgerHeader
@@ -101,8 +100,7 @@ async def _take_part(
     loop = asyncio.get_running_loop()
     adversary = None
     if options.adversary is not None:
-        kind, params = options.adversary
-        adversary = make_adversary(kind, identity, identity.seed, options.colluders, **params)
+        adversary = options.adversary.make(identity, identity.seed, options.colluders)
     worker = ThreadWorker()
     node = assemble(
         identity,

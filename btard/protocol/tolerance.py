@@ -86,8 +86,8 @@ def zero_sum_tolerance(norms: Sequence[float], tau: float, center: float) -> flo
     accused, ACCUSE_FACTOR times the tolerance of the same bytes.
 
     All arguments are agreed numbers and so is the sum: no accuser's margin is needed. Far from every row,
-    |g_i(j) - v(j)| is about |v(j)|, so the rounding term stays at about n 2^-24 tau: an aggregate earns no slack
-    by being huge. Contributors that lie about their norms earn some; CheckAveraging, in which each voter
+    |g_i(j) - v(j)| is about |v(j)|, so the rounding term stays at about n 2^-24 tau: an aggregate earns no
+    slack by being huge. Contributors that lie about their norms earn some; CheckAveraging, in which each voter
     measures the norms itself, does not depend on them.
     """
     clipped_max = max(min(tau, norm) for norm in norms)

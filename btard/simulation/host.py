@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from btard.adversary import AdversarialMachine, Adversary, make_adversary, tampered
+from btard.adversary import AdversarialMachine, Adversary, parse_adversary, tampered
 from btard.codec import FP32
 from btard.crypto import Identity, digest
 from btard.machine import Effect, Perform
@@ -51,7 +51,7 @@ class Host:
         self.adversary: Adversary | None = None
         if self.kind:
             entropy = digest("simulated entropy", *place)
-            self.adversary = make_adversary(self.kind, identity, entropy, colluders)
+            self.adversary = parse_adversary(self.kind).make(identity, entropy, colluders)
             self.machine = AdversarialMachine(self.adversary, *arguments)
             self.perform = tampered(self.adversary, self.perform, self.engine)
         self.driver = Driver(self.machine, store, self.engine.codec)

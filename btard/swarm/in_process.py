@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from btard.adversary import make_adversary
 from btard.ledger.directory import RunDirectory
 from btard.ledger.header import LedgerHeader
 from btard.network import MemoryHub, MemoryTransport, PeerRecord
@@ -50,9 +49,8 @@ async def _run(
     nodes: list[Node] = []
     recorder: Recorder | None = None
     for index, peer in enumerate(spec.peers):
-        identity, kind = spec.identity(index), spec.kind(index)
         node = assemble(
-            identity,
+            spec.identity(index),
             config,
             genesis,
             MemoryTransport(hub, peer),
@@ -60,9 +58,7 @@ async def _run(
             records,
             now=0.0,
             ledger=run_dir.create_ledger(LedgerHeader.of(config, genesis.members)) if index == 0 else None,
-            adversary=None
-            if kind is None
-            else make_adversary(kind, identity, identity.seed, spec.colluders, start=spec.attack_start),
+            adversary=spec.adversary(index),
         )
         if index == 0:
             recorder = Recorder(

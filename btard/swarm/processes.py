@@ -95,13 +95,11 @@ class _Swarm:
         spec = self._spec
         key = self._key(f"peer-{index}", spec.key_seed(index))
         arguments = ["peer", "--join", address, "--key", str(key)]
-        profile = self._scratch / f"peer-{index}.toml"
-        profile.write_text(spec.profile(index), encoding="utf-8")
-        arguments += ["--profile", str(profile)]
         arguments += ["--evaluate-every", str(self._evaluate_every if index == 0 else 0)]
         if index == 0:
             arguments += ["--run-dir", str(self._run_dir)]
-        if spec.kind(index) is not None:
+        if (kind := spec.kind(index)) is not None:
+            arguments += ["--byzantine", kind.starting(spec.attack_start).text]
             arguments += ["--colluders", ",".join(peer.hex() for peer in spec.colluders)]
         return tuple(arguments)
 
