@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from btard.adversary import make_adversary
 from btard.crypto import Identity
-from btard.errors import ConfigurationError
+from btard.errors import ConfigurationError, first_error
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -79,9 +79,7 @@ def load_profile(path: str | Path) -> Profile:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the profile {path} is not TOML: {error}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigurationError(f"the profile {path} is wrong at {where}: {first['msg']}") from None
+        raise ConfigurationError(f"the profile {path} is wrong: {first_error(error)}") from None
     _check(profile, path)
     return profile
 
