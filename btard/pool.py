@@ -1,4 +1,4 @@
-"""A pool of processes that survives the death of its workers, and dies with its parent.
+"""A pool of processes that survives the death of a worker and ends with its parent.
 
 A worker that is killed (out of memory, say) costs its own job and nothing else. Workers are spawned, not
 forked, because torch has threads. They end as soon as their parent has ended, in whatever way, and the

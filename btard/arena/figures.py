@@ -1,5 +1,5 @@
-"""The figures of a report: a heat map and accuracy over steps, as PNG and SVG, the same bytes for the same
-results. matplotlib is the extra `figures`; importing this module does not need it."""
+"""The figures of a report: a heat map and accuracy over steps, as PNG and SVG. The same results give the same
+bytes. matplotlib is the extra `figures`; importing this module does not need it."""
 
 from __future__ import annotations
 

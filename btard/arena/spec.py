@@ -1,12 +1,12 @@
-"""What a spec says: TOML text -> a validated value -> the experiments of its grid.
+"""The spec of a grid: TOML text -> a validated value -> its experiments.
 
-title = "..."                what the report is called
+title = "..."                the title of the report
 description = "..."          a paragraph under the title
-impossible = "refuse"        or "skip": list cells that cannot be in the report, with their reason
+impossible = "refuse"        or "skip": list impossible cells in the report, with their reason
 [base]                       fields of Experiment that all cells share
-[grid]                       a list a field: every combination
+[grid]                       a list for each field: every combination is a cell
 [[grids]]                    more lists; the grid is combined with each of these in turn, so that values
-                             which belong together (an estimator, its learning rate) stand in one
+                             that belong together (an estimator, its learning rate) stand in one
 [report]
 rows = "rule"                the field down the table
 columns = "attack"           the field across it; every other field that varies, but the seed, splits tables

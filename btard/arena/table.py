@@ -38,7 +38,7 @@ class TableRow:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table. `labels` head the names of its rows, `columns` their entries; `name` is the split's.
+    """A table: `labels` are above the names of the rows, `columns` above the entries; `name` is the split's.
 
     If `has_worst`, the last column is the worst of the others.
     """

@@ -77,6 +77,7 @@ def test_spec_keeps_its_text() -> None:
         ("title = ", "is not TOML"),
         ("", "title is missing"),
         ('title = "x"\ntext = "y"', "no field text: choose of title, description"),
+        ('title = "x"\n"two\\nlines" = 1', r"no field 'two\\nlines'"),
         ('title = "x"\ncolour = "red"', "no field colour: choose of title, description"),
         ('title = "x"\n[report]\ncolour = "red"', r"no field report\.colour: choose of rows, columns, last"),
         ('title = "x"\n[base]\nworker = 3', r"no field base\.worker: choose of task, workers"),
