@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from btard.crypto import digest
-from btard.errors import ConfigurationError, RunMismatchError
+from btard.errors import ConfigurationError, RunMismatchError, first_error
 from btard.protocol.constants import ProtocolConfig
 from btard.training.engine import Engine
 from btard.training.recipe import Recipe
@@ -63,7 +63,7 @@ class RunConfig(BaseModel):
                 task=task, recipe=recipe, seed=seed, steps=steps, peers=peers, clip=clip, protocol=protocol
             )
         except ValidationError as error:
-            raise ConfigurationError(_sentence(error)) from None
+            raise ConfigurationError(first_error(error)) from None
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> RunConfig:
@@ -71,7 +71,9 @@ class RunConfig(BaseModel):
         try:
             config = cls.model_validate_json(raw)
         except ValidationError as error:
-            raise ConfigurationError(f"this run can't be read by this version: {_sentence(error)}") from None
+            raise ConfigurationError(
+                f"this run can't be read by this version: {first_error(error)}"
+            ) from None
         if config.to_bytes() != raw:
             raise ConfigurationError("this run's description is not in canonical form: ask who published it")
         return config
@@ -144,9 +146,3 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the description"
-    return f"{place}: {first['msg']}"
