@@ -35,10 +35,13 @@ from btard.aggregators.blocks import (
     squared_norms,
     unit_of,
 )
-from btard.aggregators.rows import Matrix, refuse_non_finite
+from btard.aggregators.rows import Matrix, refuse_non_finite, same_values
 
 SAMPLE = 1024
 """Columns on which the reference row is chosen."""
+
+COPY_ON_SAMPLE = 2.0**-40
+"""Rows whose squared distance on the sample is below this part of their squared norms may be copies."""
 
 CLOSE_FLOAT32 = 2.0**-9
 CLOSE_FLOAT64 = 2.0**-30
@@ -73,18 +76,24 @@ class Gram:
         if in_float64 is None:
             # Elsewhere than on a CPU float32 products may silently be TF32.
             in_float64 = precise_enough(rows_ND) == torch.float64 or rows_ND.device.type != "cpu"
+        copies: list[int] = []
         if reference is None:
             sample = _sample(rows_ND, unit)
-            reference = _central_row(sample)
-            if not in_float64 and _is_central(sample @ sample.T, reference):
+            reference = _central_row(sample, in_float64)
+            copies = _copies_of(reference, rows_ND, sample)
+            if len(copies) == len(rows_ND) - 1:
+                return cls(rows_ND, reference, np.zeros((len(rows_ND),) * 2), unit, in_float64)
+            if not in_float64 and _is_central(sample @ sample.T, reference, copies):
                 products = _products(rows_ND, None, unit, in_float64)
-                if _in_range(products, rows_ND.shape[1]) and _is_central(products, reference):
-                    return cls(rows_ND, reference, _around(products, reference), unit, in_float64)
+                if _in_range(products, rows_ND, None, []) and _is_central(products, reference, copies):
+                    around = _around(products, reference)
+                    around[copies] = around[:, copies] = 0.0
+                    return cls(rows_ND, reference, around, unit, in_float64)
         products = _products(rows_ND, reference, unit, in_float64)
         if not np.isfinite(products).all():
             # A NaN or Inf shows in its row's square; so do finite float32 numbers whose squares are not.
             refuse_non_finite(rows_ND)
-        if not in_float64 and not _in_range(products, rows_ND.shape[1]):
+        if not in_float64 and not _in_range(products, rows_ND, reference, copies):
             in_float64 = True
             products = _products(rows_ND, reference, unit, in_float64)
         return cls(rows_ND, reference, products, unit, in_float64)
@@ -145,7 +154,7 @@ class Gram:
         alike = _expand(self.products) <= CLOSE_FLOAT32 * np.add.outer(diagonal, diagonal)
         copy_of = np.arange(len(self.products))
         for i, j in np.argwhere(np.tril(alike, -1)):
-            if copy_of[i] == i and copy_of[j] == j and torch.equal(self.rows_ND[i], self.rows_ND[j]):
+            if copy_of[i] == i and copy_of[j] == j and same_values(self.rows_ND[i], self.rows_ND[j]):
                 copy_of[i] = j
         return copy_of
 
@@ -184,20 +193,35 @@ def _sample(rows_ND: Tensor, unit: float) -> Matrix:
     return sample
 
 
-def _central_row(sample: Matrix) -> int:
-    """The row with the least median distance to the others."""
+def _central_row(sample: Matrix, in_float64: bool) -> int:
+    """The row with the least median distance to the others.
+
+    For float32 products, if rows at most sqrt 2 times as far have copies, the one with the most: a minimiser
+    at the copies would else need a second pass around them.
+    """
     shifted = sample - sample[0]
-    middle = len(sample) // 2
-    return int(np.argmin(np.partition(_expand(shifted @ shifted.T), middle, axis=1)[:, middle]))
+    products = shifted @ shifted.T
+    squares, middle = _expand(products), len(sample) // 2
+    radii = np.partition(squares, middle, axis=1)[:, middle]
+    alike = squares <= COPY_ON_SAMPLE * np.add.outer(products.diagonal(), products.diagonal())
+    copies = np.where(radii <= 2 * radii.min(), alike.sum(axis=1), 0)
+    return int(np.argmin(radii) if in_float64 or copies.max() < 2 else np.argmax(copies))
 
 
-def _is_central(products: Matrix, reference: int) -> bool:
+def _copies_of(reference: int, rows_ND: Tensor, sample: Matrix) -> list[int]:
+    """The other rows with the values of the reference, looked for among those alike on the sample."""
+    alike = np.flatnonzero((sample == sample[reference]).all(axis=1)).tolist()
+    return [i for i in alike if i != reference and same_values(rows_ND[i], rows_ND[reference])]
+
+
+def _is_central(products: Matrix, reference: int, copies: list[int]) -> bool:
     """Whether the origin of `products` is about as near to the reference as other rows are, or nearer.
 
-    Then the rows need no shifting: with |r|^2 <= 2 |x_i - r|^2 for all others, what is multiplied is less
-    than (1 + sqrt 8)^2 < 2^4 times what it would be: at most four bits are lost.
+    Its `copies` are at distance zero and do not count. Then the rows need no shifting: with
+    |r|^2 <= 2 |x_i - r|^2 for all others, what is multiplied is less than (1 + sqrt 8)^2 < 2^4 times what it
+    would be: at most four bits are lost.
     """
-    others = np.delete(_around(products, reference).diagonal(), reference)
+    others = np.delete(_around(products, reference).diagonal(), [reference, *copies])
     return bool((products[reference, reference] <= 2 * others).all())
 
 
@@ -208,10 +232,17 @@ def _around(products: Matrix, reference: int) -> Matrix:
     return around
 
 
-def _in_range(products: Matrix, d: int) -> bool:
-    """Whether float32 squares have neither overflowed nor come near the least numbers."""
-    squares = np.delete(products.diagonal(), int(np.argmin(products.diagonal())))
-    return bool(np.isfinite(products).all() and (squares > SQUARE_LEAST * d).all())
+def _in_range(products: Matrix, rows_ND: Tensor, reference: int | None, copies: list[int]) -> bool:
+    """Whether float32 squares have neither overflowed nor come near the least numbers.
+
+    Rows at the origin, which is the reference or zero, may have squares of zero, and so may one more row.
+    """
+    squares = products.diagonal()
+    small = np.flatnonzero(~(squares > SQUARE_LEAST * rows_ND.shape[1])).tolist()
+    unexplained = set(small) - {int(np.argmin(squares)), *copies}
+    origin_D = torch.zeros_like(rows_ND[0]) if reference is None else rows_ND[reference]
+    finite = bool(np.isfinite(products).all())
+    return finite and all(same_values(rows_ND[i], origin_D) for i in unexplained)
 
 
 def _expand(products: Matrix) -> Matrix:
