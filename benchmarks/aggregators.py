@@ -146,7 +146,7 @@ def build(name: str) -> Callable[[Tensor], object]:
     if name == SORT:
         return lambda rows: torch.sort(rows, 0)
     if name == NNM:
-        return Nnm(F, Mean()).mixed
+        return Nnm(Mean(), f=F).mixed
     return parse(RULES[name], 0 if name == "mean" else F)
 
 

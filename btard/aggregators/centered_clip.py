@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from btard.aggregators.huber import huber_weights
-from btard.aggregators.plan import View, Weights
+from btard.aggregators.plan import RowView, Weights
 from btard.aggregators.rule import Rule
 from btard.errors import ConfigurationError
 
@@ -44,12 +44,12 @@ class CenteredClip(Rule):
         if not 0.0 < self.tau < float("inf"):
             raise ConfigurationError(f"tau = {self.tau} cannot clip: give a finite tau > 0")
 
-    def plan(self, rows: View) -> Weights:
+    def plan(self, rows: RowView) -> Weights:
         """The weights of the rows in the minimiser."""
         return clipped_centre(rows, self.tau)
 
 
-def clipped_centre(rows: View, tau: float) -> Weights:
+def clipped_centre(rows: RowView, tau: float) -> Weights:
     """The weights of the minimiser of sum_i rho_tau(|x_i - v|)."""
     passes = 1
     while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from btard.aggregators.centered_clip import clipped_centre
-from btard.aggregators.plan import View, Weights
+from btard.aggregators.plan import RowView, Weights
 from btard.aggregators.rule import Rule
 from btard.errors import ConfigurationError
 
@@ -26,6 +26,6 @@ class GeometricMedian(Rule):
         if not 0.0 < self.nu < float("inf"):
             raise ConfigurationError(f"nu = {self.nu} smooths nothing: give a finite nu > 0")
 
-    def plan(self, rows: View) -> Weights:
+    def plan(self, rows: RowView) -> Weights:
         """The weights of the rows in the minimiser."""
         return clipped_centre(rows, self.nu)

@@ -40,9 +40,6 @@ from btard.aggregators.rows import Matrix, refuse_non_finite, same_values
 SAMPLE = 1024
 """Columns on which the reference row is chosen."""
 
-COPY_ON_SAMPLE = 2.0**-40
-"""Rows whose squared distance on the sample is below this part of their squared norms may be copies."""
-
 CLOSE_FLOAT32 = 2.0**-9
 CLOSE_FLOAT64 = 2.0**-30
 """A pair whose squared distance is below this part of its squared norms has lost digits."""
@@ -200,11 +197,10 @@ def _central_row(sample: Matrix, in_float64: bool) -> int:
     at the copies would else need a second pass around them.
     """
     shifted = sample - sample[0]
-    products = shifted @ shifted.T
-    squares, middle = _expand(products), len(sample) // 2
-    radii = np.partition(squares, middle, axis=1)[:, middle]
-    alike = squares <= COPY_ON_SAMPLE * np.add.outer(products.diagonal(), products.diagonal())
-    copies = np.where(radii <= 2 * radii.min(), alike.sum(axis=1), 0)
+    middle = len(sample) // 2
+    radii = np.partition(_expand(shifted @ shifted.T), middle, axis=1)[:, middle]
+    values = [row.tobytes() for row in sample]
+    copies = np.where(radii <= 2 * radii.min(), [values.count(row) for row in values], 0)
     return int(np.argmin(radii) if in_float64 or copies.max() < 2 else np.argmax(copies))
 
 

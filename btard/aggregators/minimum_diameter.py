@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from btard.aggregators.plan import View, Weights, mean_of
+from btard.aggregators.plan import RowView, Weights, mean_of
 from btard.aggregators.rows import Matrix
 from btard.aggregators.rule import Rule
 
@@ -21,9 +21,7 @@ class Mda(Rule):
     diameter the lexicographically first one is taken.
     """
 
-    f: int
-
-    def plan(self, rows: View) -> Weights:
+    def plan(self, rows: RowView) -> Weights:
         """Equal weights for the rows of the subset."""
         return mean_of(len(rows), least_diameter(rows.squared_distances(), self.f))
 

@@ -1,8 +1,8 @@
 """What a rule decides before a coordinate of its result exists, and the rows as it sees them.
 
 A rule makes a plan: weights for the rows, or a statistic for every column. Rules around a rule change the
-rows (`View.mixed`) or the plan, so "nnm+ctma+centered_clip" reads the data once for the products and once for
-the result, and mixed rows only ever exist in blocks of columns.
+rows (`RowView.mixed`) or the plan, so "nnm+ctma+centered_clip" reads the data once for the products and once
+for the result, and mixed rows only ever exist in blocks of columns.
 """
 
 from __future__ import annotations
@@ -65,13 +65,13 @@ def mean_of(n: int, chosen: Iterable[int]) -> Weights:
 Plan: TypeAlias = Weights | Columns
 
 
-class View:
+class RowView:
     """The rows (n, d) as a rule sees them: themselves, or their mixtures by `mixing` (k, n), never formed.
 
     Views of the same rows share one Gram matrix, which is computed when it is first asked for.
     """
 
-    def __init__(self, rows_ND: Tensor, mixing: Matrix | None = None, source: View | None = None) -> None:
+    def __init__(self, rows_ND: Tensor, mixing: Matrix | None = None, source: RowView | None = None) -> None:
         self._rows_ND = rows_ND
         self._mixing = mixing
         self._source = source or self
@@ -92,9 +92,9 @@ class View:
         """Computes the Gram matrix anew, around another row."""
         self._source._gram = Gram.of(self._rows_ND, reference)
 
-    def mixed(self, mixing: Matrix) -> View:
+    def mixed(self, mixing: Matrix) -> RowView:
         """The view of this view's rows through `mixing`, each row of which sums to one."""
-        return View(self._rows_ND, self.mix(mixing), self._source)
+        return RowView(self._rows_ND, self.mix(mixing), self._source)
 
     def mix(self, weights: Matrix) -> Matrix:
         """`weights` of this view's rows, (k,) or (m, k), as weights of the rows themselves."""
