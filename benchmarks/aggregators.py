@@ -14,9 +14,9 @@ float64. With `--threads 1` times are processor times, on which other work on th
 Bars: Krum, Multi-Krum and MDA at most 6 means, the geometric median and CenteredClip at their fixed points at
 most 8, NNM's mixed rows at most 20; on `INPUTS` at most 12; median and trimmed mean at least 3 times as fast
 as torch.sort(0); CTMA reads the rows at most twice more than its base; memory at most 2. ByzFL's rules are
-timed at lengths up to `--byzfl-up-to` where it is installed (benchmarks/README.md).
+timed at lengths up to `--byzfl-up-to` if it is installed (benchmarks/README.md).
 
-Printed, and written to benchmarks/results/ as Markdown and JSON; the exit status is 1 where a bar does not
+Printed, and written to benchmarks/results/ as Markdown and JSON; the exit status is 1 if a bar does not
 hold.
 """
 
@@ -138,11 +138,11 @@ INPUTS: dict[str, Callable[[int], Tensor]] = {
     "one row far away": lambda d: replaced(d, slice(1), lambda rows: -1000 * rows[8]),
     "3 rows of zeros": lambda d: replaced(d, slice(3), lambda rows: 0.0),
 }
-"""What `ON_INPUTS` are timed on besides, made for a length d."""
+"""Rows of length d on which `ON_INPUTS` are timed as well."""
 
 
 def build(name: str) -> Callable[[Tensor], object]:
-    """What stands under this name in the table."""
+    """Return the rule of this name in the table."""
     if name == SORT:
         return lambda rows: torch.sort(rows, 0)
     if name == NNM:

@@ -57,21 +57,21 @@ class Nnm(Around):
     """
 
     def mixed(self, rows: Rows) -> Tensor:
-        """The mixed rows, shape (n, d), of the rows' dtype and device. Raises as `select` does.
+        """Return the mixed rows, shape (n, d), of the rows' dtype and device. Raises as `select` does.
 
-        Whatever the policy for NaN and Inf, it refuses them: there is no mixture for a row left out.
+        It refuses NaN and Inf under either policy: there is no mixture for a row left out.
         """
         rows_ND = self._enough(rows)
         return mix(rows_ND, nearest_neighbour_mixing(RowView(rows_ND).squared_distances(), self.f))
 
     def plan(self, rows: RowView) -> Plan:
-        """What the base makes of the mixtures."""
+        """Return the base's plan for the mixtures."""
         mixing = nearest_neighbour_mixing(rows.squared_distances(), self.f)
         return self.base.plan(rows.mixed(mixing)).through(mixing)
 
 
 def nearest_neighbour_mixing(squared_distances: Matrix, f: int) -> Matrix:
-    """The (n, n) weights of NNM: row i averages the n - f rows nearest to x_i."""
+    """Return the (n, n) weights of NNM: row i averages the n - f rows nearest to x_i."""
     n = len(squared_distances)
     distances = squared_distances.copy()
     # A copy of x_i is as near as x_i itself, which is always kept.
@@ -110,13 +110,13 @@ class Bucketing(Around):
         return replace(self, seed=seed, base=self.base.with_seed(seed))
 
     def plan(self, rows: RowView) -> Plan:
-        """What the base makes of the buckets' means."""
+        """Return the base's plan for the buckets' means."""
         mixing = bucket_mixing(len(rows), self.s, self.seed)
         return self.base.plan(rows.mixed(mixing)).through(mixing)
 
 
 def bucket_mixing(n: int, s: int, seed: int) -> Matrix:
-    """The (ceil(n / s), n) weights of bucketing."""
+    """Return the (ceil(n / s), n) weights of bucketing."""
     order = torch.randperm(n, generator=torch.Generator().manual_seed(seed)).numpy()
     mixing = np.zeros((-(-n // s), n))
     for bucket, start in zip(mixing, range(0, n, s), strict=True):
@@ -133,5 +133,5 @@ class Ctma(Around):
     """
 
     def plan(self, rows: RowView) -> Weights:
-        """Equal weights for the rows nearest to what the base makes of them."""
+        """Return equal weights for the rows nearest to the base's result."""
         return mean_of(len(rows), rows.nearest(self.base.plan(rows), len(rows) - self.f))

@@ -1,18 +1,18 @@
 """The Gram matrix of rows around a reference row: all that distance-based rules need of the data.
 
-Inner products of x_i - r lose no digits to a large common part, where r is a row near the others;
+Inner products of x_i - r lose no digits to a large common part if r is a row near the others;
 r is chosen on a sample of the columns. The products of blocks of columns are accumulated in
 float64, so a rule costs one pass for the products and one for its result, whatever it iterates.
 
 Long float32 rows on a CPU are multiplied in float32 over runs of `RUN` columns (the runs' errors
-are independent: about 1e-8 of the norms in all), everything else in float64. Where they have no large common
-part they are multiplied as they are, and the products shifted, which spares writing the differences
+are independent: about 1e-8 of the norms in all), everything else in float64. If they have no large common
+part, they are multiplied as they are, and the products shifted, which spares writing the differences
 (`_is_central` has the digits that this costs). `squared_distances` goes
-back to the data where subtracting products would lose the digits, as between near-copies of a row
+back to the data if subtracting products would lose the digits, as between near-copies of a row
 far from the reference; copies have distance zero exactly, so ties stay ties.
 
 Mixtures y_k = sum_i M_ki x_i, each row of M summing to one, have the Gram matrix M G M^T: rules see mixed
-rows through M, and nobody ever forms them.
+rows through M, which are never formed.
 """
 
 from __future__ import annotations
@@ -64,10 +64,10 @@ class Gram:
 
     @classmethod
     def of(cls, rows_ND: Tensor, reference: int | None = None, in_float64: bool | None = None) -> Gram:
-        """One pass over the rows (n, d); memory beyond them is a block of columns.
+        """Make one pass over the rows (n, d); memory beyond them is a block of columns.
 
-        `reference` is a row's index, chosen as central on a sample where None; `in_float64` forces
-        the precise products, chosen by length, dtype and device where None. Raises `NonFiniteRows`.
+        `reference` is a row's index, chosen as central on a sample if None; `in_float64` forces
+        the precise products, chosen by length, dtype and device if None. Raises `NonFiniteRows`.
         """
         unit = unit_of(rows_ND)
         if in_float64 is None:
@@ -100,7 +100,7 @@ class Gram:
         return np.sqrt(self.products.diagonal())
 
     def points(self) -> Matrix:
-        """Points in n-dimensional space that lie to each other as the rows do, r at the origin.
+        """Return points in n-dimensional space that lie to each other as the rows do, r at the origin.
 
         Shape (n, n), in units of `unit`. The eigenvectors are taken of rows scaled to a common magnitude:
         a row at 10^6 times the others would otherwise swallow their digits.
@@ -138,7 +138,7 @@ class Gram:
         return squares, error * (np.abs(differences) @ self.norms()) ** 2
 
     def _close(self, mixing: Matrix, threshold: float, copy_of: NDArray[np.intp]) -> NDArray[Any]:
-        """Pairs (i, j), i < j, of distinct mixtures whose distance has lost digits."""
+        """Return pairs (i, j), i < j, of distinct mixtures whose distance has lost digits."""
         # Not the mixtures' own norms: those may be much less than what the products' errors came from.
         norms = np.abs(mixing) @ self.norms()
         lost = _expand(mixing @ self.products @ mixing.T) < threshold * np.add.outer(norms**2, norms**2)
@@ -146,7 +146,7 @@ class Gram:
         return np.argwhere(np.triu(lost & first[:, None] & first[None, :], 1))
 
     def _copies(self) -> NDArray[np.intp]:
-        """For each row the first row with the same values, itself where there is none before."""
+        """Return for each row the first row with the same values, itself if there is none before."""
         diagonal = self.products.diagonal()
         alike = _expand(self.products) <= CLOSE_FLOAT32 * np.add.outer(diagonal, diagonal)
         copy_of = np.arange(len(self.products))
@@ -183,7 +183,7 @@ def _products(rows_ND: Tensor, reference: int | None, unit: float, in_float64: b
 
 
 def _sample(rows_ND: Tensor, unit: float) -> Matrix:
-    """Evenly spaced columns, (n, SAMPLE) or a few less."""
+    """Return evenly spaced columns, (n, SAMPLE) or a few less."""
     sample: Matrix = rows_ND[:, :: -(-rows_ND.shape[1] // SAMPLE)].double().mul(unit).cpu().numpy()
     if not np.isfinite(sample).all():
         refuse_non_finite(rows_ND)
@@ -191,7 +191,7 @@ def _sample(rows_ND: Tensor, unit: float) -> Matrix:
 
 
 def _central_row(sample: Matrix, in_float64: bool) -> int:
-    """The row with the least median distance to the others.
+    """Return the row with the least median distance to the others.
 
     For float32 products, if rows at most sqrt 2 times as far have copies, the one with the most: a minimiser
     at the copies would else need a second pass around them.
@@ -205,13 +205,13 @@ def _central_row(sample: Matrix, in_float64: bool) -> int:
 
 
 def _copies_of(reference: int, rows_ND: Tensor, sample: Matrix) -> list[int]:
-    """The other rows with the values of the reference, looked for among those alike on the sample."""
+    """Return the other rows with the values of the reference, looked for among those alike on the sample."""
     alike = np.flatnonzero((sample == sample[reference]).all(axis=1)).tolist()
     return [i for i in alike if i != reference and same_values(rows_ND[i], rows_ND[reference])]
 
 
 def _is_central(products: Matrix, reference: int, copies: list[int]) -> bool:
-    """Whether the origin of `products` is about as near to the reference as other rows are, or nearer.
+    """Return whether the origin of `products` is about as near to the reference as other rows are, or nearer.
 
     Its `copies` are at distance zero and do not count. Then the rows need no shifting: with
     |r|^2 <= 2 |x_i - r|^2 for all others, what is multiplied is less than (1 + sqrt 8)^2 < 2^4 times what it
@@ -229,7 +229,7 @@ def _around(products: Matrix, reference: int) -> Matrix:
 
 
 def _in_range(products: Matrix, rows_ND: Tensor, reference: int | None, copies: list[int]) -> bool:
-    """Whether float32 squares have neither overflowed nor come near the least numbers.
+    """Return whether float32 squares have neither overflowed nor come near the least numbers.
 
     Rows at the origin, which is the reference or zero, may have squares of zero, and so may one more row.
     """
@@ -256,7 +256,7 @@ def _merge(mixing: Matrix, copy_of: NDArray[np.intp]) -> Matrix:
 
 
 def _first_alike(mixing: Matrix) -> NDArray[np.intp]:
-    """For each row of `mixing` the first row equal to it."""
+    """Return for each row of `mixing` the first row equal to it."""
     alike = (mixing[:, None, :] == mixing[None, :, :]).all(axis=2)
     first: NDArray[np.intp] = alike.argmax(axis=1)
     return first

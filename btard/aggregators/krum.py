@@ -43,7 +43,7 @@ class Krum(Rule):
         return krum_scores(rows.squared_distances() ** (self.power / 2), neighbours)
 
     def plan(self, rows: RowView) -> Weights:
-        """The whole weight on the row with the least score."""
+        """Return the whole weight on the row with the least score."""
         return mean_of(len(rows), [int(np.argmin(self._scores(rows)))])
 
 
@@ -58,7 +58,7 @@ class MultiKrum(Krum):
     m: int | None = None
 
     def plan(self, rows: RowView) -> Weights:
-        """Equal weights for the m rows with the least scores."""
+        """Return equal weights for the m rows with the least scores."""
         n = len(rows)
         m = n - self.f - 2 if self.m is None else self.m
         if not 1 <= m <= n - self.f:
@@ -67,7 +67,7 @@ class MultiKrum(Krum):
 
 
 def krum_scores(powered_distances: Matrix, neighbours: int) -> Matrix:
-    """For each of n rows the sum of its `neighbours` least distances to others; (n, n) in, (n,) out."""
+    """Return each row's sum of its `neighbours` least distances to others; (n, n) in, (n,) out."""
     others = powered_distances.copy()
     # Smaller than any distance, so that sorting puts the row itself first, where it is skipped.
     np.fill_diagonal(others, -1.0)

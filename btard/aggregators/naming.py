@@ -35,7 +35,7 @@ AROUND: Mapping[str, type[Around]] = {"nnm": Nnm, "bucketing": Bucketing, "ctma"
 
 
 def parse(text: str, f: int = 0) -> Rule:
-    """The rule that `text` names, for `f` faulty rows: "nnm+ctma+median" is Nnm(Ctma(Median(f=f), f=f), f=f).
+    """Return the rule `text` for `f` faulty rows: "nnm+ctma+median" is Nnm(Ctma(Median(f=f), f=f), f=f).
 
     Arguments follow a name in parentheses: "bucketing(s=2, seed=7)+centered_clip(tau=10)". Mean ignores f:
     its f is 0. Raises `ConfigurationError` for unknown names and arguments.

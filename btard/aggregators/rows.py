@@ -1,4 +1,4 @@
-"""What rules are given: n rows of d numbers; and how rows with NaN or Inf in them are found."""
+"""The input of rules, n rows of d numbers, and the search for rows with NaN or Inf in them."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def as_rows(
 
 
 def same_values(row_D: Tensor, other_D: Tensor) -> bool:
-    """Whether two rows are copies: NumPy tells four times as fast as `torch.equal`."""
+    """Return whether two rows are copies: NumPy tells four times as fast as `torch.equal`."""
     if row_D.device.type == "cpu" and row_D.dtype in (torch.float32, torch.float64):
         return np.array_equal(row_D.numpy(), other_D.numpy())
     return torch.equal(row_D, other_D)
 
 
 def is_finite(values: Tensor) -> bool:
-    """Whether the sum of `values` is finite: then all of them are; if it is not, it may have overflowed."""
+    """Return whether the sum of `values` is finite: then all of them are; else it may have overflowed."""
     return bool(values.sum().isfinite())
 
 

@@ -1,4 +1,4 @@
-"""What every aggregation rule is: a frozen value, callable on rows, without hidden state.
+"""The interface of all aggregation rules: frozen values, callable on rows, without hidden state.
 
 The base class does what all rules share: it stacks and checks the rows, applies the policy for
 NaN and Inf, and says which bound was missed. A rule itself only sees a `RowView` of finite rows, enough of
@@ -27,7 +27,7 @@ class TooFewRows(ConfigurationError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """An aggregate and where it came from.
+    """An aggregate and its origin.
 
     `aggregate` has shape (d,). `weights`, shape (n,), float64 on the CPU, says how much of each
     given row is in it, None for rules that choose per coordinate. `chosen` are the indices of the

@@ -29,7 +29,7 @@ class CyclicCode:
 
     W = C1 Q, with C1 the first n - 2s columns of the n x n Fourier matrix, row i supported on i .. i + 2s
     and Q's first row all ones. `dtype` is that of gradients and sum, float32 or float64; `rows_dtype` that of
-    what is sent: complex128, or complex64 for half the bytes where the code is conditioned well enough.
+    what is sent: complex128, or complex64 for half the bytes if the code is conditioned well enough.
 
     The weights grow with n and s: max|W| is 1.4 at (7, 2), 24 at (15, 3), 1.8e5 at (45, 5), and rounding
     grows with them. `conditioning` and `resolution` state it; beyond RESOLUTION_MAX the constructor raises

@@ -80,7 +80,7 @@ class RepetitionCode:
         return Decoded(total_D, tuple(adversarial))
 
     def _majority(self, group_RD: Tensor, first: int) -> tuple[int, list[int]]:
-        """The lowest row with which s + 1 agree, itself among them, and the rows with which fewer do."""
+        """Return the lowest row with which s + 1 agree, itself included, and the rows with which fewer do."""
         finite = [i for i in range(self.redundancy) if bool(group_RD[i].isfinite().all())]
         # At least one of any s + 1 finite rows is honest, if the group is.
         for chosen in finite[: self.s + 1]:

@@ -1,4 +1,4 @@
-"""Training: what a user's task is, and the engine that computes, checks and applies its gradients.
+"""Training: the interface of tasks, and the engine that computes, checks and applies its gradients.
 
 Vectors live as blobs in a `BlobStore`; the protocol above names them by digest and never sees one.
 """

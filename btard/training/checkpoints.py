@@ -38,7 +38,7 @@ class Checkpoint:
 
     @property
     def model_digest(self) -> Digest:
-        """What `Engine.model_digest` is at this checkpoint."""
+        """The `Engine.model_digest` at this checkpoint."""
         return self.state.digest()
 
 

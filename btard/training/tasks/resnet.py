@@ -10,7 +10,7 @@ GROUPS = 32
 
 
 def resnet18(classes: int) -> nn.Module:
-    """ResNet-18 on (B, 3, H, W), 11,173,962 parameters for 10 classes; (B, classes) comes out.
+    """Return a ResNet-18 on (B, 3, H, W), 11,173,962 parameters for 10 classes; (B, classes) comes out.
 
     As usual for 32x32 pixels, the stem is a 3x3 convolution and there is no pooling before the last layer.
 
