@@ -12,7 +12,7 @@ that all see the same machine.
 The laboratory runs on one thread, alone and then `--jobs` experiments at once, one a core, as the arena runs
 them: then both sides have the whole machine. Must hold: at least 10 times the steps per second of the
 all-gather, machine against machine. Printed, and written to benchmarks/results/ as Markdown and JSON; the
-exit status is 1 where it does not hold.
+exit status is 1 if it does not hold.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class RunConfig(BaseModel):
 
     def local_recipe(self) -> Recipe:
         """The recipe as this machine knows it. Raises RunMismatchError where it is another one."""
-        recipe = _adapt(load_recipe(self.task), self.clip, self.protocol)
+        recipe = _adapt(load_recipe(self.task, published=True), self.clip, self.protocol)
         mine = recipe.describe()
         fields = sorted({*mine, *self.recipe})
         differing = [

@@ -83,6 +83,10 @@ class Engine:
         """The digest of x_t with its optimizer and schedule: what a newcomer must arrive at."""
         return self._current.export().digest()
 
+    def model_tensors(self) -> dict[str, Tensor]:
+        """The state_dict of x_t as the task builds it, buffers included, copied to the CPU."""
+        return {name: tensor.cpu().clone() for name, tensor in self._current.model.state_dict().items()}
+
     def part_bytes(self, part: int, parts: int) -> int:
         """The size of a blob of this part, for whoever decides what to accept."""
         return self.codec.size_bytes(part_size(self.dimension, parts, part))
