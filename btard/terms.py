@@ -1,6 +1,6 @@
 """Things named in text, with arguments: "alie(z=1.5)", "nnm+ctma+median", "bucketing(s=2, seed=7)+mean".
 
-What command lines and configuration files write wherever a rule, an attack or an estimator is chosen.
+Command lines and configuration files choose rules, attacks and estimators in this form.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ class Term:
 
 
 def parse_terms(text: str) -> tuple[Term, ...]:
-    """The terms of `text`, separated by "+". Values are whole numbers, numbers, true, false, or words.
+    """Read the terms of `text`, separated by "+". Values are whole numbers, numbers, true, false, or words.
 
-    Raises ConfigurationError where `text` is written otherwise.
+    Raises ConfigurationError if `text` has another form.
     """
     return tuple(_term(part) for part in _SEPARATOR.split(text))
 
 
 def make(term: Term, table: Mapping[str, type[Made]], what: str, **given: object) -> Made:
-    """The dataclass that `table` has under the term's name, of the term's arguments and those `given`.
+    """Make the dataclass that `table` has under the name of the term, of its arguments and those `given`.
 
-    `given` also says which arguments a person cannot write. Raises ConfigurationError, with what there
-    is, for an unknown name or argument; `what` names the table's kind, as in "a rule".
+    A person cannot write the arguments that are `given`. Raises ConfigurationError, with the choices, for
+    an unknown name or argument. `what` names the kind of the table, as in "a rule".
     """
     kind: Any = table.get(term.name)
     if kind is None:

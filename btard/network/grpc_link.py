@@ -31,7 +31,7 @@ from btard.network.hello import NONCE_BYTES, seal_hello
 from btard.network.limits import Limits
 from btard.network.outbox import Outbox
 from btard.network.record import PeerRecord
-from btard.types import Digest, Fault
+from btard.types import Digest, Fault, FaultKind
 
 CONTROL = "control"
 BLOB = "blob"
@@ -146,7 +146,7 @@ class Link:
             pass  # a peer that cannot be reached is no news; the counters tell
         except _BadReply as error:
             self._traffic.rejected += 1
-            self._me.fault(Fault(self._record.peer, "bad_reply", str(error)))
+            self._me.fault(Fault(self._record.peer, FaultKind.BAD_REPLY, str(error)))
         finally:
             if established:
                 self._traffic.disconnects += 1

@@ -30,7 +30,7 @@ from btard.network.grpc_link import BLOB, CONTROL, SERVICE
 from btard.network.hello import NONCE_BYTES, open_hello
 from btard.network.limits import KIB, Limits
 from btard.network.transport import STRANGER, Inbox
-from btard.types import Digest, Fault, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId
 
 Context = Any  # grpc.aio.ServicerContext: grpcio ships no types
 Reader = Callable[[PeerId, Context], Awaitable[None]]
@@ -41,7 +41,7 @@ _STOP_GRACE_S = 0.25
 class _Misbehaved(Exception):
     """The remote sent what no honest peer sends."""
 
-    def __init__(self, peer: PeerId, kind: str, detail: str) -> None:
+    def __init__(self, peer: PeerId, kind: FaultKind, detail: str) -> None:
         super().__init__(detail)
         self.fault = Fault(peer, kind, detail)
 
@@ -161,7 +161,9 @@ class Listener:
         try:
             return await within(self._limits.connect_timeout_s, self._hello(name, context))
         except asyncio.TimeoutError:
-            raise _Misbehaved(STRANGER, "no_hello", f"opened a {name} stream and did not say hello") from None
+            raise _Misbehaved(
+                STRANGER, FaultKind.NO_HELLO, f"opened a {name} stream and did not say hello"
+            ) from None
         finally:
             self._strangers.pop(task, None)
 
@@ -172,15 +174,15 @@ class Listener:
         opened = open_hello(raw, name, nonce, self._fingerprint)
         if opened is None:
             raise _Misbehaved(
-                STRANGER, "bad_hello", f"opened a {name} stream with a hello that is not genuine"
+                STRANGER, FaultKind.BAD_HELLO, f"opened a {name} stream with a hello that is not genuine"
             )
         peer, run = opened
         if run != self._run:
             raise _Misbehaved(
-                peer, "wrong_run", f"said hello for the run {run.hex()[:16]}, which is not ours"
+                peer, FaultKind.WRONG_RUN, f"said hello for the run {run.hex()[:16]}, which is not ours"
             )
         if not self._allowed(peer):
-            raise _Misbehaved(peer, "not_allowed", "said hello without being a member")
+            raise _Misbehaved(peer, FaultKind.NOT_A_MEMBER, "said hello without being a member")
         return peer
 
     async def _serve_peer(self, name: str, peer: PeerId, reader: Reader, context: Context) -> None:
@@ -205,7 +207,7 @@ class Listener:
         while True:
             raw = await _read(context)
             if len(raw) > size_max:
-                raise _Misbehaved(peer, "oversize_control", f"sent a control message of {len(raw)} bytes")
+                raise _Misbehaved(peer, FaultKind.OVERSIZE, f"sent a control message of {len(raw)} bytes")
             traffic = self._counters.of(peer)
             traffic.control_messages_received += 1
             traffic.control_bytes_received += framed(len(raw))
@@ -218,7 +220,7 @@ class Listener:
             traffic.blob_bytes_received += OFFER_COST
             traffic.blob_bytes_sent += REPLY_COST
             if offer is None:
-                raise _Misbehaved(peer, "bad_offer", "offered a blob in an unknown form")
+                raise _Misbehaved(peer, FaultKind.BAD_OFFER, "offered a blob in an unknown form")
             digest, size = offer
             if not self._inbox.wants(peer, digest, size):
                 traffic.blobs_refused += 1
@@ -241,11 +243,11 @@ class Listener:
                 chunk = await within(self._limits.stall_timeout_s, _read(context))
             except asyncio.TimeoutError:
                 raise _Misbehaved(
-                    peer, "stalled_blob", f"stopped in the middle of a blob, {left} bytes short"
+                    peer, FaultKind.STALLED_BLOB, f"stopped in the middle of a blob, {left} bytes short"
                 ) from None
             if len(chunk) != min(left, self._limits.chunk_bytes):
                 raise _Misbehaved(
-                    peer, "bad_chunk", f"sent a chunk of {len(chunk)} bytes with {left} bytes to come"
+                    peer, FaultKind.BAD_CHUNK, f"sent a chunk of {len(chunk)} bytes with {left} bytes to come"
                 )
             chunks.append(chunk)
             left -= len(chunk)
@@ -255,7 +257,9 @@ class Listener:
         if digest_of("blob", data) != digest:
             await context.write(FORGED)
             raise _Misbehaved(
-                peer, "forged_blob", f"sent {len(data)} bytes that are not the blob {digest.hex()[:16]}"
+                peer,
+                FaultKind.FORGED_BLOB,
+                f"sent {len(data)} bytes that are not the blob {digest.hex()[:16]}",
             )
         self._inbox.blob(peer, digest, data)
         await context.write(DELIVERED)

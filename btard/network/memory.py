@@ -18,7 +18,7 @@ from btard.network.limits import Limits
 from btard.network.outbox import Outbox
 from btard.network.record import PeerRecord
 from btard.network.transport import Inbox
-from btard.types import Digest, Fault, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId
 
 T = TypeVar("T")
 
@@ -212,7 +212,9 @@ def _carry_blob(sender: MemoryTransport, item: tuple[Digest, bytes], remote: Mem
         theirs.rejected += 1
         mine.blobs_dropped += 1
         inbox.fault(
-            Fault(me, "forged_blob", f"sent {len(data)} bytes that are not the blob {digest.hex()[:16]}")
+            Fault(
+                me, FaultKind.FORGED_BLOB, f"sent {len(data)} bytes that are not the blob {digest.hex()[:16]}"
+            )
         )
         return
     theirs.blobs_received += 1

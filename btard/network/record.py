@@ -8,8 +8,8 @@ from typing import Annotated
 from btard.crypto import DIGEST_BYTES, SIGNATURE_BYTES, Identity, digest, verify
 from btard.network.address import ADDRESS_BYTES_MAX, check_address, is_address
 from btard.network.certificate import CERTIFICATE_BYTES_MAX, is_certificate
-from btard.types import PeerId, short
-from btard.wire import MaxLen, MaxSize, Range, Reason, Rejection, Size, decode, encode, message
+from btard.types import FaultKind, PeerId, short
+from btard.wire import MaxLen, MaxSize, Range, Rejection, Size, decode, encode, message
 
 MAX_ADDRESSES = 8
 LIBP2P_ID_BYTES_MAX = 64
@@ -57,7 +57,7 @@ def open_record(raw: bytes) -> PeerRecord | Rejection:
     certificate. Whether its run and its peer are wanted is for the caller to say."""
     if len(raw) > RECORD_BYTES_MAX:
         return Rejection(
-            Reason.OVERSIZE, f"a record of {len(raw)} bytes, at most {RECORD_BYTES_MAX} are allowed"
+            FaultKind.OVERSIZE, f"a record of {len(raw)} bytes, at most {RECORD_BYTES_MAX} are allowed"
         )
     signed = decode(_Signed, raw)
     if isinstance(signed, Rejection):
@@ -66,14 +66,14 @@ def open_record(raw: bytes) -> PeerRecord | Rejection:
     if isinstance(record, Rejection):
         return record
     if not verify(record.peer, _words(signed.body), signed.signature):
-        return Rejection(Reason.BAD_SIGNATURE, f"the record of {short(record.peer)} is not signed by it")
+        return Rejection(FaultKind.BAD_SIGNATURE, f"the record of {short(record.peer)} is not signed by it")
     if not all(is_address(address) for address in record.addresses):
         return Rejection(
-            Reason.OUT_OF_BOUNDS, f"the record of {short(record.peer)} has an address that is none"
+            FaultKind.OUT_OF_BOUNDS, f"the record of {short(record.peer)} has an address that is none"
         )
     if record.certificate and not is_certificate(record.certificate):
         return Rejection(
-            Reason.OUT_OF_BOUNDS, f"the record of {short(record.peer)} has a certificate that is none"
+            FaultKind.OUT_OF_BOUNDS, f"the record of {short(record.peer)} has a certificate that is none"
         )
     return record
 

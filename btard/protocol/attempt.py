@@ -255,7 +255,7 @@ class AttemptMachine:
             return self.run(now)
         post = self.board.read(sealed)
         if isinstance(post, Rejection):
-            self.out.faults.append(Fault(sender, post.reason.value, post.detail))
+            self.out.faults.append(Fault(sender, post.reason, post.detail))
             return self.run(now)
         self._keep_vote(post)
         if self.board.add(post):

@@ -29,7 +29,7 @@ from btard.protocol.messages import (
 )
 from btard.protocol.record import ABORT, NOTHING, Record
 from btard.protocol.rules import Ending, Reported, after_phase, make_record
-from btard.types import Digest, Fault, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId
 from btard.wire import Rejection, Sealed, decode, encode, open_sealed
 
 if TYPE_CHECKING:
@@ -106,7 +106,9 @@ class SlowPath:
         sealed = open_sealed(request.view)
         author = None if isinstance(sealed, Rejection) else self._author(sealed, request.dispute)
         if author is None or isinstance(sealed, Rejection):
-            self._step.out.faults.append(Fault(sender, "bad view", "a relayed view is none of this dispute"))
+            self._step.out.faults.append(
+                Fault(sender, FaultKind.BAD_VIEW, "a relayed view is none of this dispute")
+            )
         elif request.dispute == self._dispute and (self._agreement is not None or self._may_join(now)):
             self._accept(author, sealed, request, now)
         elif sum(key[:2] == (sender, author) for key in self._kept) < VIEWS_MAX:

@@ -134,7 +134,7 @@ async def test_hello_for_another_run_or_from_a_non_member_is_attributed(target: 
             await closed(stream)
     assert [(fault.peer, fault.kind) for fault in inbox.faults] == [
         (identity(1).peer, "wrong_run"),
-        (identity(7).peer, "not_allowed"),
+        (identity(7).peer, "not_a_member"),
     ]
 
 
@@ -174,9 +174,7 @@ async def test_oversize_control_message_ends_the_stream_and_never_reaches_the_in
         await closed(stream)
     assert inbox.controls == []
     if excess == 1:
-        assert [(fault.peer, fault.kind) for fault in inbox.faults] == [
-            (identity(1).peer, "oversize_control")
-        ]
+        assert [(fault.peer, fault.kind) for fault in inbox.faults] == [(identity(1).peer, "oversize")]
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from btard.network import (
 from btard.network.address import check_address, is_address
 from btard.network.certificate import is_certificate
 from btard.network.libp2p import listen_multiaddr
-from btard.types import PeerId
-from btard.wire import Reason, Rejection
+from btard.types import FaultKind, PeerId
+from btard.wire import Rejection
 from tests.network.rigs import RUN, identity
 
 ALICE = identity(1)
@@ -59,12 +59,12 @@ def test_record_in_the_name_of_another_is_refused() -> None:
     forged = sealed.replace(mallory.peer, ALICE.peer)
     rejection = open_record(forged)
     assert isinstance(rejection, Rejection)
-    assert rejection.reason is Reason.BAD_SIGNATURE
+    assert rejection.reason is FaultKind.BAD_SIGNATURE
 
 
 def test_signed_nonsense_is_refused_with_its_reason() -> None:
     assert open_record(seal_record(ALICE, replace(RECORD, certificate=b"not DER"))) == Rejection(
-        Reason.OUT_OF_BOUNDS, f"the record of {ALICE.peer[:4].hex()} has a certificate that is none"
+        FaultKind.OUT_OF_BOUNDS, f"the record of {ALICE.peer[:4].hex()} has a certificate that is none"
     )
     with pytest.raises(NetworkError, match="write host:port"):
         seal_record(ALICE, replace(RECORD, addresses=("unix:/tmp/x",)))

@@ -11,13 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.errors import ConfigurationError
-from btard.types import Digest, PeerId
+from btard.types import Digest, FaultKind, PeerId
 from btard.wire import (
     MaxLen,
     MaxSize,
-    NonFinite,
     Range,
-    Reason,
     Rejection,
     Size,
     decode,
@@ -48,7 +46,7 @@ class Report:
     name: Annotated[str, MaxLen(40)]
     step: Annotated[int, Range(-(2**63), 2**64 - 1)]
     final: bool
-    ratio: Annotated[float, NonFinite()]
+    ratio: float
     parent: Digest | None
     note: Annotated[str | None, MaxLen(8)]
     rows: Annotated[tuple[Scalars, ...], MaxLen(4)]
@@ -67,7 +65,7 @@ REPORTS = st.builds(
     name=st.text(max_size=10),
     step=st.integers(-(2**63), 2**64 - 1),
     final=st.booleans(),
-    ratio=st.floats(allow_nan=False),
+    ratio=FLOATS,
     parent=st.none() | KEYS,
     note=st.none() | st.text(max_size=2),
     rows=st.lists(SCALARS, max_size=4).map(tuple),
@@ -140,15 +138,12 @@ def report(**changes: Any) -> Report:
     ],
 )
 def test_our_own_mistake_is_named_by_its_field_before_it_is_sent(changes: dict[str, Any], where: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"a Report can't be sent: {where}"):
+    with pytest.raises(ConfigurationError, match=f"a Report cannot be sent: {where}"):
         encode(report(**changes))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_infinities_and_nan_pass_only_where_the_field_says_so(value: float) -> None:
-    decoded = decode(Report, encode(report(ratio=value)))
-    assert not isinstance(decoded, Rejection)
-    assert str(decoded.ratio) == str(value)
+def test_infinities_and_nan_are_not_sent(value: float) -> None:
     with pytest.raises(ConfigurationError, match="finite"):
         encode(Scalars((), value))
 
@@ -192,9 +187,9 @@ def test_a_subclass_of_a_message_is_not_that_message() -> None:
     class Louder(Scalars):
         volume: int = 11
 
-    with pytest.raises(ConfigurationError, match="isn't a message"):
+    with pytest.raises(ConfigurationError, match="is not a message"):
         encode(Louder((), 1.0))
-    with pytest.raises(ConfigurationError, match="isn't a message"):
+    with pytest.raises(ConfigurationError, match="is not a message"):
         decode(Louder, b"")
 
 
@@ -213,4 +208,4 @@ def test_the_size_limit_of_a_message_follows_from_its_fields() -> None:
     rejection = decode(Scalars, largest + bytes(64))
     assert isinstance(decode(Scalars, largest), Scalars)
     assert isinstance(rejection, Rejection)
-    assert rejection.reason is Reason.OVERSIZE
+    assert rejection.reason is FaultKind.OVERSIZE
