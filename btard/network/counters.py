@@ -1,4 +1,4 @@
-"""What a transport sent, received, dropped and refused: per peer and in total."""
+"""Counts of what a transport sends, receives, drops and refuses, per peer and in total."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Traffic:
     control_messages_received: int = 0
     control_bytes_received: int = 0
     control_dropped: int = 0
-    """Messages that found their queue full, or nobody to be sent to."""
+    """Messages whose queue was full, or whose addressee is not in the roster."""
     blobs_sent: int = 0
     """Blobs whose body the receiver has acknowledged."""
     blob_bytes_sent: int = 0
     blobs_received: int = 0
     blob_bytes_received: int = 0
     blobs_dropped: int = 0
-    """Blobs that found their queue full, or were in flight when a stream broke."""
+    """Blobs whose queue was full, or that were in flight when a stream broke."""
     blobs_refused: int = 0
     """Offers of theirs that our inbox did not want."""
     blobs_unwanted: int = 0
@@ -37,7 +37,7 @@ class Traffic:
     """Outgoing streams that broke after that."""
 
     def add(self, other: Traffic) -> None:
-        """Add another's counts to these."""
+        """Add the counts of another to these."""
         for name in _NAMES:
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
@@ -47,18 +47,15 @@ _NAMES = tuple(each.name for each in fields(Traffic))
 
 @dataclass(slots=True)
 class Counters:
-    """`peers` holds the roster and authenticated senders; `others` everybody else: strangers, and peers
-    that have left since. So its size is bounded by who may connect, not by who tries."""
+    """`peers` holds the roster and authenticated senders, `others` the sum of strangers and of peers that left.
+    So its size is bounded by the number of peers that may connect, not of those that try."""
 
     peers: dict[PeerId, Traffic] = field(default_factory=dict)
     others: Traffic = field(default_factory=Traffic)
 
     def of(self, peer: PeerId) -> Traffic:
-        """The counts of one peer, to read or to raise."""
-        traffic = self.peers.get(peer)
-        if traffic is None:
-            traffic = self.peers[peer] = Traffic()
-        return traffic
+        """Return the counts of one peer, to read or to raise."""
+        return self.peers.setdefault(peer, Traffic())
 
     @property
     def total(self) -> Traffic:

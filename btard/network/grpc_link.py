@@ -40,7 +40,7 @@ SERVICE = "btard.Peer"
 Call = Any  # grpc.aio.StreamStreamCall: grpcio ships no types
 
 _BROKEN = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError, asyncio.TimeoutError)
-"""What gRPC raises on a stream that is gone, depending on the moment: refused, reset, finished, silent."""
+"""The errors of gRPC for a stream that is gone, depending on the moment: refused, reset, finished, silent."""
 
 _REPLY_BYTES_MAX = 1024
 _BACKOFF_DOUBLINGS_MAX = 16
@@ -48,7 +48,7 @@ _BACKOFF_DOUBLINGS_MAX = 16
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """What every link needs to know about this peer."""
+    """The facts about this peer that every link needs."""
 
     identity: Identity
     run: bytes
@@ -88,8 +88,8 @@ class Link:
             self._traffic.blobs_dropped += 1
 
     def move(self, record: PeerRecord) -> set[asyncio.Task[None]]:
-        """Follow a newer record, if it is newer: same queues; new streams where the address or certificate
-        changed. Returns the tasks of the old streams, as `close` does."""
+        """Follow a newer record: same queues, and new streams if the addresses or the certificate changed.
+        Returns the tasks of the old streams, as `close` does."""
         old = self._record
         if record.sequence <= old.sequence:
             return set()
@@ -101,7 +101,7 @@ class Link:
         return closing
 
     def close(self) -> set[asyncio.Task[None]]:
-        """End the streams; the tasks returned finish soon, to be awaited at shutdown."""
+        """End the streams. Returns their tasks, which finish soon, to be awaited at shutdown."""
         closing, self._tasks = self._tasks, set()
         self.up = False
         for task in closing:
@@ -128,7 +128,7 @@ class Link:
             await asyncio.sleep(delay * (0.5 + 0.5 * self._me.jitter()))
 
     async def _session(self, address: str, stream: str, pump: Callable[[Call], Any]) -> bool:
-        """Connect, greet, pump until the stream ends. Whether it had been established."""
+        """Connect, greet, pump until the stream ends. Returns whether it was established."""
         channel = grpc.aio.secure_channel(
             f"dns:///{address}",
             grpc.ssl_channel_credentials(root_certificates=pem_of(self._record.certificate)),
@@ -143,7 +143,7 @@ class Link:
             self.up = self.up or stream == CONTROL
             await _until_ended(call, pump)
         except _BROKEN:
-            pass  # a peer that cannot be reached is no news; the counters tell
+            pass  # peers that cannot be reached are common; the counters tell
         except _BadReply as error:
             self._traffic.rejected += 1
             self._me.fault(Fault(self._record.peer, FaultKind.BAD_REPLY, str(error)))
@@ -168,7 +168,7 @@ class Link:
         return [
             ("grpc.ssl_target_name_override", SERVER_NAME),
             ("grpc.enable_http_proxy", 0),
-            # One connection a stream: bulk must not stand in the socket's queue before control.
+            # One connection a stream: bulk must not precede control in the queue of a socket.
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.enable_retries", 0),
             ("grpc.max_receive_message_length", _REPLY_BYTES_MAX),
@@ -217,7 +217,7 @@ class Link:
         traffic.blob_bytes_sent += body_cost(len(data), limits.chunk_bytes)
         verdict = await self._reply(call)
         if verdict == FORGED:
-            raise asyncio.InvalidStateError  # ours was corrupt, or they lie: no proof either way
+            raise asyncio.InvalidStateError  # our blob was corrupt, or the server lies: no proof either way
         if verdict != DELIVERED:
             raise _BadReply("answered a blob with something else than an acknowledgement")
         traffic.blobs_sent += 1

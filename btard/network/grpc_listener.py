@@ -47,7 +47,7 @@ class _Misbehaved(Exception):
 
 
 class _Ended(Exception):
-    """The stream ended, properly or not; nobody's fault."""
+    """The stream ended, properly or not; nobody is at fault."""
 
 
 class Listener:
@@ -76,19 +76,19 @@ class Listener:
         self._server: Any = None
 
     async def start(self, inbox: Inbox, host: str, port: int) -> int:
-        """Listen; the port that was bound. Raises NetworkError where that is impossible."""
+        """Listen, and return the port. Raises NetworkError if that is impossible."""
         self._inbox = inbox
         server = grpc.aio.server(options=self._options())
-        server.add_generic_rpc_handlers(
-            (_Methods({CONTROL: self._control, BLOB: self._blobs}, self._stream),)
-        )
+        readers = {CONTROL: self._control, BLOB: self._blobs}
+        methods = {name: self._method(name, reader) for name, reader in readers.items()}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
         credentials = grpc.ssl_server_credentials([(self._certificate.key_pem, self._certificate.pem)])
         try:
             bound = server.add_secure_port(f"{host}:{port}", credentials)
         except RuntimeError as error:
             raise NetworkError(
-                f"cannot listen on {host}:{port}: the port is taken or the address is not this machine's; "
-                "choose another with --listen"
+                f"cannot listen on {host}:{port}: the port is taken or the address is not of this machine: "
+                "choose another address or port"
             ) from error
         await server.start()
         self._server = server
@@ -103,7 +103,7 @@ class Listener:
             await server.stop(_STOP_GRACE_S)
 
     def prune(self) -> None:
-        """End the streams of peers that are no longer allowed."""
+        """End the streams of peers that are not allowed any more."""
         for (peer, _), task in tuple(self._streams.items()):
             if not self._allowed(peer):
                 task.cancel()
@@ -112,7 +112,7 @@ class Listener:
         limits = self._limits
         keepalive_ms = int(limits.keepalive_s * 1000)
         return [
-            # Without this a second server on the same port starts silently and takes half of the peers.
+            # Otherwise a second server on the same port starts silently and takes half of the peers.
             ("grpc.so_reuseport", 0),
             ("grpc.max_concurrent_streams", 4),
             # Slack, so that a frame slightly too large reaches us and is attributed.
@@ -130,16 +130,20 @@ class Listener:
 
     # ------------------------------------------------------------ one stream
 
-    async def _stream(self, name: str, reader: Reader, context: Context) -> None:
-        """Serve one stream in a task of its own, so that a newer stream of the same peer can end it."""
-        task = asyncio.create_task(self._serve(name, reader, context), name=f"listener {name}")
-        try:
-            await asyncio.wait({task})
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        # No reason given: what we think of a stranger is nothing it needs to know.
-        await context.abort(grpc.StatusCode.ABORTED)
+    def _method(self, name: str, reader: Reader) -> Any:
+        """Make gRPC's handler of a stream of raw bytes: no protobuf, no serializers."""
+
+        async def stream(_: object, context: Context) -> None:
+            # In a task of its own, so that a newer stream of the same peer can end it.
+            task = asyncio.create_task(self._serve(name, reader, context), name=f"listener {name}")
+            try:
+                await asyncio.wait({task})
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            await context.abort(grpc.StatusCode.ABORTED)  # a stranger need not know the reason
+
+        return grpc.stream_stream_rpc_method_handler(stream)
 
     async def _serve(self, name: str, reader: Reader, context: Context) -> None:
         try:
@@ -235,7 +239,7 @@ class Listener:
             traffic.blobs_received += 1
 
     async def _body(self, peer: PeerId, context: Context, size: int) -> bytes:
-        """All chunks of a body, each of exactly the size that it must have."""
+        """Read all chunks of a body, each of exactly the size that it must have."""
         chunks: list[bytes] = []
         left = size
         while left:
@@ -271,22 +275,3 @@ async def _read(context: Context) -> bytes:
         raise _Ended
     assert isinstance(raw, bytes)
     return raw
-
-
-class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio ships no types
-    """Two streaming methods of raw bytes: no protobuf, no serializers."""
-
-    def __init__(
-        self, readers: dict[str, Reader], serve: Callable[[str, Reader, Context], Awaitable[None]]
-    ) -> None:
-        def handler(name: str, reader: Reader) -> Any:
-            async def stream(_: object, context: Context) -> None:
-                await serve(name, reader, context)
-
-            return grpc.stream_stream_rpc_method_handler(stream)
-
-        self._handlers = {f"/{SERVICE}/{name}": handler(name, reader) for name, reader in readers.items()}
-
-    def service(self, handler_call_details: Any) -> Any:
-        """The handler of a method, or None: gRPC answers UNIMPLEMENTED."""
-        return self._handlers.get(handler_call_details.method)

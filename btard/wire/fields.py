@@ -15,6 +15,8 @@ from btard.types import FaultKind
 from btard.wire.limits import Range
 
 Convert = Callable[[Any], Any]
+Converts = Callable[[int], list[Convert]]
+"""The conversions of so many items; refuses the number."""
 
 _HEADER_BYTES = 5
 
@@ -138,51 +140,49 @@ def optional(inner: Converter) -> Converter:
 def sequence(inner: Converter, most: int) -> Converter:
     """`tuple[T, ...]` of at most `most` items."""
 
-    def over(container: type[Any], convert: Convert, build: Convert) -> Convert:
-        def check(value: Any) -> Any:
-            if type(value) is not container:
-                raise wrong_type("an array", value)
-            if len(value) > most:
-                raise Refused(FaultKind.OUT_OF_BOUNDS, f"{len(value)} items instead of at most {most}")
-            return _each(value, [convert] * len(value), build)
+    def repeated(convert: Convert) -> Converts:
+        def converts(count: int) -> list[Convert]:
+            if count > most:
+                raise Refused(FaultKind.OUT_OF_BOUNDS, f"{count} items instead of at most {most}")
+            return [convert] * count
 
-        return check
+        return converts
 
     bytes_max = _HEADER_BYTES + most * inner.bytes_max
-    return Converter(
-        over(list, inner.take, tuple),
-        over(tuple, inner.give, list),
-        bytes_max,
-        max(most + 1, inner.items_max),
-    )
+    return _array(repeated(inner.take), repeated(inner.give), bytes_max, max(most + 1, inner.items_max))
 
 
 def row(inner: tuple[Converter, ...]) -> Converter:
     """`tuple[A, B, C]`: exactly these."""
 
-    def over(container: type[Any], converts: list[Convert], build: Convert) -> Convert:
-        def check(value: Any) -> Any:
-            if type(value) is not container:
-                raise wrong_type("an array", value)
-            if len(value) != len(converts):
-                raise Refused(FaultKind.OUT_OF_BOUNDS, f"{len(value)} items instead of {len(converts)}")
-            return _each(value, converts, build)
+    def exactly(these: list[Convert]) -> Converts:
+        def converts(count: int) -> list[Convert]:
+            if count != len(these):
+                raise Refused(FaultKind.OUT_OF_BOUNDS, f"{count} items instead of {len(these)}")
+            return these
+
+        return converts
+
+    takes, gives = [each.take for each in inner], [each.give for each in inner]
+    bytes_max = _HEADER_BYTES + sum(each.bytes_max for each in inner)
+    items_max = max([len(inner) + 1, *(each.items_max for each in inner)])
+    return _array(exactly(takes), exactly(gives), bytes_max, items_max)
+
+
+def _array(takes: Converts, gives: Converts, bytes_max: int, items_max: int) -> Converter:
+    def over(container: type[Any], converts: Converts, build: Convert) -> Convert:
+        def check(values: Any) -> Any:
+            if type(values) is not container:
+                raise wrong_type("an array", values)
+            each = converts(len(values))
+            items: list[Any] = []
+            try:
+                for convert, value in zip(each, values, strict=True):
+                    items.append(convert(value))
+            except Refused as refused:
+                raise refused.inside(f"[{len(items)}]") from None
+            return build(items)
 
         return check
 
-    return Converter(
-        over(list, [converter.take for converter in inner], tuple),
-        over(tuple, [converter.give for converter in inner], list),
-        _HEADER_BYTES + sum(converter.bytes_max for converter in inner),
-        max([len(inner) + 1, *(converter.items_max for converter in inner)]),
-    )
-
-
-def _each(values: Any, converts: list[Convert], build: Convert) -> Any:
-    items: list[Any] = []
-    try:
-        for convert, value in zip(converts, values, strict=True):
-            items.append(convert(value))
-    except Refused as refused:
-        raise refused.inside(f"[{len(items)}]") from None
-    return build(items)
+    return Converter(over(list, takes, tuple), over(tuple, gives, list), bytes_max, items_max)
