@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 
 from btard.types import PeerId
 
@@ -38,17 +38,14 @@ class Traffic:
 
     def add(self, other: Traffic) -> None:
         """Add the counts of another to these."""
-        for name in _NAMES:
+        for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-_NAMES = tuple(each.name for each in fields(Traffic))
 
 
 @dataclass(slots=True)
 class Counters:
-    """`peers` holds the roster and authenticated senders, `others` the sum of strangers and of peers that left.
-    So its size is bounded by the number of peers that may connect, not of those that try."""
+    """`peers` holds the roster and authenticated senders, `others` the sum of strangers and of peers that
+    left. So its size is bounded by the number of peers that may connect, not of those that try."""
 
     peers: dict[PeerId, Traffic] = field(default_factory=dict)
     others: Traffic = field(default_factory=Traffic)

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -132,16 +131,13 @@ class Daemon:
 
     async def stop(self) -> None:
         """End the daemon and remove its files."""
-        if not self.exited.is_set():
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
             try:
                 await within(_STOP_TIMEOUT_S, self._process.wait())
             except asyncio.TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.kill()
-                await self._process.wait()
-        await self._reading
+                self._process.kill()
+        await self._reading  # until its end
         shutil.rmtree(self._directory, ignore_errors=True)
 
     async def _started(self, initial_peers: Sequence[str]) -> None:

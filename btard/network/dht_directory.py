@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from btard.crypto import Identity
 from btard.errors import NetworkError
@@ -16,8 +16,6 @@ from btard.network.discovery import check_document
 from btard.network.libp2p import announced_multiaddr, peer_of
 from btard.network.record import PeerRecord, open_record, seal_record
 from btard.types import Digest, PeerId
-
-T = TypeVar("T")
 
 _RETRY_S = 1.0
 _RESTART_FIRST_S = 0.5
@@ -106,12 +104,11 @@ class DhtDirectory:
 
     async def present(self, run: bytes) -> dict[PeerId, PeerRecord]:
         """Return the records of those members whose daemon answers now; see `Directory.present`."""
-        members, node = await self.members(run), self._node
-        if node is None:
-            return {}
+        members = await self.members(run)
         others = [peer for peer in members if peer != self.me]
-        answers = dict(zip(others, await asyncio.gather(*map(node.ping, others)), strict=True))
-        return {peer: members[peer] for peer in members if answers.get(peer, 0.0) is not None}
+        answers = await asyncio.gather(*map(self._live().ping, others))
+        silent = {peer for peer, answer in zip(others, answers, strict=True) if answer is None}
+        return {peer: record for peer, record in members.items() if peer not in silent}
 
     async def publish_document(self, run: bytes, name: str, signed_bytes: bytes) -> None:
         """Publish a document; see `Directory.publish_document`."""
@@ -150,9 +147,7 @@ class DhtDirectory:
         expiration = self._last_expiration
         value = seal_publication(self._identity, run, name, payload, expiration)
         key = document_key(run, name, self.me) if name else members_key(run)
-        stored = await self._call(
-            lambda node: node.store(key, value, expiration, subkey=bytes(self.me)), "publishing"
-        )
+        stored = await self._live().call("publishing", "store", key, value, expiration, subkey=bytes(self.me))
         # hivemind reports what the last replica said, and one that has it already, from another, says no.
         if not stored and not await self._holds(key, expiration):
             raise NetworkError("the swarm did not store our record: check that this machine's clock is right")
@@ -173,15 +168,15 @@ class DhtDirectory:
         return [publication.payload for publication in opened if publication is not None]
 
     async def _get(self, key: str) -> dict[Any, Any]:
-        found = await self._call(lambda node: node.get(key, latest=True), "looking up")
+        found = await self._live().call("looking up", "get", key, latest=True)
         return found.value if found is not None and isinstance(found.value, dict) else {}
 
-    async def _call(self, ask: Callable[[Any], Awaitable[T]], what: str) -> T:
+    def _live(self) -> DhtNode:
         if self._node is None:
             raise NetworkError(
                 "the libp2p daemon has died and is being restarted: try again in a few seconds"
             )
-        return await self._node.call(ask, what)
+        return self._node
 
     # ------------------------------------------------------------ the life of the node
 

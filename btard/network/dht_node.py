@@ -10,8 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from btard.crypto import Identity, digest
 from btard.errors import NetworkError
@@ -19,8 +18,6 @@ from btard.network.daemon import Daemon, DaemonOptions, NoBootstrapError
 from btard.network.deadline import within
 from btard.network.libp2p import handed_out, libp2p_id, libp2p_id_text, peer_of
 from btard.types import PeerId
-
-T = TypeVar("T")
 
 _DHTID_BYTES = 20
 _START_TIMEOUT_S = 14.0
@@ -61,10 +58,10 @@ class DhtNode:
             await self.stop()
             raise
 
-    async def call(self, ask: Callable[[Any], Awaitable[T]], what: str) -> T:
-        """Ask hivemind's node. Raises NetworkError after 10 seconds, or if it fails."""
+    async def call(self, what: str, method: str, *arguments: Any, **options: Any) -> Any:
+        """Call a method of hivemind's node. Raises NetworkError after 10 seconds, or if it fails."""
         try:
-            return await within(_CALL_TIMEOUT_S, ask(self._kademlia))
+            return await within(_CALL_TIMEOUT_S, getattr(self._kademlia, method)(*arguments, **options))
         except asyncio.TimeoutError:
             raise NetworkError(
                 f"{what} in the DHT took over {_CALL_TIMEOUT_S:g} s: check the connection"

@@ -11,22 +11,10 @@ import grpc
 import grpc.aio
 
 from btard.crypto import Identity
+from btard.network import frames
 from btard.network.certificate import SERVER_NAME, fingerprint, pem_of
 from btard.network.counters import Traffic
 from btard.network.deadline import within
-from btard.network.frames import (
-    DELIVERED,
-    FORGED,
-    OFFER_COST,
-    REPLY_COST,
-    UNWANTED,
-    WANTED,
-    WELCOME,
-    body_cost,
-    chunks,
-    framed,
-    pack_offer,
-)
 from btard.network.hello import NONCE_BYTES, seal_hello
 from btard.network.limits import Limits
 from btard.network.outbox import Outbox
@@ -43,7 +31,6 @@ _BROKEN = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError, asyncio
 """The errors of gRPC for a stream that is gone, depending on the moment: refused, reset, finished, silent."""
 
 _REPLY_BYTES_MAX = 1024
-_BACKOFF_DOUBLINGS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +103,13 @@ class Link:
 
     async def _keep(self, stream: str, pump: Callable[[Call], Any]) -> None:
         limits = self._me.limits
-        failures = 0
+        delay_s = limits.backoff_first_s
         while True:
             for address in self._record.addresses:
                 if await self._session(address, stream, pump):
-                    failures = 0
-            delay = min(
-                limits.backoff_max_s, limits.backoff_first_s * 2 ** min(failures, _BACKOFF_DOUBLINGS_MAX)
-            )
-            failures += 1
-            await asyncio.sleep(delay * (0.5 + 0.5 * self._me.jitter()))
+                    delay_s = limits.backoff_first_s
+            await asyncio.sleep(delay_s * (0.5 + 0.5 * self._me.jitter()))
+            delay_s = min(2 * delay_s, limits.backoff_max_s)
 
     async def _session(self, address: str, stream: str, pump: Callable[[Call], Any]) -> bool:
         """Connect, greet, pump until the stream ends. Returns whether it was established."""
@@ -160,7 +144,7 @@ class Link:
             raise _BadReply("opened a stream without a nonce")
         server = fingerprint(self._record.certificate)
         await call.write(seal_hello(self._me.identity, self._me.run, stream, nonce, server))
-        if await call.read() != WELCOME:
+        if await call.read() != frames.WELCOME:
             raise _BadReply("answered a hello with something else than a welcome")
 
     def _options(self) -> list[tuple[str, Any]]:
@@ -189,7 +173,7 @@ class Link:
             self._control.pop()
             await call.write(raw)
             traffic.control_messages_sent += 1
-            traffic.control_bytes_sent += framed(len(raw))
+            traffic.control_bytes_sent += frames.framed(len(raw))
 
     async def _pump_blobs(self, call: Call) -> None:
         while True:
@@ -204,21 +188,21 @@ class Link:
 
     async def _exchange(self, call: Call, digest: Digest, data: bytes) -> None:
         traffic, limits = self._traffic, self._me.limits
-        await within(limits.stall_timeout_s, call.write(pack_offer(digest, len(data))))
-        traffic.blob_bytes_sent += OFFER_COST
+        await within(limits.stall_timeout_s, call.write(frames.pack_offer(digest, len(data))))
+        traffic.blob_bytes_sent += frames.OFFER_COST
         verdict = await self._reply(call)
-        if verdict == UNWANTED:
+        if verdict == frames.UNWANTED:
             traffic.blobs_unwanted += 1
             return
-        if verdict != WANTED:
+        if verdict != frames.WANTED:
             raise _BadReply("answered an offer with neither yes nor no")
-        for chunk in chunks(data, limits.chunk_bytes):
+        for chunk in frames.chunks(data, limits.chunk_bytes):
             await within(limits.stall_timeout_s, call.write(chunk))
-        traffic.blob_bytes_sent += body_cost(len(data), limits.chunk_bytes)
+        traffic.blob_bytes_sent += frames.body_cost(len(data), limits.chunk_bytes)
         verdict = await self._reply(call)
-        if verdict == FORGED:
+        if verdict == frames.FORGED:
             raise asyncio.InvalidStateError  # our blob was corrupt, or the server lies: no proof either way
-        if verdict != DELIVERED:
+        if verdict != frames.DELIVERED:
             raise _BadReply("answered a blob with something else than an acknowledgement")
         traffic.blobs_sent += 1
 
@@ -226,7 +210,7 @@ class Link:
         reply = await within(self._me.limits.stall_timeout_s, call.read())
         if reply is grpc.aio.EOF:
             raise asyncio.InvalidStateError
-        self._traffic.blob_bytes_received += REPLY_COST
+        self._traffic.blob_bytes_received += frames.REPLY_COST
         return reply
 
 

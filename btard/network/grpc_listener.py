@@ -11,26 +11,15 @@ import grpc.aio
 
 from btard.crypto import digest as digest_of
 from btard.errors import NetworkError
+from btard.network import frames
 from btard.network.certificate import Certificate, fingerprint
 from btard.network.counters import Counters
 from btard.network.deadline import within
-from btard.network.frames import (
-    DELIVERED,
-    FORGED,
-    OFFER_COST,
-    REPLY_COST,
-    UNWANTED,
-    WANTED,
-    WELCOME,
-    body_cost,
-    framed,
-    unpack_offer,
-)
 from btard.network.grpc_link import BLOB, CONTROL, SERVICE
 from btard.network.hello import NONCE_BYTES, open_hello
 from btard.network.limits import KIB, Limits
 from btard.network.transport import STRANGER, Inbox
-from btard.types import Digest, Fault, FaultKind, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId, short
 
 Context = Any  # grpc.aio.ServicerContext: grpcio ships no types
 Reader = Callable[[PeerId, Context], Awaitable[None]]
@@ -55,7 +44,6 @@ class Listener:
 
     def __init__(
         self,
-        *,
         run: bytes,
         certificate: Certificate,
         allowed: Callable[[PeerId], bool],
@@ -165,9 +153,7 @@ class Listener:
         try:
             return await within(self._limits.connect_timeout_s, self._hello(name, context))
         except asyncio.TimeoutError:
-            raise _Misbehaved(
-                STRANGER, FaultKind.NO_HELLO, f"opened a {name} stream and did not say hello"
-            ) from None
+            raise _Misbehaved(STRANGER, FaultKind.NO_HELLO, f"sent no hello on a {name} stream") from None
         finally:
             self._strangers.pop(task, None)
 
@@ -177,16 +163,12 @@ class Listener:
         raw = await _read(context)
         opened = open_hello(raw, name, nonce, self._fingerprint)
         if opened is None:
-            raise _Misbehaved(
-                STRANGER, FaultKind.BAD_HELLO, f"opened a {name} stream with a hello that is not genuine"
-            )
+            raise _Misbehaved(STRANGER, FaultKind.BAD_HELLO, f"sent a false hello on a {name} stream")
         peer, run = opened
         if run != self._run:
-            raise _Misbehaved(
-                peer, FaultKind.WRONG_RUN, f"said hello for the run {run.hex()[:16]}, which is not ours"
-            )
+            raise _Misbehaved(peer, FaultKind.WRONG_RUN, f"sent a hello for the run {run.hex()[:16]}")
         if not self._allowed(peer):
-            raise _Misbehaved(peer, FaultKind.NOT_A_MEMBER, "said hello without being a member")
+            raise _Misbehaved(peer, FaultKind.NOT_A_MEMBER, "sent a hello from outside of the roster")
         return peer
 
     async def _serve_peer(self, name: str, peer: PeerId, reader: Reader, context: Context) -> None:
@@ -198,7 +180,7 @@ class Listener:
             older.cancel()  # its client has reconnected before we noticed that the old connection died
         self._streams[key] = task
         try:
-            await context.write(WELCOME)
+            await context.write(frames.WELCOME)
             await reader(peer, context)
         finally:
             if self._streams.get(key) is task:
@@ -214,27 +196,27 @@ class Listener:
                 raise _Misbehaved(peer, FaultKind.OVERSIZE, f"sent a control message of {len(raw)} bytes")
             traffic = self._counters.of(peer)
             traffic.control_messages_received += 1
-            traffic.control_bytes_received += framed(len(raw))
+            traffic.control_bytes_received += frames.framed(len(raw))
             self._inbox.control(peer, raw)
 
     async def _blobs(self, peer: PeerId, context: Context) -> None:
         while True:
-            offer = unpack_offer(await _read(context))
+            offer = frames.unpack_offer(await _read(context))
             traffic = self._counters.of(peer)
-            traffic.blob_bytes_received += OFFER_COST
-            traffic.blob_bytes_sent += REPLY_COST
+            traffic.blob_bytes_received += frames.OFFER_COST
+            traffic.blob_bytes_sent += frames.REPLY_COST
             if offer is None:
                 raise _Misbehaved(peer, FaultKind.BAD_OFFER, "offered a blob in an unknown form")
             digest, size = offer
             if not self._inbox.wants(peer, digest, size):
                 traffic.blobs_refused += 1
-                await context.write(UNWANTED)
+                await context.write(frames.UNWANTED)
                 continue
-            await context.write(WANTED)
+            await context.write(frames.WANTED)
             data = await self._body(peer, context, size)
             traffic = self._counters.of(peer)
-            traffic.blob_bytes_received += body_cost(size, self._limits.chunk_bytes)
-            traffic.blob_bytes_sent += REPLY_COST
+            traffic.blob_bytes_received += frames.body_cost(size, self._limits.chunk_bytes)
+            traffic.blob_bytes_sent += frames.REPLY_COST
             await self._deliver(peer, context, digest, data)
             traffic.blobs_received += 1
 
@@ -247,26 +229,20 @@ class Listener:
                 chunk = await within(self._limits.stall_timeout_s, _read(context))
             except asyncio.TimeoutError:
                 raise _Misbehaved(
-                    peer, FaultKind.STALLED_BLOB, f"stopped in the middle of a blob, {left} bytes short"
+                    peer, FaultKind.STALLED_BLOB, f"stopped {left} bytes short of a blob"
                 ) from None
             if len(chunk) != min(left, self._limits.chunk_bytes):
-                raise _Misbehaved(
-                    peer, FaultKind.BAD_CHUNK, f"sent a chunk of {len(chunk)} bytes with {left} bytes to come"
-                )
+                raise _Misbehaved(peer, FaultKind.BAD_CHUNK, f"sent {len(chunk)} bytes of {left} in a chunk")
             chunks.append(chunk)
             left -= len(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _deliver(self, peer: PeerId, context: Context, digest: Digest, data: bytes) -> None:
         if digest_of("blob", data) != digest:
-            await context.write(FORGED)
-            raise _Misbehaved(
-                peer,
-                FaultKind.FORGED_BLOB,
-                f"sent {len(data)} bytes that are not the blob {digest.hex()[:16]}",
-            )
+            await context.write(frames.FORGED)
+            raise _Misbehaved(peer, FaultKind.FORGED_BLOB, f"sent other bytes than the blob {short(digest)}")
         self._inbox.blob(peer, digest, data)
-        await context.write(DELIVERED)
+        await context.write(frames.DELIVERED)
 
 
 async def _read(context: Context) -> bytes:

@@ -67,14 +67,7 @@ class GrpcTransport:
         self._identity = identity
         self._run = run
         self._jitter = jitter
-        self._listener = Listener(
-            run=run,
-            certificate=self.certificate,
-            allowed=allowed,
-            entropy=entropy,
-            limits=self._limits,
-            counters=self.counters,
-        )
+        self._listener = Listener(run, self.certificate, allowed, entropy, self._limits, self.counters)
 
     async def start(self, inbox: Inbox) -> None:
         """Listen. Raises NetworkError if the port is taken or the address is not of this machine."""

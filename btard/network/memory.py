@@ -18,7 +18,7 @@ from btard.network.limits import Limits
 from btard.network.outbox import Outbox
 from btard.network.record import PeerRecord
 from btard.network.transport import Inbox
-from btard.types import Digest, Fault, FaultKind, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId, short
 
 T = TypeVar("T")
 
@@ -197,11 +197,7 @@ def _carry_blob(sender: MemoryTransport, item: tuple[Digest, bytes], remote: Mem
     if digest_of("blob", data) != digest:
         theirs.rejected += 1
         mine.blobs_dropped += 1
-        inbox.fault(
-            Fault(
-                me, FaultKind.FORGED_BLOB, f"sent {len(data)} bytes that are not the blob {digest.hex()[:16]}"
-            )
-        )
+        inbox.fault(Fault(me, FaultKind.FORGED_BLOB, f"sent other bytes than the blob {short(digest)}"))
         return
     theirs.blobs_received += 1
     mine.blobs_sent += 1

@@ -56,26 +56,19 @@ def open_record(raw: bytes) -> PeerRecord | Rejection:
     """Return the record in hostile bytes after checking form, signature, addresses and certificate.
 
     The caller checks run and peer."""
-    if len(raw) > RECORD_BYTES_MAX:
-        return Rejection(
-            FaultKind.OVERSIZE, f"a record of {len(raw)} bytes, at most {RECORD_BYTES_MAX} are allowed"
-        )
     signed = decode(_Signed, raw)
     if isinstance(signed, Rejection):
         return signed
     record = decode(PeerRecord, signed.body)
     if isinstance(record, Rejection):
         return record
+    name = f"the record of {short(record.peer)}"
     if not verify(record.peer, _statement(signed.body), signed.signature):
-        return Rejection(FaultKind.BAD_SIGNATURE, f"the record of {short(record.peer)} is not signed by it")
-    if not all(is_address(address) for address in record.addresses):
-        return Rejection(
-            FaultKind.OUT_OF_BOUNDS, f"the record of {short(record.peer)} has a malformed address"
-        )
+        return Rejection(FaultKind.BAD_SIGNATURE, f"{name} is not signed by it")
+    if not all(map(is_address, record.addresses)):
+        return Rejection(FaultKind.OUT_OF_BOUNDS, f"{name} has a malformed address")
     if record.certificate and not is_certificate(record.certificate):
-        return Rejection(
-            FaultKind.OUT_OF_BOUNDS, f"the record of {short(record.peer)} has a malformed certificate"
-        )
+        return Rejection(FaultKind.OUT_OF_BOUNDS, f"{name} has a malformed certificate")
     return record
 
 

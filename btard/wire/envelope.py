@@ -10,17 +10,8 @@ from typing import Annotated
 from btard.crypto import Identity, digest, verify
 from btard.errors import ConfigurationError
 from btard.types import Digest, FaultKind, PeerId, short
-from btard.wire.limits import (
-    MAX_ATTEMPT,
-    MAX_CONTROL_BYTES,
-    MAX_PAYLOAD_BYTES,
-    MAX_PHASE_BYTES,
-    MAX_STEP,
-    MaxLen,
-    MaxSize,
-    Range,
-    Size,
-)
+from btard.wire import limits
+from btard.wire.limits import MAX_PAYLOAD_BYTES, MaxLen, MaxSize, Range, Size
 from btard.wire.rejection import Rejection
 from btard.wire.schema import decode, encode, message
 
@@ -35,9 +26,9 @@ class Envelope:
     """The body of a signed message. `payload` is one encoded message; the phase says of which kinds."""
 
     run: Annotated[bytes, Size(32)]
-    step: Annotated[int, Range(0, MAX_STEP)]
-    attempt: Annotated[int, Range(0, MAX_ATTEMPT)]
-    phase: Annotated[str, MaxLen(MAX_PHASE_BYTES)]
+    step: Annotated[int, Range(0, limits.MAX_STEP)]
+    attempt: Annotated[int, Range(0, limits.MAX_ATTEMPT)]
+    phase: Annotated[str, MaxLen(limits.MAX_PHASE_BYTES)]
     roster: Annotated[bytes, Size(32)]
     sender: PeerId
     payload: Annotated[bytes, MaxSize(MAX_PAYLOAD_BYTES)]
@@ -46,7 +37,7 @@ class Envelope:
 @message("sealed")
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    body: Annotated[bytes, MaxSize(MAX_CONTROL_BYTES)]
+    body: Annotated[bytes, MaxSize(limits.MAX_CONTROL_BYTES)]
     signature: Annotated[bytes, Size(64)]
 
 

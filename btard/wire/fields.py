@@ -19,6 +19,7 @@ Converts = Callable[[int], list[Convert]]
 """The conversions of so many items; refuses the number."""
 
 _HEADER_BYTES = 5
+_ANY = Range(-math.inf, math.inf)
 
 
 class Refused(Exception):
@@ -109,7 +110,7 @@ def integer(bounds: Range) -> Converter:
     return Converter(check, check, 9)
 
 
-def real(bounds: Range) -> Converter:
+def real(bounds: Range = _ANY) -> Converter:
     """`float`, finite and within bounds."""
     least, most = bounds.least, bounds.most
 

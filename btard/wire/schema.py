@@ -20,7 +20,6 @@ Field types: `bool`; `float` (finite, also with `Range`); `PeerId` and `Digest` 
 from __future__ import annotations
 
 import dataclasses
-import math
 import types
 from collections.abc import Callable
 from functools import lru_cache
@@ -114,17 +113,10 @@ def decode(kinds: type[M] | tuple[type[M], ...], raw: bytes) -> M | Rejection:
     return value
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Reader:
-    take: fields.Convert
-    bytes_max: int
-    items_max: int
-
-
 @lru_cache(maxsize=256)
-def _reader(kinds: tuple[type[Any], ...]) -> _Reader:
+def _reader(kinds: tuple[type[Any], ...]) -> Converter:
     converter = _compile_union(kinds)
-    return _Reader(converter.take, min(converter.bytes_max, MAX_CONTROL_BYTES), converter.items_max)
+    return dataclasses.replace(converter, bytes_max=min(converter.bytes_max, MAX_CONTROL_BYTES))
 
 
 def _pack(tree: Any) -> bytes:
@@ -262,10 +254,8 @@ def _compile_scalar(hint: Any, markers: tuple[Any, ...]) -> Converter:
             return fields.text(most)
         case (builtin, (Range() as bounds,)) if builtin is int and _fits(bounds):
             return fields.integer(bounds)
-        case (builtin, ()) if builtin is float:
-            return fields.real(Range(-math.inf, math.inf))
-        case (builtin, (Range() as bounds,)) if builtin is float:
-            return fields.real(bounds)
+        case (builtin, ((Range(),) | ()) as bounds) if builtin is float:
+            return fields.real(*bounds)
     raise ConfigurationError(
         f"a field of type {hint} with {markers} has no bounded encoding: see btard.wire.schema"
     )
