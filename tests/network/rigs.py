@@ -6,10 +6,9 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any
 
 from btard.crypto import Identity, digest
-from btard.network.certificate import Certificate
 from btard.network.grpc_transport import GrpcTransport
 from btard.network.limits import KIB, Limits
 from btard.network.memory import MemoryHub, MemoryTransport
@@ -85,27 +84,15 @@ async def eventually(condition: Callable[[], bool]) -> None:
     await asyncio.wait_for(poll(), DEADLINE_S)
 
 
-class Rig(Protocol):
+class MemoryRig:
     """Builds transports of one kind, and knows how they find each other."""
 
-    def transport(
-        self, number: int, *, limits: Limits = FAST, allowed: Callable[[PeerId], bool] = lambda _: True
-    ) -> Transport: ...
-
-    def record(self, transport: Transport, sequence: int = 0) -> PeerRecord: ...
-
-    async def close(self) -> None: ...
-
-
-class MemoryRig:
     def __init__(self) -> None:
         self.hub = MemoryHub()
         self._made: list[MemoryTransport] = []
 
-    def transport(
-        self, number: int, *, limits: Limits = FAST, allowed: Callable[[PeerId], bool] = lambda _: True
-    ) -> MemoryTransport:
-        made = MemoryTransport(self.hub, identity(number).peer, allowed=allowed, limits=limits)
+    def transport(self, number: int, **options: Any) -> MemoryTransport:
+        made = MemoryTransport(self.hub, identity(number).peer, **{"limits": FAST} | options)
         self._made.append(made)
         return made
 
@@ -121,36 +108,22 @@ class GrpcRig:
     def __init__(self) -> None:
         self._made: list[GrpcTransport] = []
 
-    def transport(
-        self,
-        number: int,
-        *,
-        limits: Limits = FAST,
-        allowed: Callable[[PeerId], bool] = lambda _: True,
-        run: bytes = RUN,
-        port: int = 0,
-        certificate: Certificate | None = None,
-    ) -> GrpcTransport:
-        made = GrpcTransport(
-            identity(number),
-            run,
-            allowed=allowed,
-            entropy=os.urandom,
-            jitter=random.Random(number).random,
-            limits=limits,
-            port=port,
-            certificate=certificate,
-        )
+    def transport(self, number: int, *, run: bytes = RUN, **options: Any) -> GrpcTransport:
+        jitter = random.Random(number).random
+        options = {"allowed": lambda _: True, "limits": FAST} | options
+        made = GrpcTransport(identity(number), run, entropy=os.urandom, jitter=jitter, **options)
         self._made.append(made)
         return made
 
-    def record(self, transport: Transport, sequence: int = 0) -> PeerRecord:
-        assert isinstance(transport, GrpcTransport)
+    def record(self, transport: GrpcTransport, sequence: int = 0) -> PeerRecord:
         address = f"127.0.0.1:{transport.port}"
         return PeerRecord(RUN, transport.me, sequence, (address,), transport.certificate.der)
 
     async def close(self) -> None:
         await asyncio.gather(*(made.stop() for made in self._made))
+
+
+Rig = MemoryRig | GrpcRig
 
 
 async def start(rig: Rig, *transports: Transport) -> list[RecordingInbox]:

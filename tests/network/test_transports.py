@@ -11,20 +11,11 @@ import pytest
 from btard.crypto import digest
 from btard.errors import ConfigurationError
 from btard.network import Limits, Traffic
-from tests.network.rigs import (
-    FAST,
-    GrpcRig,
-    MemoryRig,
-    RecordingInbox,
-    Rig,
-    blob,
-    eventually,
-    introduce,
-    start,
-)
+from tests.network import rigs
+from tests.network.rigs import FAST, RecordingInbox, Rig, blob, eventually, introduce, start
 
 
-@pytest.fixture(params=[MemoryRig, GrpcRig], ids=["memory", "grpc"])
+@pytest.fixture(params=[rigs.MemoryRig, rigs.GrpcRig], ids=["memory", "grpc"])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     make: Callable[[], Rig] = request.param
     made = make()
@@ -39,12 +30,9 @@ async def test_control_messages_arrive_in_order_from_an_authenticated_sender(rig
         a.send(b.me, b"a%d" % number)
         c.send(b.me, b"c%d" % number)
     await at_b.until(lambda inbox: len(inbox.controls) == 100)
-    assert [raw for sender, raw in at_b.controls if sender == a.me] == [
-        b"a%d" % number for number in range(50)
-    ]
-    assert [raw for sender, raw in at_b.controls if sender == c.me] == [
-        b"c%d" % number for number in range(50)
-    ]
+    for name, sender in ((b"a", a.me), (b"c", c.me)):
+        sent = [name + b"%d" % number for number in range(50)]
+        assert [raw for by, raw in at_b.controls if by == sender] == sent
 
 
 @pytest.mark.parametrize("size", [0, 1, 40, FAST.chunk_bytes, FAST.chunk_bytes + 1, 8 << 20])
