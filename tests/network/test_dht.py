@@ -15,17 +15,10 @@ import pytest
 
 from btard.crypto import digest
 from btard.errors import ConfigurationError, NetworkError
-from btard.network import (
-    Certificate,
-    DhtDirectory,
-    Directory,
-    MemoryDirectory,
-    PeerRecord,
-    Shelf,
-    libp2p_id_text,
-    peer_of,
-    seal_record,
-)
+from btard.network import DhtDirectory, Directory, MemoryDirectory, PeerRecord, Shelf
+from btard.network.certificate import Certificate
+from btard.network.libp2p import libp2p_id_text, peer_of
+from btard.network.record import seal_record
 from btard.types import PeerId
 from tests.network.rigs import DEADLINE_S, RUN, eventually, identity
 

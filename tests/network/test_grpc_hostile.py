@@ -20,8 +20,8 @@ from btard.network.certificate import SERVER_NAME, fingerprint
 from btard.network.frames import FORGED, WANTED, WELCOME, pack_offer
 from btard.network.hello import HELLO_BYTES, seal_hello
 from btard.types import PeerId
+from tests.network import rigs
 from tests.network.rigs import (
-    DEADLINE_S,
     FAST,
     RUN,
     GrpcRig,
@@ -82,7 +82,7 @@ async def closed(stream: Any) -> None:
                 pass
         assert await stream.code() != grpc.StatusCode.OK
 
-    await asyncio.wait_for(drain(), DEADLINE_S)
+    await asyncio.wait_for(drain(), rigs.DEADLINE_S)
 
 
 def blamed(inbox: RecordingInbox) -> list[tuple[PeerId, str]]:
