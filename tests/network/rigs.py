@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from btard.crypto import Identity, digest
@@ -126,17 +126,12 @@ class GrpcRig:
 Rig = MemoryRig | GrpcRig
 
 
-async def start(rig: Rig, *transports: Transport) -> list[RecordingInbox]:
-    """Start transports, tell each about all, give their inboxes."""
-    inboxes = [RecordingInbox() for _ in transports]
+async def start(rig: Rig, *transports: Transport, last: RecordingInbox | None = None) -> list[RecordingInbox]:
+    """Start transports, tell each about all, give their inboxes; `last` is that of the last one."""
+    inboxes = [RecordingInbox() for _ in transports[1:]] + [last or RecordingInbox()]
     for transport, inbox in zip(transports, inboxes, strict=True):
         await transport.start(inbox)
-    introduce(rig, transports)
-    return inboxes
-
-
-def introduce(rig: Rig, transports: Iterable[Transport]) -> None:
-    everybody = tuple(transports)
-    records = [rig.record(transport) for transport in everybody]
-    for transport in everybody:
+    records = [rig.record(transport) for transport in transports]
+    for transport in transports:
         transport.connect(records)
+    return inboxes

@@ -21,17 +21,7 @@ from btard.network.frames import FORGED, WANTED, WELCOME, pack_offer
 from btard.network.hello import HELLO_BYTES, seal_hello
 from btard.types import PeerId
 from tests.network import rigs
-from tests.network.rigs import (
-    FAST,
-    RUN,
-    GrpcRig,
-    RecordingInbox,
-    blob,
-    eventually,
-    identity,
-    introduce,
-    start,
-)
+from tests.network.rigs import FAST, RUN, GrpcRig, RecordingInbox, blob, eventually, identity, start
 
 BLOB_8_MIB = blob(bytes(8 << 20))
 
@@ -265,9 +255,7 @@ async def test_remote_that_dies_in_the_middle_of_a_blob_and_comes_back_gets_the_
         return True
 
     at_b = RecordingInbox(wants=die)
-    await a.start(RecordingInbox())
-    await b.start(at_b)
-    introduce(rig, (a, b))
+    await start(rig, a, b, last=at_b)
     a.push(b.me, *BLOB_8_MIB)
     await at_b.until(lambda inbox: len(inbox.offers) == 1)
     await asyncio.gather(*stopping)
