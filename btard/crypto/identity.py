@@ -143,9 +143,13 @@ def _read(path: Path) -> bytes:
         # Non-blocking: a named pipe in the file's place must not hang the peer.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError as error:
-        raise IdentityError(f"no key file {path}: create one with `btard keygen --out {path}`") from error
+        raise IdentityError(
+            f"there is no key file {path}: create one with `btard keygen --out {path}`"
+        ) from error
     except OSError as error:
-        raise IdentityError(f"the key file {path} cannot be read ({error.strerror}): check it") from error
+        raise IdentityError(
+            f"the key file {path} cannot be read ({error.strerror}): check its path"
+        ) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

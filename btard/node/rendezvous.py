@@ -40,8 +40,8 @@ async def form_roster(
     """Wait, as bootstrap with this identity, until enough peers have announced themselves; publish them as
     the first roster.
 
-    If more came than there are seats, those seen first get them. A peer that has withdrawn or does not
-    answer any more gets none."""
+    If more came than there are seats, those that were seen first get them. A peer that has withdrawn or does
+    not answer any more has no seat."""
     order: dict[PeerId, None] = {}
     while True:
         present = await directory.present(config.digest)
