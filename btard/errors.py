@@ -4,7 +4,7 @@
     ├── ConfigurationError   the caller asked for something that cannot be; the text says what to change
     ├── IdentityError        a key file is missing, unreadable or corrupt
     ├── NetworkError         an address is wrong, a port is taken, a peer or a bootstrap cannot be reached
-    ├── RunMismatchError     the peer's configuration differs from the run's; lists the fields
+    ├── RunMismatchError     this peer and the run have different configurations; lists the fields
     ├── LedgerError          a ledger cannot be written, or does not verify; names the record
     └── HaltedError          the run cannot go on (no majority left, this peer lost its seat)
 
@@ -41,7 +41,7 @@ class NetworkError(BtardError):
 
 
 class RunMismatchError(BtardError):
-    """This peer's configuration differs from the run's; the text lists the fields."""
+    """This peer and the run have different configurations; the text lists the fields."""
 
 
 class LedgerError(BtardError):

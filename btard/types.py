@@ -1,43 +1,74 @@
-"""Names shared by every layer: who a peer is, what a digest is, what a fault is."""
+"""Names shared by every layer: peers, digests, faults, scalars."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import NewType
 
 PeerId = NewType("PeerId", bytes)
-"""An Ed25519 public key, 32 bytes: a peer's name in rosters, messages and the ledger."""
+"""An Ed25519 public key, 32 bytes. It names a peer in rosters, messages and the ledger."""
 
 Digest = NewType("Digest", bytes)
 """A 32-byte BLAKE2b digest with domain separation (`btard.crypto.digest`)."""
 
 
 def short(peer: bytes) -> str:
-    """The first 8 hex digits of a key or digest, for people."""
+    """Return the first 8 hex digits of a key or digest, for people."""
     return peer[:4].hex()
+
+
+class FaultKind(str, Enum):
+    """A stable word for each kind of fault, by which faults are counted. `str(kind)` is the word itself."""
+
+    # Bytes that are not the message which they should be (btard.wire).
+    OVERSIZE = "oversize"
+    MALFORMED = "malformed"
+    UNKNOWN_TAG = "unknown_tag"
+    WRONG_TYPE = "wrong_type"
+    MISSING_FIELD = "missing_field"
+    EXTRA_FIELD = "extra_field"
+    OUT_OF_BOUNDS = "out_of_bounds"
+    NON_CANONICAL = "non_canonical"
+    BAD_SIGNATURE = "bad_signature"
+    # An authentic message that does not belong here.
+    WRONG_RUN = "wrong_run"
+    WRONG_ROSTER = "wrong_roster"
+    NOT_A_MEMBER = "not_a_member"
+    # A breach of the rules of a stream (btard.network).
+    NO_HELLO = "no_hello"
+    BAD_HELLO = "bad_hello"
+    BAD_OFFER = "bad_offer"
+    BAD_CHUNK = "bad_chunk"
+    BAD_REPLY = "bad_reply"
+    STALLED_BLOB = "stalled_blob"
+    FORGED_BLOB = "forged_blob"
+    # A breach of the rules of an attempt (btard.protocol).
+    BAD_VIEW = "bad_view"
+    FLOOD = "flood"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What a peer did wrong, as a value: misbehaviour is never an exception.
+    """One misbehaviour of a peer, as a value: it is never an exception.
 
-    `peer` is whom it is attributed to (the authenticated sender of the bytes), `kind` a stable
-    word that is counted, `detail` a sentence for people, `evidence` the signed bytes that prove
-    it, empty where there is no proof.
+    `peer` is the authenticated sender of the bytes, `detail` a sentence for people.
     """
 
     peer: PeerId
-    kind: str
+    kind: FaultKind
     detail: str = ""
-    evidence: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Scalars:
-    """What a contributor publishes about one part: projections of D = (g - v) min(1, tau / |g - v|)
-    on the public directions of the coin, the norm |g - v| before clipping, and `center`, the norm
-    |v| of the aggregate, which sets the float32 rounding error of v. Of a whole gradient (a
-    fingerprint): its projections and its norm; `center` is 0."""
+    """The numbers that a contributor publishes about one part: the projections of
+    D = (g - v) min(1, tau / |g - v|) on the public directions of the coin, the norm |g - v| before clipping,
+    and `center`, the norm |v| of the aggregate, which sets the float32 rounding error of v. A fingerprint
+    holds the projections and the norm of a whole gradient; its `center` is 0."""
 
     projections: tuple[float, ...]
     norm: float

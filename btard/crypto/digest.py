@@ -12,12 +12,12 @@ _PREFIX = b"btard/1/"
 
 
 def digest(domain: str, *parts: bytes | bytearray | memoryview) -> Digest:
-    """The digest of a sequence of byte strings in one domain, 32 bytes.
+    """Return the digest of a sequence of byte strings in one domain, 32 bytes.
 
     `BLAKE2b-256(len(d) | d | len(part_0) | part_0 | ...)` where `d` is `"btard/1/" + domain` in UTF-8
     and every length is 8 bytes, little-endian. The lengths make it injective: no two different
-    sequences (of any domains) feed the hash the same bytes. Parts are hashed in place, without a copy;
-    a memoryview must be C-contiguous and counts by its bytes, not its elements.
+    sequences (of any domains) feed the hash the same bytes. Parts are hashed without a copy; a memoryview
+    must be C-contiguous, and its length is counted in bytes.
     """
     name = _PREFIX + domain.encode()
     state = hashlib.blake2b(len(name).to_bytes(8, "little") + name, digest_size=DIGEST_BYTES)

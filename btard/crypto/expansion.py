@@ -34,7 +34,7 @@ _DRAW_BYTES = 512
 
 
 def keystream(seed: bytes, domain: str, length: int) -> bytes:
-    """The first `length` bytes of the stream of (seed, domain).
+    """Return the first `length` bytes of the stream of (seed, domain).
 
     AES-256 in counter mode over zeros, the 128-bit big-endian counter from 0, under the key
     `digest("keystream", domain, seed)`. Raises ConfigurationError for a negative length.
@@ -43,7 +43,7 @@ def keystream(seed: bytes, domain: str, length: int) -> bytes:
 
 
 class Draw:
-    """Unbiased choices from the keystream of (seed, domain), e.g. who validates whom.
+    """Unbiased choices from the keystream of (seed, domain), e.g. the pairs of validators and targets.
 
     Stateful: each choice consumes stream, so the same calls in the same order give the same choices.
     """
@@ -54,13 +54,13 @@ class Draw:
         self._buffer = memoryview(b"")
 
     def below(self, bound: int) -> int:
-        """A uniform integer in [0, bound), 1 <= bound <= 2^64.
+        """Draw a uniform integer in [0, bound), 1 <= bound <= 2^64.
 
         Reads big-endian 64-bit words and rejects those at or above the largest multiple of `bound`, so
-        there is no modulo bias; more than one word is needed with probability below 1/2.
+        there is no modulo bias. More than one word is needed with probability below 1/2.
         """
         if not 1 <= bound <= _WORDS:
-            raise ConfigurationError(f"a draw needs between 1 and 2^64 choices, not {bound}")
+            raise ConfigurationError(f"the bound of a draw is {bound}: use 1 to 2^64 choices")
         limit = _WORDS - _WORDS % bound
         while True:
             word = self._word()
@@ -68,7 +68,7 @@ class Draw:
                 return word % bound
 
     def shuffle(self, items: Sequence[T]) -> tuple[T, ...]:
-        """A uniform permutation: Fisher-Yates from the last place down, place i swapped with below(i + 1)."""
+        """Draw a permutation: Fisher-Yates from the last place down, place i swapped with below(i + 1)."""
         shuffled = list(items)
         for last in range(len(shuffled) - 1, 0, -1):
             other = self.below(last + 1)
@@ -84,15 +84,15 @@ class Draw:
 
 
 def directions(seed: bytes, domain: str, count: int, start: int, length: int) -> torch.Tensor:
-    """Coordinates [start, start + length) of `count` random directions: (count, length) float32, on the CPU.
+    """Return coordinates [start, start + length) of random directions: (count, length) float32, on the CPU.
 
     Coordinates are i.i.d. uniform over the odd integers of [-255, 255], exact in float32: 2 b - 255 for
     the keystream byte b at the coordinate's own offset. Divide projections by DIRECTION_SCALE for unit
     variance. Direction k has its own stream (key `digest("direction", domain, seed, k as 8 bytes LE)`),
-    and a stream can be entered anywhere: a window's values don't depend on the window asked for.
+    and a stream can be entered anywhere: the values of a coordinate do not depend on the window.
 
-    Why uniform bytes and not the paper's Gaussians or signs: floating-point Gaussians differ between
-    devices; signs are weak against sparse forgeries. For a forged difference delta, fix all coordinates
+    Uniform bytes replace the Gaussians or signs of the paper: floating-point Gaussians differ between
+    devices, and signs are weak against sparse forgeries. For a forged difference delta, fix all coordinates
     but the largest: <z, delta> then takes 256 values, 2 |delta|_inf apart, of which an interval
     [-T, T] holds at most floor(T / |delta|_inf) + 1. Hence for one direction, any delta and T,
 
@@ -102,12 +102,12 @@ def directions(seed: bytes, domain: str, count: int, start: int, length: int) ->
 
     Raises ConfigurationError for a negative count, start or length.
     """
-    # Imported here: most users of this package (keys, messages) shouldn't wait for torch.
+    # Imported here: most users of this package (keys, messages) need not wait for torch.
     import torch
 
     if count < 0 or start < 0 or length < 0:
         raise ConfigurationError(
-            f"a window of directions can't be negative: count {count}, start {start}, length {length}"
+            f"a window is negative (count {count}, start {start}, length {length}): use numbers from 0"
         )
     result_KD = torch.empty((count, length), dtype=torch.float32)
     if length == 0:
@@ -119,9 +119,9 @@ def directions(seed: bytes, domain: str, count: int, start: int, length: int) ->
 
 
 def _window(key: bytes, start: int, length: int) -> bytearray:
-    """Bytes [start, start + length) of the stream of one key."""
+    """Return bytes [start, start + length) of the stream of one key."""
     if start < 0 or length < 0:
-        raise ConfigurationError(f"a keystream window can't be negative: start {start}, length {length}")
+        raise ConfigurationError(f"a window is negative (start {start}, length {length}): use numbers from 0")
     block, skip = divmod(start, _BLOCK_BYTES)
     encryptor = Cipher(AES(key), CTR(block.to_bytes(_BLOCK_BYTES, "big"))).encryptor()
     encryptor.update(_ZEROS[:skip])

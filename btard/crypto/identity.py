@@ -21,8 +21,8 @@ SIGNATURE_BYTES = 64
 _HEADER = "btard identity"
 _VERSION = "1"
 _KEY_FILE_BYTES_MAX = 4096
-# The encodings, canonical or not, of the 8 points of small order. Whoever "owns" such a key can make one
-# signature that fits many messages, so a signature under it proves nothing.
+# The encodings, canonical or not, of the 8 points of small order. Under such a key one signature fits many
+# messages, so it proves nothing.
 _SMALL_ORDER_Y = (
     "0000000000000000000000000000000000000000000000000000000000000000",
     "0100000000000000000000000000000000000000000000000000000000000000",
@@ -38,7 +38,7 @@ SMALL_ORDER_KEYS = frozenset(
 
 
 class Identity:
-    """An Ed25519 key pair: `peer` is its name, `sign` its word. Its text form never shows the secret."""
+    """An Ed25519 key pair; `peer` is its public half. Its text form never shows the secret."""
 
     __slots__ = ("_key", "_seed", "peer")
 
@@ -51,16 +51,14 @@ class Identity:
 
     @classmethod
     def from_seed(cls, seed: bytes) -> Identity:
-        """The key pair of a secret 32-byte seed (RFC 8032). Raises IdentityError for another size."""
+        """Make the key pair of a secret 32-byte seed (RFC 8032). Raises IdentityError for another size."""
         if len(seed) != SEED_BYTES:
-            raise IdentityError(
-                f"an identity's seed has {SEED_BYTES} bytes, not {len(seed)}: give another one"
-            )
+            raise IdentityError(f"the seed of an identity has {len(seed)} bytes: use {SEED_BYTES} bytes")
         return cls(Ed25519PrivateKey.from_private_bytes(seed))
 
     @classmethod
     def load(cls, path: str | Path) -> Identity:
-        """Read a key file. Raises IdentityError where it is missing, unreadable, corrupt or not private."""
+        """Read a key file. Raises IdentityError if it is missing, unreadable, corrupt or not private."""
         return cls.from_seed(_parse(_read(Path(path)), Path(path)))
 
     @classmethod
@@ -68,11 +66,11 @@ class Identity:
         """Read a key file, or create it (mode 0600, never overwriting) from `entropy(32)`.
 
         `entropy(n)` returns n secret random bytes: `os.urandom` outside of tests. Missing parent
-        directories are created for their owner alone. Raises IdentityError as `load` does, and where
-        the file can't be written.
+        directories are created for their owner alone. Raises IdentityError as `load` does, and if the
+        file cannot be written.
         """
         path = Path(path)
-        # lexists: a dangling symbolic link is not a free name, and `load` says what is wrong with it.
+        # lexists: a dangling symbolic link is not a free name; `load` reports it.
         if os.path.lexists(path):
             return cls.load(path)
         identity = cls.from_seed(entropy(SEED_BYTES))
@@ -82,7 +80,7 @@ class Identity:
             return cls.load(path)
         except OSError as error:
             raise IdentityError(
-                f"the key file {path} can't be written ({error.strerror}): choose another place for it"
+                f"the key file {path} cannot be written ({error.strerror}): choose another place for it"
             ) from error
         return identity
 
@@ -92,18 +90,20 @@ class Identity:
         return self._seed
 
     def sign(self, message: bytes) -> bytes:
-        """The 64-byte Ed25519 signature of a message; signing is deterministic. Callers separate domains."""
+        """Make the 64-byte Ed25519 signature of a message, deterministically. Callers separate domains."""
         return self._key.sign(message)
 
     def __repr__(self) -> str:
         return f"Identity({short(self.peer)})"
 
     def __reduce__(self) -> str:
-        raise IdentityError("an identity can't be copied into another process: give it the key file's path")
+        raise IdentityError(
+            "an identity cannot be copied into another process: give it the path of the key file"
+        )
 
 
 def verify(peer: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` is `peer`'s over `message`. Any bytes may be given; never an exception.
+    """Return whether `signature` is that of `peer` over `message`. Never raises, whatever the bytes are.
 
     Keys of small order are refused: they would let one signature fit many messages.
     """
@@ -122,10 +122,10 @@ def _render(seed: bytes) -> bytes:
 
 
 def _parse(content: bytes, path: Path) -> bytes:
-    """The seed in a key file. The file must be what `_render` writes, byte by byte."""
+    """Return the seed in a key file, which must be what `_render` writes, byte by byte."""
     lines = content.decode("ascii", errors="replace").split("\n")
     if lines[0] != _HEADER:
-        raise IdentityError(f"{path} isn't a btard key file: give the path of one, or of a file to create")
+        raise IdentityError(f"{path} is not a btard key file: give the path of one, or of a file to create")
     version = lines[1] if len(lines) > 1 else ""
     if version.startswith("version ") and version != f"version {_VERSION}":
         raise IdentityError(f"the key file {path} has an unknown version: restore it or update btard")
@@ -148,18 +148,18 @@ def _read(path: Path) -> bytes:
         ) from error
     except OSError as error:
         raise IdentityError(
-            f"the key file {path} can't be read ({error.strerror}): check its path"
+            f"the key file {path} cannot be read ({error.strerror}): check its path"
         ) from error
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise IdentityError(f"{path} isn't a regular file: give the path of a key file")
-        # Windows has no such bits: its files inherit the directory's access list.
+            raise IdentityError(f"{path} is not a regular file: give the path of a key file")
+        # Windows has no such bits: its files inherit the access list of the directory.
         if os.name == "posix" and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise IdentityError(f"the key file {path} is open to other users: run `chmod 600 {path}`")
         return os.read(descriptor, _KEY_FILE_BYTES_MAX)
     except OSError as error:
-        raise IdentityError(f"the key file {path} can't be read ({error.strerror}): restore it") from error
+        raise IdentityError(f"the key file {path} cannot be read ({error.strerror}): restore it") from error
     finally:
         os.close(descriptor)
 

@@ -1,8 +1,8 @@
-"""Bytes between peers, and how peers find each other. Knows nothing of the protocol.
+"""Bytes between peers, and the directories by which they find each other. Knows nothing of the protocol.
 
 Transports: `MemoryTransport` for tests and simulations, `GrpcTransport` for the world. Directories:
 `MemoryDirectory`, `DhtDirectory`. Everything runs in one asyncio loop. hivemind is imported when a
-`DhtDirectory` is created, since that takes two seconds.
+`DhtDirectory` is created, because that takes two seconds.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Addresses that peers announce: `host:port`, checked before anything is done with them."""
+"""Addresses that peers announce: `host:port`, checked before any use."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _PORT = re.compile(r"[1-9][0-9]{0,4}\Z")
 
 
 def is_address(text: str) -> bool:
-    """Whether hostile text is `host:port`: an IPv4 address, an IPv6 address in brackets or a DNS name, and
-    a port of 1 to 65535. Nothing else may reach gRPC, whose targets can also name files and proxies."""
+    """Return whether hostile text is `host:port`: an IPv4 address, an IPv6 address in brackets or a DNS name,
+    and a port of 1 to 65535. Nothing else may reach gRPC, whose targets can also name files and proxies."""
     host, colon, port = text.rpartition(":")
     if not colon or not _PORT.match(port) or int(port) > 65535:
         return False
@@ -29,7 +29,7 @@ def is_address(text: str) -> bool:
 
 
 def check_address(text: str) -> str:
-    """`text` again, if it is an address. Raises NetworkError where not."""
+    """Return `text`. Raises NetworkError if it is not an address."""
     if not is_address(text):
         raise NetworkError(
             f"{text!r} is not an address: write host:port, e.g. 203.0.113.7:7070 or [2001:db8::7]:7070"

@@ -1,8 +1,8 @@
 """A self-signed TLS certificate, a function of a secret seed.
 
-Peers pin each other's certificate from the signed record, so no authority, name or date in it means
-anything: trust comes from the record. Being a function of the seed, it survives a restart, and
-records that are already published stay right.
+Peers pin the certificate of each other from the signed record, so no authority, name or date in it means
+anything: trust comes from the record. It is a function of the seed, so it survives a restart, and published
+records stay right.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Certificate:
 
     @classmethod
     def from_seed(cls, seed: bytes) -> Certificate:
-        """The certificate of a secret seed, e.g. an identity's. Same seed, same bytes (RFC 6979).
+        """Make the certificate of a secret seed, e.g. of an identity. Same seed, same bytes (RFC 6979).
 
-        P-256, since gRPC's TLS does not take Ed25519 certificates. The key is derived with domain
-        separation: it says nothing about the seed or about other keys of it.
+        P-256, because gRPC's TLS does not take Ed25519 certificates. The key is derived with domain
+        separation: it reveals nothing about the seed or about other keys of it.
         """
         wide = digest("network tls key", seed, b"0") + digest("network tls key", seed, b"1")
         # 512 bits modulo a 256-bit order: the bias is below 2^-255.
@@ -52,7 +52,7 @@ class Certificate:
             .issuer_name(name)
             .public_key(key.public_key())
             .serial_number(1)
-            .not_valid_before(datetime(2020, 1, 1))  # no clock: see the module's first lines
+            .not_valid_before(datetime(2020, 1, 1))  # no clock: dates mean nothing here
             .not_valid_after(datetime(9999, 12, 31))
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(SERVER_NAME)]), critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
@@ -70,21 +70,18 @@ class Certificate:
 
 
 def pem_of(der: bytes) -> bytes:
-    """A DER certificate as PEM. Raises ValueError where it is none."""
+    """Return a DER certificate as PEM. Raises ValueError if it is malformed."""
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
 
 
 def is_certificate(der: bytes) -> bool:
-    """Whether hostile bytes are a certificate of bounded size that a client can pin."""
-    if len(der) > CERTIFICATE_BYTES_MAX:
-        return False
+    """Return whether hostile bytes are a certificate of bounded size that a client can pin."""
     try:
-        pem_of(der)
+        return len(der) <= CERTIFICATE_BYTES_MAX and bool(pem_of(der))
     except ValueError:
         return False
-    return True
 
 
 def fingerprint(der: bytes) -> Digest:
-    """The digest by which a hello names the server that it is meant for."""
+    """Return the digest by which a hello names the server that it is meant for."""
     return digest("network certificate", der)

@@ -1,8 +1,9 @@
-"""What a transport sent, received, dropped and refused: per peer and in total."""
+"""Counts of what a transport sends, receives, drops and refuses, per peer and in total."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Container
+from dataclasses import dataclass, field
 
 from btard.types import PeerId
 
@@ -17,14 +18,14 @@ class Traffic:
     control_messages_received: int = 0
     control_bytes_received: int = 0
     control_dropped: int = 0
-    """Messages that found their queue full, or nobody to be sent to."""
+    """Messages whose queue was full, or whose addressee is not in the roster."""
     blobs_sent: int = 0
     """Blobs whose body the receiver has acknowledged."""
     blob_bytes_sent: int = 0
     blobs_received: int = 0
     blob_bytes_received: int = 0
     blobs_dropped: int = 0
-    """Blobs that found their queue full, or were in flight when a stream broke."""
+    """Blobs whose queue was full, or that were in flight when a stream broke."""
     blobs_refused: int = 0
     """Offers of theirs that our inbox did not want."""
     blobs_unwanted: int = 0
@@ -37,28 +38,22 @@ class Traffic:
     """Outgoing streams that broke after that."""
 
     def add(self, other: Traffic) -> None:
-        """Add another's counts to these."""
-        for name in _NAMES:
+        """Add the counts of another to these."""
+        for name in self.__slots__:
             setattr(self, name, getattr(self, name) + getattr(other, name))
-
-
-_NAMES = tuple(each.name for each in fields(Traffic))
 
 
 @dataclass(slots=True)
 class Counters:
-    """`peers` holds the roster and authenticated senders; `others` everybody else: strangers, and peers
-    that have left since. So its size is bounded by who may connect, not by who tries."""
+    """`peers` holds the roster and authenticated senders, `others` the sum of strangers and of peers that
+    left. So its size is bounded by the number of peers that may connect, not of those that try."""
 
     peers: dict[PeerId, Traffic] = field(default_factory=dict)
     others: Traffic = field(default_factory=Traffic)
 
     def of(self, peer: PeerId) -> Traffic:
-        """The counts of one peer, to read or to raise."""
-        traffic = self.peers.get(peer)
-        if traffic is None:
-            traffic = self.peers[peer] = Traffic()
-        return traffic
+        """Return the counts of one peer, to read or to raise."""
+        return self.peers.setdefault(peer, Traffic())
 
     @property
     def total(self) -> Traffic:
@@ -68,8 +63,7 @@ class Counters:
             total.add(traffic)
         return total
 
-    def forget(self, peer: PeerId) -> None:
-        """Fold a peer that has left into `others`."""
-        traffic = self.peers.pop(peer, None)
-        if traffic is not None:
-            self.others.add(traffic)
+    def keep(self, roster: Container[PeerId]) -> None:
+        """Fold peers outside of the roster into `others`."""
+        for peer in [peer for peer in self.peers if peer not in roster]:
+            self.others.add(self.peers.pop(peer))

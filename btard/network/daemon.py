@@ -1,8 +1,8 @@
 """One libp2p daemon (p2pd, shipped with hivemind) as a child process that does not outlive us.
 
-We start it ourselves rather than through `hivemind.P2P.create`: so we see it die, choose its socket's
-place (a directory of our own instead of a guessable name in /tmp), and can bind its life to ours.
-The daemon is treated as untrusted plumbing: whatever it says is checked by signatures above it.
+We start it ourselves rather than through `hivemind.P2P.create`: we see it die, its socket lies in a directory
+of our own instead of under a guessable name in /tmp, and it ends with us. The daemon is untrusted plumbing:
+the layers above check everything that it says by signatures.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ import asyncio
 import contextlib
 import os
 import shutil
-import signal
+import socket
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from btard.crypto import Identity
@@ -39,6 +40,30 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
+class NoBootstrapError(NetworkError):
+    """No peer of an existing swarm answers."""
+
+    def __init__(self, initial_peers: Sequence[str]) -> None:
+        super().__init__(
+            f"no bootstrap answers at {', '.join(initial_peers)}: check that it runs, that the address is "
+            "complete and current, and that its port is open to you"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonOptions:
+    """The address to listen on, and multiaddrs: `initial_peers`, of which one must answer, and `announce`.
+
+    `nat` allows the means against address translation: port mapping, AutoNAT, relays.
+    """
+
+    host: str
+    port: int
+    initial_peers: tuple[str, ...]
+    announce: tuple[str, ...]
+    nat: bool
+
+
 class Daemon:
     """A running daemon. `control` is the multiaddr of its control socket; `exited` is set when it is gone."""
 
@@ -57,27 +82,18 @@ class Daemon:
         return self._process.pid
 
     @classmethod
-    async def start(
-        cls,
-        binary: str,
-        identity: Identity,
-        *,
-        host: str,
-        port: int,
-        initial_peers: Sequence[str],
-        announce: Sequence[str],
-        nat: bool,
-    ) -> Daemon:
-        """Start it and wait until it listens and has reached one of `initial_peers`, if there are any.
+    async def start(cls, binary: str, identity: Identity, options: DaemonOptions) -> Daemon:
+        """Start it and wait until it listens and has reached one of the initial peers, if there are any.
 
-        `nat` allows the means against address translation: port mapping, AutoNAT, relays. Raises NetworkError
-        within 10 seconds where it does not come up.
+        Raises NetworkError within 10 seconds if it does not come up.
         """
-        listen = listen_multiaddr(host, port)
+        listen = listen_multiaddr(options.host, options.port)
+        _check_free(options.host, options.port)
         directory = Path(tempfile.mkdtemp(prefix="btard-p2pd-"))
         key = directory / "key"
         key.touch(mode=0o600)
         key.write_bytes(key_file(identity))
+        bootstraps = ",".join(options.initial_peers)
         daemon = None
         try:
             process = await asyncio.create_subprocess_exec(
@@ -85,24 +101,26 @@ class Daemon:
                 f"-listen=/unix{directory / 'control.sock'}",
                 f"-id={key}",
                 f"-hostAddrs={listen}",
-                *([f"-announceAddrs={','.join(announce)}"] if announce else []),
-                *(["-b", f"-bootstrapPeers={','.join(initial_peers)}"] if initial_peers else []),
+                *([f"-announceAddrs={','.join(options.announce)}"] if options.announce else []),
+                *(["-b", f"-bootstrapPeers={bootstraps}"] if bootstraps else []),
                 "-dhtServer",
                 "-connManager",
                 "-quic=0",
-                f"-autonat={int(nat)}",
-                f"-natPortMap={int(nat)}",
-                f"-relay={int(nat)}",
-                f"-autoRelay={int(nat and bool(initial_peers))}",
+                f"-autonat={int(options.nat)}",
+                f"-natPortMap={int(options.nat)}",
+                f"-relay={int(options.nat)}",
+                f"-autoRelay={int(options.nat and bool(bootstraps))}",
                 f"-idleTimeout={_START_TIMEOUT_S}s",
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
                 limit=_LINE_BYTES_MAX,
                 env={**os.environ, "GOLOG_LOG_LEVEL": "error"},
+                # Ctrl-C and `timeout` signal a whole group, but the daemon must outlive our leaving the DHT.
+                start_new_session=True,
             )
             daemon = cls(process, directory)
-            await daemon._started(host, port, initial_peers)
+            await daemon._started(options.initial_peers)
         except BaseException:
             if daemon is not None:
                 await daemon.stop()
@@ -113,19 +131,16 @@ class Daemon:
 
     async def stop(self) -> None:
         """End the daemon and remove its files."""
-        if not self.exited.is_set():
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
             try:
                 await within(_STOP_TIMEOUT_S, self._process.wait())
             except asyncio.TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    self._process.kill()
-                await self._process.wait()
-        await self._reading
+                self._process.kill()
+        await self._reading  # until its end
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    async def _started(self, host: str, port: int, initial_peers: Sequence[str]) -> None:
+    async def _started(self, initial_peers: Sequence[str]) -> None:
         waits = {asyncio.ensure_future(self._ready.wait()), asyncio.ensure_future(self.exited.wait())}
         await asyncio.wait(waits, timeout=_START_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
@@ -134,13 +149,11 @@ class Daemon:
             return
         said = self._last_line
         if initial_peers and (not said or "bootstrap" in said):
-            raise no_bootstrap(initial_peers)
-        if "address already in use" in said or "cannot assign" in said or "failed to listen" in said:
-            raise NetworkError(f"libp2p cannot listen on {host}:{port}: choose another address or port")
+            raise NoBootstrapError(initial_peers)
         raise NetworkError(f"libp2p's daemon does not start ({said!r}): reinstall hivemind or check ulimits")
 
     async def _read(self) -> None:
-        """Keep the pipe empty, notice the line that says it is ready, notice the end."""
+        """Keep the pipe empty; notice the line that says it is ready, and the end."""
         assert self._process.stdout is not None
         while True:
             try:
@@ -156,9 +169,16 @@ class Daemon:
         self.exited.set()
 
 
-def no_bootstrap(initial_peers: Sequence[str]) -> NetworkError:
-    """The error of a swarm that does not answer."""
-    return NetworkError(
-        f"no bootstrap answers at {', '.join(initial_peers)}: check that it runs, that the address is "
-        "complete and current, and that its port is open to you"
-    )
+def _check_free(host: str, port: int) -> None:
+    """Raise NetworkError if the port is taken. libp2p does not notice: it shares the port with another libp2p
+    (SO_REUSEPORT), and peers would reach one or the other at random."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+        )  # as servers do: old connections may linger
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise NetworkError(
+                f"libp2p cannot listen on {host}:{port} ({error.strerror}): choose another address or port"
+            ) from error

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def within(timeout_s: float, awaitable: Awaitable[T]) -> T:
-    """The result of `awaitable`, or asyncio.TimeoutError after `timeout_s`, when it is cancelled.
+    """Return the result of `awaitable`, or cancel it and raise asyncio.TimeoutError after `timeout_s`.
 
     Before Python 3.12 `asyncio.wait_for`, cancelled in the moment in which its awaitable finishes, returns
     the result and forgets that it was cancelled: a loop that waits in it then never ends.

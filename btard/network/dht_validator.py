@@ -1,7 +1,7 @@
-"""What may be stored in the DHT: publications that prove themselves. Imports hivemind.
+"""Publications that prove themselves: nothing else is stored in the DHT. Imports hivemind.
 
-Every node runs this on what it is asked to store and on what it finds. hivemind prefers the value with the
-latest expiration, so the expiration is signed too: nobody can prolong an old record over a newer one.
+Every node validates values when it is asked to store them and when it finds them. hivemind prefers the value
+with the latest expiration, so that is signed too: nobody can prolong an old record over a newer one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from btard.types import PeerId
 from btard.wire import MaxSize, Rejection, Size, decode, encode, message
 
 LIFETIME_MAX_S = 3600.0
-"""Publications that claim to live longer are refused: whoever leaves must be forgotten."""
+"""Publications that claim to live longer are refused: a peer that leaves must be forgotten."""
 
 PUBLISHERS_MAX = 1024
 """Members of one run that a node keeps; a record takes below 1 kB, an answer must stay below 4 MiB."""
@@ -38,7 +38,10 @@ _EXPIRATION = struct.Struct(">d")
 @message("publication")
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A record (no name) or a document (with one), signed together with its expiration."""
+    """A record (no name) or a document (with one), signed together with its expiration.
+
+    An empty payload without a name takes the publisher's record back.
+    """
 
     run: Annotated[bytes, Size(DIGEST_BYTES)]
     name: DocumentName
@@ -48,36 +51,37 @@ class Publication:
 
 
 def members_key(run: bytes) -> str:
-    """The DHT key of a run's members; each is a subkey."""
+    """Return the DHT key of the members of a run; each is a subkey."""
     return f"btard/1/{run.hex()}/members"
 
 
 def document_key(run: bytes, name: str, publisher: PeerId) -> str:
-    """The DHT key of a document. It names the publisher, so that nobody else can write there."""
+    """Return the DHT key of a document. It names the publisher, so that nobody else can write there."""
     return f"btard/1/{run.hex()}/document/{name}/{publisher.hex()}"
 
 
 def seal_publication(identity: Identity, run: bytes, name: str, payload: bytes, expiration: float) -> bytes:
-    """The publication of `payload`, valid until `expiration` (DHT time, seconds)."""
-    signature = identity.sign(_words(run, name, identity.peer, payload, expiration))
+    """Sign the publication of `payload`, valid until `expiration` (DHT time, seconds)."""
+    signature = identity.sign(_statement(run, name, identity.peer, payload, expiration))
     return encode(Publication(run, name, identity.peer, payload, signature))
 
 
 def open_publication(raw: Any, expiration: float) -> Publication | None:
-    """The publication in hostile bytes if it is authentic and, where it is a record, right; or None."""
+    """Return the publication in hostile bytes, or None if it is forged or its record is wrong."""
     if not isinstance(raw, bytes):
         return None
     publication = decode(Publication, raw)
     if isinstance(publication, Rejection):
         return None
-    words = _words(publication.run, publication.name, publication.publisher, publication.payload, expiration)
-    if not verify(publication.publisher, words, publication.signature):
+    statement = _statement(
+        publication.run, publication.name, publication.publisher, publication.payload, expiration
+    )
+    if not verify(publication.publisher, statement, publication.signature):
         return None
-    if not publication.name:
+    if not publication.name and publication.payload:
         record = open_record(publication.payload)
-        if not isinstance(record, PeerRecord):
-            return None
-        if (record.run, record.peer) != (publication.run, publication.publisher):
+        about = (record.run, record.peer) if isinstance(record, PeerRecord) else None
+        if about != (publication.run, publication.publisher):
             return None
     return publication
 
@@ -90,7 +94,7 @@ class PublicationValidator(RecordValidatorBase):  # type: ignore[misc]  # hivemi
         self._publishers: OrderedDict[bytes, dict[bytes, float]] = OrderedDict()
 
     def validate(self, record: DHTRecord) -> bool:
-        """Whether to store or believe a record. Never raises, whatever it is given."""
+        """Return whether to store or believe a record. Never raises, whatever it is given."""
         if len(record.value) > DOCUMENT_BYTES_MAX + _OVERHEAD_BYTES:
             return False
         if not record.expiration_time <= self._now() + LIFETIME_MAX_S:  # false for NaN too
@@ -102,19 +106,15 @@ class PublicationValidator(RecordValidatorBase):  # type: ignore[misc]  # hivemi
         publication = open_publication(raw, record.expiration_time)
         if publication is None:
             return False
-        if publication.name:
-            key = document_key(publication.run, publication.name, publication.publisher)
-        else:
-            key = members_key(publication.run)
-        at_home = record.key == DHTID.generate(source=key).to_bytes()
-        return (
-            at_home
-            and record.subkey == msgpack.packb(publication.publisher)
-            and self._room(record.key, publication.publisher, record.expiration_time)
+        run, name, publisher = publication.run, publication.name, publication.publisher
+        key = document_key(run, name, publisher) if name else members_key(run)
+        home = (DHTID.generate(source=key).to_bytes(), msgpack.packb(publisher))
+        return (record.key, record.subkey) == home and self._room(
+            record.key, publisher, record.expiration_time
         )
 
     def _room(self, key: bytes, publisher: bytes, expiration: float) -> bool:
-        """Whether one more publisher fits under a key; the forgotten and the expired make room."""
+        """Return whether one more publisher fits under a key; expired ones make room."""
         seen = self._publishers.setdefault(key, {})
         self._publishers.move_to_end(key)
         if len(self._publishers) > KEYS_MAX:
@@ -129,6 +129,6 @@ class PublicationValidator(RecordValidatorBase):  # type: ignore[misc]  # hivemi
         return True
 
 
-def _words(run: bytes, name: str, publisher: PeerId, payload: bytes, expiration: float) -> bytes:
+def _statement(run: bytes, name: str, publisher: PeerId, payload: bytes, expiration: float) -> bytes:
     until = _EXPIRATION.pack(expiration)
     return digest("network publication", run, name.encode(), publisher, until, payload)

@@ -1,4 +1,4 @@
-"""The bytes on the streams. Fixed layouts, no lengths that anybody must trust.
+"""The bytes on the streams. The layouts are fixed: no length of a stranger has to be trusted.
 
 Control stream: every gRPC message is one control message.
 
@@ -35,12 +35,12 @@ OFFER_BYTES = _OFFER.size
 
 
 def pack_offer(digest: Digest, size: int) -> bytes:
-    """The offer of a blob: its digest and size in bytes."""
+    """Encode the offer of a blob: its digest and size in bytes."""
     return _OFFER.pack(digest, size)
 
 
 def unpack_offer(raw: bytes) -> tuple[Digest, int] | None:
-    """The digest and size that a hostile offer names, or None where it is not an offer."""
+    """Return the digest and size in hostile bytes, or None if they are not an offer."""
     if len(raw) != OFFER_BYTES:
         return None
     digest, size = _OFFER.unpack(raw)
@@ -48,18 +48,18 @@ def unpack_offer(raw: bytes) -> tuple[Digest, int] | None:
 
 
 def chunks(data: bytes, chunk_bytes: int) -> Iterator[bytes]:
-    """The body of a blob, cut. No chunk for an empty one."""
+    """Cut the body of a blob into chunks; an empty one has none."""
     for start in range(0, len(data), chunk_bytes):
         yield data[start : start + chunk_bytes]
 
 
 def framed(length: int) -> int:
-    """What a message of `length` bytes costs on a stream."""
+    """Return the bytes on a stream that a message of `length` bytes costs."""
     return length + PREFIX_BYTES
 
 
 def body_cost(size: int, chunk_bytes: int) -> int:
-    """What the body of a blob of `size` bytes costs, in chunks, without offer and replies."""
+    """Return the bytes that the chunks of a blob of `size` bytes cost, without offer and replies."""
     return size + PREFIX_BYTES * -(-size // chunk_bytes)
 
 

@@ -11,27 +11,15 @@ import grpc
 import grpc.aio
 
 from btard.crypto import Identity
+from btard.network import frames
 from btard.network.certificate import SERVER_NAME, fingerprint, pem_of
 from btard.network.counters import Traffic
 from btard.network.deadline import within
-from btard.network.frames import (
-    DELIVERED,
-    FORGED,
-    OFFER_COST,
-    REPLY_COST,
-    UNWANTED,
-    WANTED,
-    WELCOME,
-    body_cost,
-    chunks,
-    framed,
-    pack_offer,
-)
 from btard.network.hello import NONCE_BYTES, seal_hello
 from btard.network.limits import Limits
 from btard.network.outbox import Outbox
 from btard.network.record import PeerRecord
-from btard.types import Digest, Fault
+from btard.types import Digest, Fault, FaultKind
 
 CONTROL = "control"
 BLOB = "blob"
@@ -40,15 +28,14 @@ SERVICE = "btard.Peer"
 Call = Any  # grpc.aio.StreamStreamCall: grpcio ships no types
 
 _BROKEN = (grpc.RpcError, grpc.aio.BaseError, asyncio.InvalidStateError, asyncio.TimeoutError)
-"""What gRPC raises on a stream that is gone, depending on the moment: refused, reset, finished, silent."""
+"""The errors of gRPC for a stream that is gone, depending on the moment: refused, reset, finished, silent."""
 
 _REPLY_BYTES_MAX = 1024
-_BACKOFF_DOUBLINGS_MAX = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Me:
-    """What every link needs to know about this peer."""
+    """The facts about this peer that every link needs."""
 
     identity: Identity
     run: bytes
@@ -69,10 +56,9 @@ class Link:
         self._me = me
         self._record = record
         self._traffic = traffic
-        self._control: Outbox[bytes] = Outbox(limits.control_queue_messages, limits.control_queue_bytes)
-        self._blobs: Outbox[tuple[Digest, bytes]] = Outbox(
-            limits.control_queue_messages, limits.blob_queue_bytes
-        )
+        items_max = limits.control_queue_messages
+        self._control: Outbox[bytes] = Outbox(items_max, limits.control_queue_bytes)
+        self._blobs: Outbox[tuple[Digest, bytes]] = Outbox(items_max, limits.blob_queue_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
         self.up = False
         self._open()
@@ -88,8 +74,8 @@ class Link:
             self._traffic.blobs_dropped += 1
 
     def move(self, record: PeerRecord) -> set[asyncio.Task[None]]:
-        """Follow a newer record, if it is newer: same queues; new streams where the address or certificate
-        changed. Returns the tasks of the old streams, as `close` does."""
+        """Follow a newer record: same queues, and new streams if the addresses or the certificate changed.
+        Returns the tasks of the old streams, as `close` does."""
         old = self._record
         if record.sequence <= old.sequence:
             return set()
@@ -101,7 +87,7 @@ class Link:
         return closing
 
     def close(self) -> set[asyncio.Task[None]]:
-        """End the streams; the tasks returned finish soon, to be awaited at shutdown."""
+        """End the streams. Returns their tasks, which finish soon, to be awaited at shutdown."""
         closing, self._tasks = self._tasks, set()
         self.up = False
         for task in closing:
@@ -116,19 +102,16 @@ class Link:
 
     async def _keep(self, stream: str, pump: Callable[[Call], Any]) -> None:
         limits = self._me.limits
-        failures = 0
+        delay_s = limits.backoff_first_s
         while True:
             for address in self._record.addresses:
                 if await self._session(address, stream, pump):
-                    failures = 0
-            delay = min(
-                limits.backoff_max_s, limits.backoff_first_s * 2 ** min(failures, _BACKOFF_DOUBLINGS_MAX)
-            )
-            failures += 1
-            await asyncio.sleep(delay * (0.5 + 0.5 * self._me.jitter()))
+                    delay_s = limits.backoff_first_s
+            await asyncio.sleep(delay_s * (0.5 + 0.5 * self._me.jitter()))
+            delay_s = min(2 * delay_s, limits.backoff_max_s)
 
     async def _session(self, address: str, stream: str, pump: Callable[[Call], Any]) -> bool:
-        """Connect, greet, pump until the stream ends. Whether it had been established."""
+        """Connect, greet, pump until the stream ends. Returns whether it was established."""
         channel = grpc.aio.secure_channel(
             f"dns:///{address}",
             grpc.ssl_channel_credentials(root_certificates=pem_of(self._record.certificate)),
@@ -143,10 +126,10 @@ class Link:
             self.up = self.up or stream == CONTROL
             await _until_ended(call, pump)
         except _BROKEN:
-            pass  # a peer that cannot be reached is no news; the counters tell
+            pass  # peers that cannot be reached are common; the counters tell
         except _BadReply as error:
             self._traffic.rejected += 1
-            self._me.fault(Fault(self._record.peer, "bad_reply", str(error)))
+            self._me.fault(Fault(self._record.peer, FaultKind.BAD_REPLY, str(error)))
         finally:
             if established:
                 self._traffic.disconnects += 1
@@ -160,7 +143,7 @@ class Link:
             raise _BadReply("opened a stream without a nonce")
         server = fingerprint(self._record.certificate)
         await call.write(seal_hello(self._me.identity, self._me.run, stream, nonce, server))
-        if await call.read() != WELCOME:
+        if await call.read() != frames.WELCOME:
             raise _BadReply("answered a hello with something else than a welcome")
 
     def _options(self) -> list[tuple[str, Any]]:
@@ -168,7 +151,7 @@ class Link:
         return [
             ("grpc.ssl_target_name_override", SERVER_NAME),
             ("grpc.enable_http_proxy", 0),
-            # One connection a stream: bulk must not stand in the socket's queue before control.
+            # One connection a stream: bulk must not precede control in the queue of a socket.
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.enable_retries", 0),
             ("grpc.max_receive_message_length", _REPLY_BYTES_MAX),
@@ -189,7 +172,7 @@ class Link:
             self._control.pop()
             await call.write(raw)
             traffic.control_messages_sent += 1
-            traffic.control_bytes_sent += framed(len(raw))
+            traffic.control_bytes_sent += frames.framed(len(raw))
 
     async def _pump_blobs(self, call: Call) -> None:
         while True:
@@ -204,21 +187,21 @@ class Link:
 
     async def _exchange(self, call: Call, digest: Digest, data: bytes) -> None:
         traffic, limits = self._traffic, self._me.limits
-        await within(limits.stall_timeout_s, call.write(pack_offer(digest, len(data))))
-        traffic.blob_bytes_sent += OFFER_COST
+        await within(limits.stall_timeout_s, call.write(frames.pack_offer(digest, len(data))))
+        traffic.blob_bytes_sent += frames.OFFER_COST
         verdict = await self._reply(call)
-        if verdict == UNWANTED:
+        if verdict == frames.UNWANTED:
             traffic.blobs_unwanted += 1
             return
-        if verdict != WANTED:
+        if verdict != frames.WANTED:
             raise _BadReply("answered an offer with neither yes nor no")
-        for chunk in chunks(data, limits.chunk_bytes):
+        for chunk in frames.chunks(data, limits.chunk_bytes):
             await within(limits.stall_timeout_s, call.write(chunk))
-        traffic.blob_bytes_sent += body_cost(len(data), limits.chunk_bytes)
+        traffic.blob_bytes_sent += frames.body_cost(len(data), limits.chunk_bytes)
         verdict = await self._reply(call)
-        if verdict == FORGED:
-            raise asyncio.InvalidStateError  # ours was corrupt, or they lie: no proof either way
-        if verdict != DELIVERED:
+        if verdict == frames.FORGED:
+            raise asyncio.InvalidStateError  # our blob was corrupt, or the server lies: no proof either way
+        if verdict != frames.DELIVERED:
             raise _BadReply("answered a blob with something else than an acknowledgement")
         traffic.blobs_sent += 1
 
@@ -226,7 +209,7 @@ class Link:
         reply = await within(self._me.limits.stall_timeout_s, call.read())
         if reply is grpc.aio.EOF:
             raise asyncio.InvalidStateError
-        self._traffic.blob_bytes_received += REPLY_COST
+        self._traffic.blob_bytes_received += frames.REPLY_COST
         return reply
 
 

@@ -11,26 +11,15 @@ import grpc.aio
 
 from btard.crypto import digest as digest_of
 from btard.errors import NetworkError
+from btard.network import frames
 from btard.network.certificate import Certificate, fingerprint
 from btard.network.counters import Counters
 from btard.network.deadline import within
-from btard.network.frames import (
-    DELIVERED,
-    FORGED,
-    OFFER_COST,
-    REPLY_COST,
-    UNWANTED,
-    WANTED,
-    WELCOME,
-    body_cost,
-    framed,
-    unpack_offer,
-)
 from btard.network.grpc_link import BLOB, CONTROL, SERVICE
 from btard.network.hello import NONCE_BYTES, open_hello
 from btard.network.limits import KIB, Limits
 from btard.network.transport import STRANGER, Inbox
-from btard.types import Digest, Fault, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId, short
 
 Context = Any  # grpc.aio.ServicerContext: grpcio ships no types
 Reader = Callable[[PeerId, Context], Awaitable[None]]
@@ -41,13 +30,13 @@ _STOP_GRACE_S = 0.25
 class _Misbehaved(Exception):
     """The remote sent what no honest peer sends."""
 
-    def __init__(self, peer: PeerId, kind: str, detail: str) -> None:
+    def __init__(self, peer: PeerId, kind: FaultKind, detail: str) -> None:
         super().__init__(detail)
         self.fault = Fault(peer, kind, detail)
 
 
 class _Ended(Exception):
-    """The stream ended, properly or not; nobody's fault."""
+    """The stream ended, properly or not; nobody is at fault."""
 
 
 class Listener:
@@ -55,7 +44,6 @@ class Listener:
 
     def __init__(
         self,
-        *,
         run: bytes,
         certificate: Certificate,
         allowed: Callable[[PeerId], bool],
@@ -76,19 +64,19 @@ class Listener:
         self._server: Any = None
 
     async def start(self, inbox: Inbox, host: str, port: int) -> int:
-        """Listen; the port that was bound. Raises NetworkError where that is impossible."""
+        """Listen, and return the port. Raises NetworkError if that is impossible."""
         self._inbox = inbox
         server = grpc.aio.server(options=self._options())
-        server.add_generic_rpc_handlers(
-            (_Methods({CONTROL: self._control, BLOB: self._blobs}, self._stream),)
-        )
+        readers = {CONTROL: self._control, BLOB: self._blobs}
+        methods = {name: self._method(name, reader) for name, reader in readers.items()}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
         credentials = grpc.ssl_server_credentials([(self._certificate.key_pem, self._certificate.pem)])
         try:
             bound = server.add_secure_port(f"{host}:{port}", credentials)
         except RuntimeError as error:
             raise NetworkError(
-                f"cannot listen on {host}:{port}: the port is taken or the address is not this machine's; "
-                "choose another with --listen"
+                f"cannot listen on {host}:{port}: the port is taken or the address is not of this machine: "
+                "choose another address or port"
             ) from error
         await server.start()
         self._server = server
@@ -103,7 +91,7 @@ class Listener:
             await server.stop(_STOP_GRACE_S)
 
     def prune(self) -> None:
-        """End the streams of peers that are no longer allowed."""
+        """End the streams of peers that are not allowed any more."""
         for (peer, _), task in tuple(self._streams.items()):
             if not self._allowed(peer):
                 task.cancel()
@@ -112,7 +100,7 @@ class Listener:
         limits = self._limits
         keepalive_ms = int(limits.keepalive_s * 1000)
         return [
-            # Without this a second server on the same port starts silently and takes half of the peers.
+            # Otherwise a second server on the same port starts silently and takes half of the peers.
             ("grpc.so_reuseport", 0),
             ("grpc.max_concurrent_streams", 4),
             # Slack, so that a frame slightly too large reaches us and is attributed.
@@ -130,16 +118,20 @@ class Listener:
 
     # ------------------------------------------------------------ one stream
 
-    async def _stream(self, name: str, reader: Reader, context: Context) -> None:
-        """Serve one stream in a task of its own, so that a newer stream of the same peer can end it."""
-        task = asyncio.create_task(self._serve(name, reader, context), name=f"listener {name}")
-        try:
-            await asyncio.wait({task})
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        # No reason given: what we think of a stranger is nothing it needs to know.
-        await context.abort(grpc.StatusCode.ABORTED)
+    def _method(self, name: str, reader: Reader) -> Any:
+        """Make gRPC's handler of a stream of raw bytes: no protobuf, no serializers."""
+
+        async def stream(_: object, context: Context) -> None:
+            # In a task of its own, so that a newer stream of the same peer can end it.
+            task = asyncio.create_task(self._serve(name, reader, context), name=f"listener {name}")
+            try:
+                await asyncio.wait({task})
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            await context.abort(grpc.StatusCode.ABORTED)  # a stranger need not know the reason
+
+        return grpc.stream_stream_rpc_method_handler(stream)
 
     async def _serve(self, name: str, reader: Reader, context: Context) -> None:
         try:
@@ -161,7 +153,7 @@ class Listener:
         try:
             return await within(self._limits.connect_timeout_s, self._hello(name, context))
         except asyncio.TimeoutError:
-            raise _Misbehaved(STRANGER, "no_hello", f"opened a {name} stream and did not say hello") from None
+            raise _Misbehaved(STRANGER, FaultKind.NO_HELLO, f"sent no hello on a {name} stream") from None
         finally:
             self._strangers.pop(task, None)
 
@@ -171,16 +163,12 @@ class Listener:
         raw = await _read(context)
         opened = open_hello(raw, name, nonce, self._fingerprint)
         if opened is None:
-            raise _Misbehaved(
-                STRANGER, "bad_hello", f"opened a {name} stream with a hello that is not genuine"
-            )
+            raise _Misbehaved(STRANGER, FaultKind.BAD_HELLO, f"sent a false hello on a {name} stream")
         peer, run = opened
         if run != self._run:
-            raise _Misbehaved(
-                peer, "wrong_run", f"said hello for the run {run.hex()[:16]}, which is not ours"
-            )
+            raise _Misbehaved(peer, FaultKind.WRONG_RUN, f"sent a hello for the run {run.hex()[:16]}")
         if not self._allowed(peer):
-            raise _Misbehaved(peer, "not_allowed", "said hello without being a member")
+            raise _Misbehaved(peer, FaultKind.NOT_A_MEMBER, "sent a hello from outside of the roster")
         return peer
 
     async def _serve_peer(self, name: str, peer: PeerId, reader: Reader, context: Context) -> None:
@@ -192,7 +180,7 @@ class Listener:
             older.cancel()  # its client has reconnected before we noticed that the old connection died
         self._streams[key] = task
         try:
-            await context.write(WELCOME)
+            await context.write(frames.WELCOME)
             await reader(peer, context)
         finally:
             if self._streams.get(key) is task:
@@ -205,35 +193,35 @@ class Listener:
         while True:
             raw = await _read(context)
             if len(raw) > size_max:
-                raise _Misbehaved(peer, "oversize_control", f"sent a control message of {len(raw)} bytes")
+                raise _Misbehaved(peer, FaultKind.OVERSIZE, f"sent a control message of {len(raw)} bytes")
             traffic = self._counters.of(peer)
             traffic.control_messages_received += 1
-            traffic.control_bytes_received += framed(len(raw))
+            traffic.control_bytes_received += frames.framed(len(raw))
             self._inbox.control(peer, raw)
 
     async def _blobs(self, peer: PeerId, context: Context) -> None:
         while True:
-            offer = unpack_offer(await _read(context))
+            offer = frames.unpack_offer(await _read(context))
             traffic = self._counters.of(peer)
-            traffic.blob_bytes_received += OFFER_COST
-            traffic.blob_bytes_sent += REPLY_COST
+            traffic.blob_bytes_received += frames.OFFER_COST
+            traffic.blob_bytes_sent += frames.REPLY_COST
             if offer is None:
-                raise _Misbehaved(peer, "bad_offer", "offered a blob in an unknown form")
+                raise _Misbehaved(peer, FaultKind.BAD_OFFER, "offered a blob in an unknown form")
             digest, size = offer
             if not self._inbox.wants(peer, digest, size):
                 traffic.blobs_refused += 1
-                await context.write(UNWANTED)
+                await context.write(frames.UNWANTED)
                 continue
-            await context.write(WANTED)
+            await context.write(frames.WANTED)
             data = await self._body(peer, context, size)
             traffic = self._counters.of(peer)
-            traffic.blob_bytes_received += body_cost(size, self._limits.chunk_bytes)
-            traffic.blob_bytes_sent += REPLY_COST
+            traffic.blob_bytes_received += frames.body_cost(size, self._limits.chunk_bytes)
+            traffic.blob_bytes_sent += frames.REPLY_COST
             await self._deliver(peer, context, digest, data)
             traffic.blobs_received += 1
 
     async def _body(self, peer: PeerId, context: Context, size: int) -> bytes:
-        """All chunks of a body, each of exactly the size that it must have."""
+        """Read all chunks of a body, each of exactly the size that it must have."""
         chunks: list[bytes] = []
         left = size
         while left:
@@ -241,24 +229,20 @@ class Listener:
                 chunk = await within(self._limits.stall_timeout_s, _read(context))
             except asyncio.TimeoutError:
                 raise _Misbehaved(
-                    peer, "stalled_blob", f"stopped in the middle of a blob, {left} bytes short"
+                    peer, FaultKind.STALLED_BLOB, f"stopped {left} bytes short of a blob"
                 ) from None
             if len(chunk) != min(left, self._limits.chunk_bytes):
-                raise _Misbehaved(
-                    peer, "bad_chunk", f"sent a chunk of {len(chunk)} bytes with {left} bytes to come"
-                )
+                raise _Misbehaved(peer, FaultKind.BAD_CHUNK, f"sent {len(chunk)} bytes of {left} in a chunk")
             chunks.append(chunk)
             left -= len(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
     async def _deliver(self, peer: PeerId, context: Context, digest: Digest, data: bytes) -> None:
         if digest_of("blob", data) != digest:
-            await context.write(FORGED)
-            raise _Misbehaved(
-                peer, "forged_blob", f"sent {len(data)} bytes that are not the blob {digest.hex()[:16]}"
-            )
+            await context.write(frames.FORGED)
+            raise _Misbehaved(peer, FaultKind.FORGED_BLOB, f"sent other bytes than the blob {short(digest)}")
         self._inbox.blob(peer, digest, data)
-        await context.write(DELIVERED)
+        await context.write(frames.DELIVERED)
 
 
 async def _read(context: Context) -> bytes:
@@ -267,22 +251,3 @@ async def _read(context: Context) -> bytes:
         raise _Ended
     assert isinstance(raw, bytes)
     return raw
-
-
-class _Methods(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpcio ships no types
-    """Two streaming methods of raw bytes: no protobuf, no serializers."""
-
-    def __init__(
-        self, readers: dict[str, Reader], serve: Callable[[str, Reader, Context], Awaitable[None]]
-    ) -> None:
-        def handler(name: str, reader: Reader) -> Any:
-            async def stream(_: object, context: Context) -> None:
-                await serve(name, reader, context)
-
-            return grpc.stream_stream_rpc_method_handler(stream)
-
-        self._handlers = {f"/{SERVICE}/{name}": handler(name, reader) for name, reader in readers.items()}
-
-    def service(self, handler_call_details: Any) -> Any:
-        """The handler of a method, or None: gRPC answers UNIMPLEMENTED."""
-        return self._handlers.get(handler_call_details.method)

@@ -2,7 +2,7 @@
 
 Each peer runs one server, and for every other peer of the roster one client with two streams, control
 and blob: the client sends, the server receives. The server proves itself by the certificate in its
-signed record; the client by a signed hello (`btard.network.hello`). Everything runs in one event loop.
+signed record, the client by a signed hello (`btard.network.hello`). Everything runs in one event loop.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _STOP_TIMEOUT_S = 1.0
 class GrpcTransport:
     """A `Transport` over TCP. Not to be started twice.
 
-    `run` is the run id (32 bytes); `allowed` says who may open streams to us, asked at each hello and,
-    for streams that stand, at each `connect`; `entropy(n)` returns n random bytes, for nonces;
+    `run` is the run id (32 bytes). `allowed` says which peers may open streams to us; it is asked at each
+    hello and, for open streams, at each `connect`. `entropy(n)` returns n random bytes, for nonces;
     `jitter()` returns numbers in [0, 1), for the backoff. `port` 0 takes a free one.
     """
 
@@ -53,7 +53,7 @@ class GrpcTransport:
         limits: Limits | None = None,
     ) -> None:
         if len(run) != DIGEST_BYTES:
-            raise ConfigurationError(f"a run id has {DIGEST_BYTES} bytes, not {len(run)}")
+            raise ConfigurationError(f"the run id has {len(run)} bytes: use {DIGEST_BYTES} bytes")
         self.me = identity.peer
         self.counters = Counters()
         self.host = host
@@ -67,17 +67,10 @@ class GrpcTransport:
         self._identity = identity
         self._run = run
         self._jitter = jitter
-        self._listener = Listener(
-            run=run,
-            certificate=self.certificate,
-            allowed=allowed,
-            entropy=entropy,
-            limits=self._limits,
-            counters=self.counters,
-        )
+        self._listener = Listener(run, self.certificate, allowed, entropy, self._limits, self.counters)
 
     async def start(self, inbox: Inbox) -> None:
-        """Listen. Raises NetworkError where the port is taken or the address is not this machine's."""
+        """Listen. Raises NetworkError if the port is taken or the address is not of this machine."""
         assert self._inbox is None, "a transport is started once"
         self._inbox = GuardedInbox(inbox)
         self.port = await self._listener.start(self._inbox, self.host, self.port)
@@ -102,12 +95,10 @@ class GrpcTransport:
                 self._links[peer] = Link(me, record, self.counters.of(peer))
             else:
                 self._retire(link.move(record))
-        for peer in tuple(self.counters.peers):
-            if peer not in roster:
-                self.counters.forget(peer)
+        self.counters.keep(roster)
 
     def connected(self, peer: PeerId) -> bool:
-        """Whether the control stream to `peer` stands."""
+        """Return whether the control stream to `peer` is open."""
         link = self._links.get(peer)
         return link is not None and link.up
 

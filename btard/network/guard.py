@@ -3,49 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
 
 from btard.network.transport import Inbox
-from btard.types import Digest, Fault, PeerId
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class GuardedInbox:
-    """Passes everything on; an exception there is our bug, and goes to the loop's exception handler, while
-    the streams go on: no peer may be able to end one by a message that trips a bug of ours."""
+    """Passes everything on. An exception of the inbox is our bug: it goes to the exception handler of the
+    loop, and the streams go on, so that no peer can end one by a message that trips a bug of ours."""
 
     def __init__(self, inbox: Inbox) -> None:
-        self._inbox = inbox
+        self.control = _guarded(inbox.control, None)
+        self.wants = _guarded(inbox.wants, False)
+        self.blob = _guarded(inbox.blob, None)
+        self.fault = _guarded(inbox.fault, None)
 
-    def control(self, sender: PeerId, raw: bytes) -> None:
-        """Pass on a control message."""
+
+def _guarded(method: Callable[P, T], otherwise: T) -> Callable[P, T]:
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            self._inbox.control(sender, raw)
+            return method(*args, **kwargs)
         except Exception as error:
-            _report("control", error)
+            context = {"message": f"{method!r} raised", "exception": error}
+            asyncio.get_running_loop().call_exception_handler(context)
+            return otherwise
 
-    def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
-        """Pass on the question; in doubt, no."""
-        try:
-            return self._inbox.wants(sender, digest, size)
-        except Exception as error:
-            _report("wants", error)
-            return False
-
-    def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
-        """Pass on a blob."""
-        try:
-            self._inbox.blob(sender, digest, data)
-        except Exception as error:
-            _report("blob", error)
-
-    def fault(self, fault: Fault) -> None:
-        """Pass on a fault."""
-        try:
-            self._inbox.fault(fault)
-        except Exception as error:
-            _report("fault", error)
-
-
-def _report(method: str, error: Exception) -> None:
-    asyncio.get_running_loop().call_exception_handler(
-        {"message": f"Inbox.{method} raised", "exception": error}
-    )
+    return guarded

@@ -15,34 +15,34 @@ MIB = 1 << 20
 class Limits:
     """Bounds of one transport. All peers of a run should agree on `control_bytes_max` and `chunk_bytes`.
 
-    Sizes are bytes, times seconds. Raises ConfigurationError where a bound cannot work.
+    Sizes are bytes, times seconds. Raises ConfigurationError for a bound that cannot work.
     """
 
     control_bytes_max: int = MAX_CONTROL_BYTES
     """One control message."""
     control_queue_messages: int = 8192
     control_queue_bytes: int = 64 * MIB
-    """Control messages waiting for one peer; what does not fit is dropped and counted."""
+    """Control messages waiting for one peer; excess ones are dropped and counted."""
     blob_queue_bytes: int = 512 * MIB
     """Blobs waiting for one peer, the one in flight included."""
     chunk_bytes: int = MIB
-    """A blob's body travels in chunks of exactly this size, the last one shorter."""
+    """The body of a blob travels in chunks of exactly this size, the last one shorter."""
     connect_timeout_s: float = 5.0
     """From the first packet to an accepted hello."""
     stall_timeout_s: float = 30.0
     """The longest silence within an exchange: an offer, a chunk, an acknowledgement."""
     keepalive_s: float = 10.0
     keepalive_timeout_s: float = 20.0
-    """A frozen or dead remote is noticed after at most their sum. A ping waits behind what fills the
-    socket's buffer: on a home uplink that takes seconds."""
+    """A frozen or dead remote is noticed after at most their sum. A ping waits behind the bytes in the buffer
+    of the socket: on a home uplink that takes seconds."""
     backoff_first_s: float = 0.2
     backoff_max_s: float = 10.0
     strangers_max: int = 128
-    """Incoming streams that have not proved who they are; the oldest gives way to a new one."""
+    """Incoming streams without a proven identity; the oldest gives way to a new one."""
 
     def __post_init__(self) -> None:
         if not 64 * KIB <= self.chunk_bytes <= 4 * MIB:
-            raise ConfigurationError(f"chunk_bytes is {self.chunk_bytes}: choose 64 KiB to 4 MiB")
+            raise ConfigurationError(f"chunk_bytes is {self.chunk_bytes}: use 64 KiB to 4 MiB")
         if not 1 <= self.control_bytes_max <= self.control_queue_bytes:
             raise ConfigurationError("control_bytes_max must be positive and at most control_queue_bytes")
         if min(self.control_queue_messages, self.blob_queue_bytes, self.strangers_max) < 1:
@@ -55,8 +55,9 @@ class Limits:
     def check_control(self, raw: bytes) -> None:
         """Raise ConfigurationError for a control message that no peer would accept."""
         if len(raw) > self.control_bytes_max:
+            size_max = self.control_bytes_max
             raise ConfigurationError(
-                f"a control message of {len(raw)} bytes is above {self.control_bytes_max}: send a blob"
+                f"a control message of {len(raw)} bytes is above {size_max}: send a blob"
             )
 
     def check_blob(self, data: bytes) -> None:

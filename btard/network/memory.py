@@ -1,7 +1,7 @@
 """A network in one process and one event loop: the transport of tests and of small simulations.
 
-Same interface, same bounds, same checks, same counting as `GrpcTransport`; no sockets, no TLS. One
-message is delivered per callback of the loop, in the order of sending, so that a run repeats itself.
+It has the interface, bounds, checks and counters of `GrpcTransport`, without sockets and TLS. Each callback
+of the loop delivers one message, in the order of sending, so that a run repeats itself.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ from btard.network.limits import Limits
 from btard.network.outbox import Outbox
 from btard.network.record import PeerRecord
 from btard.network.transport import Inbox
-from btard.types import Digest, Fault, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId, short
 
 T = TypeVar("T")
 
 
 class MemoryHub:
-    """The wires between the `MemoryTransport`s of one loop. `latency_s` is the way from one to another;
-    0 delivers in the loop's next round."""
+    """The wires between the `MemoryTransport`s of one loop. `latency_s` is the delay of each message;
+    0 delivers in the next round of the loop."""
 
     def __init__(self, latency_s: float = 0.0) -> None:
         self.latency_s = latency_s
         self._online: dict[PeerId, MemoryTransport] = {}
 
     def online(self, peer: PeerId) -> MemoryTransport | None:
-        """The started transport of a peer."""
+        """Return the started transport of a peer."""
         return self._online.get(peer)
 
     def join(self, transport: MemoryTransport) -> None:
-        """A transport has started: what waits for it begins to flow."""
+        """Add a transport that has started; its waiting messages begin to flow."""
         self._online[transport.me] = transport
         for other in tuple(self._online.values()):
             other.resume(transport.me)
 
     def leave(self, transport: MemoryTransport) -> None:
-        """A transport has stopped. Another one of the same peer may have taken its place."""
+        """Remove a transport that has stopped. Another one of the same peer may have taken its place."""
         if self._online.get(transport.me) is transport:
             del self._online[transport.me]
 
 
 class MemoryTransport:
-    """A `Transport` over a `MemoryHub`. `allowed` says who may send to us."""
+    """A `Transport` over a `MemoryHub`. `allowed` says which peers may send to us."""
 
     def __init__(
         self,
@@ -61,46 +61,43 @@ class MemoryTransport:
         self.me = me
         self.counters = Counters()
         self.inbox: GuardedInbox | None = None
-        self._hub = hub
-        self._allowed = allowed
-        self._limits = limits or Limits()
+        self.hub = hub
+        self.allowed = allowed
+        self.limits = limits or Limits()
         self._links: dict[PeerId, tuple[_Wire[bytes], _Wire[tuple[Digest, bytes]]]] = {}
 
     async def start(self, inbox: Inbox) -> None:
         """Appear on the hub."""
         assert self.inbox is None, "a transport is started once"
         self.inbox = GuardedInbox(inbox)
-        self._hub.join(self)
+        self.hub.join(self)
 
     async def stop(self) -> None:
-        """Leave the hub; what waits is lost."""
-        self._hub.leave(self)
+        """Leave the hub; waiting messages are lost."""
+        self.hub.leave(self)
         self._links.clear()
 
     def connect(self, records: Iterable[PeerRecord]) -> None:
         """Take the roster; only its names matter here. See `Transport.connect`."""
         roster = {record.peer for record in records} - {self.me}
-        for peer in tuple(self._links):
-            if peer not in roster:
-                del self._links[peer]
+        for peer in self._links.keys() - roster:
+            del self._links[peer]
         for peer in roster:
             if peer not in self._links:
                 self._links[peer] = (
-                    _Wire(self, peer, self._limits.control_queue_bytes, _carry_control),
-                    _Wire(self, peer, self._limits.blob_queue_bytes, _carry_blob),
+                    _Wire(self, peer, self.limits.control_queue_bytes, _carry_control),
+                    _Wire(self, peer, self.limits.blob_queue_bytes, _carry_blob),
                 )
-        for peer in tuple(self.counters.peers):
-            if peer not in roster:
-                self.counters.forget(peer)
+        self.counters.keep(roster)
 
     def connected(self, peer: PeerId) -> bool:
-        """Whether `peer` is in the roster, online, and lets us in."""
-        other = self._hub.online(peer)
-        return peer in self._links and other is not None and other.allows(self.me)
+        """Return whether `peer` is in the roster, online, and lets us in."""
+        other = self.hub.online(peer)
+        return peer in self._links and other is not None and other.allowed(self.me)
 
     def send(self, to: PeerId, raw: bytes) -> None:
         """Queue a control message; see `Transport.send`."""
-        self._limits.check_control(raw)
+        self.limits.check_control(raw)
         wires = self._links.get(to)
         if wires is None:
             self.counters.others.control_dropped += 1
@@ -109,7 +106,7 @@ class MemoryTransport:
 
     def push(self, to: PeerId, digest: Digest, data: bytes) -> None:
         """Queue a blob; see `Transport.push`."""
-        self._limits.check_blob(data)
+        self.limits.check_blob(data)
         wires = self._links.get(to)
         if wires is None:
             self.counters.others.blobs_dropped += 1
@@ -118,33 +115,19 @@ class MemoryTransport:
 
     # ------------------------------------------------------------ for the hub and the wires
 
-    @property
-    def hub(self) -> MemoryHub:
-        """The hub that it is on."""
-        return self._hub
-
-    @property
-    def limits(self) -> Limits:
-        """Its bounds."""
-        return self._limits
-
-    def allows(self, peer: PeerId) -> bool:
-        """Whether `peer` may send to us."""
-        return self._allowed(peer)
-
     def resume(self, peer: PeerId) -> None:
-        """`peer` has come online: deliver what waits for it."""
+        """Deliver the messages that wait for `peer`, which has come online."""
         for wire in self._links.get(peer, ()):
             wire.resume()
 
     def holds(self, wire: _Wire[Any]) -> bool:
-        """Whether a wire still belongs to the roster of a started transport."""
-        return wire in self._links.get(wire.peer, ()) and self._hub.online(self.me) is self
+        """Return whether a wire still belongs to the roster of a started transport."""
+        return wire in self._links.get(wire.peer, ()) and self.hub.online(self.me) is self
 
 
 class _Wire(Generic[T]):
-    """What waits for one peer in one class. Each item gets one callback; while the peer is away the
-    callbacks do nothing, and `resume` makes up for them."""
+    """The queue for one peer in one class. Each item gets one callback. While the peer is away the callbacks
+    do nothing; `resume` schedules others."""
 
     def __init__(
         self,
@@ -159,21 +142,21 @@ class _Wire(Generic[T]):
         self._waiting: Outbox[T] = Outbox(sender.limits.control_queue_messages, bytes_max)
 
     def put(self, item: T, size: int) -> bool:
-        """Queue an item and schedule its delivery; False where it does not fit."""
+        """Queue an item and schedule its delivery; return False if it does not fit."""
         fits = self._waiting.put(item, size)
         if fits:
             self._schedule()
         return fits
 
     def resume(self) -> None:
-        """Schedule all that waits."""
+        """Schedule the delivery of all items."""
         for _ in range(len(self._waiting)):
             self._schedule()
 
     def _schedule(self) -> None:
         loop, latency_s = asyncio.get_running_loop(), self._sender.hub.latency_s
         if latency_s:
-            # Timers of one instant may fire in any order. It matters not: each delivers the queue's head.
+            # Timers of one instant may fire in any order: each delivers the head of the queue.
             loop.call_later(latency_s, self._deliver)
         else:
             loop.call_soon(self._deliver)
@@ -182,7 +165,7 @@ class _Wire(Generic[T]):
         if not self._waiting or not self._sender.holds(self):
             return
         remote = self._sender.hub.online(self.peer)
-        if remote is not None and remote.allows(self._sender.me):
+        if remote is not None and remote.allowed(self._sender.me):
             self._carry(self._sender, self._waiting.pop(), remote)
 
 
@@ -197,7 +180,7 @@ def _carry_control(sender: MemoryTransport, raw: bytes, remote: MemoryTransport)
 
 
 def _carry_blob(sender: MemoryTransport, item: tuple[Digest, bytes], remote: MemoryTransport) -> None:
-    """Offer, verdict, body and acknowledgement in one go."""
+    """Do offer, verdict, body and acknowledgement at once."""
     digest, data = item
     me, inbox = sender.me, remote.inbox
     assert inbox is not None
@@ -211,9 +194,7 @@ def _carry_blob(sender: MemoryTransport, item: tuple[Digest, bytes], remote: Mem
     if digest_of("blob", data) != digest:
         theirs.rejected += 1
         mine.blobs_dropped += 1
-        inbox.fault(
-            Fault(me, "forged_blob", f"sent {len(data)} bytes that are not the blob {digest.hex()[:16]}")
-        )
+        inbox.fault(Fault(me, FaultKind.FORGED_BLOB, f"sent other bytes than the blob {short(digest)}"))
         return
     theirs.blobs_received += 1
     mine.blobs_sent += 1

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from btard.crypto import Identity
 from btard.network.discovery import check_document
 from btard.network.record import PeerRecord, open_record, seal_record
-from btard.types import PeerId
+from btard.types import Digest, PeerId
 
 
 @dataclass(slots=True)
 class Shelf:
-    """What the `MemoryDirectory`s of one test share. Signed bytes, as anybody could have put them there."""
+    """The store that the `MemoryDirectory`s of one test share. It holds signed bytes of anybody."""
 
     records: dict[tuple[bytes, PeerId], bytes] = field(default_factory=dict)
     documents: dict[tuple[bytes, str, PeerId], bytes] = field(default_factory=dict)
@@ -32,8 +32,16 @@ class MemoryDirectory:
         self._shelf.records[record.run, self.me] = seal_record(self._identity, record)
         self._mine.add((record.run, self.me))
 
+    async def withdraw(self, run: Digest) -> None:
+        """Take this peer's record off the shelf."""
+        self._shelf.records.pop((run, self.me), None)
+
+    async def present(self, run: bytes) -> dict[PeerId, PeerRecord]:
+        """Return the records on the shelf: a peer in this process is there as long as its record is."""
+        return await self.members(run)
+
     async def members(self, run: bytes) -> dict[PeerId, PeerRecord]:
-        """The verified records of a run."""
+        """Return the verified records of a run."""
         found = {}
         for (of, peer), raw in self._shelf.records.items():
             if of == run:
@@ -48,7 +56,7 @@ class MemoryDirectory:
         self._shelf.documents[run, name, self.me] = signed_bytes
 
     async def document(self, run: bytes, name: str, publisher: PeerId) -> bytes | None:
-        """The document of that publisher, or None."""
+        """Return the document of that publisher, or None."""
         return self._shelf.documents.get((run, name, publisher))
 
     async def close(self) -> None:

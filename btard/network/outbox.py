@@ -1,4 +1,4 @@
-"""A bounded queue of what waits for one peer."""
+"""A bounded queue of items for one peer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Outbox(Generic[T]):
-    """First in, first out, bounded by number and by bytes; one consumer. Never blocks who puts."""
+    """First in, first out, bounded by number and by bytes; one consumer. `put` never blocks."""
 
     def __init__(self, items_max: int, bytes_max: int) -> None:
         self._items: deque[tuple[T, int]] = deque()
@@ -23,7 +23,7 @@ class Outbox(Generic[T]):
         return len(self._items)
 
     def put(self, item: T, size: int) -> bool:
-        """Append an item of `size` bytes; False, and nothing is kept, where it does not fit."""
+        """Append an item of `size` bytes; return False, and keep nothing, if it does not fit."""
         if len(self._items) >= self._items_max or self._bytes + size > self._bytes_max:
             return False
         self._items.append((item, size))
@@ -32,7 +32,7 @@ class Outbox(Generic[T]):
         return True
 
     async def head(self) -> T:
-        """Wait for the first item and show it; it stays, and counts, until `pop`."""
+        """Wait for the first item and return it; it stays, and counts, until `pop`."""
         while not self._items:
             self._arrived.clear()
             await self._arrived.wait()

@@ -1,4 +1,4 @@
-"""A peer's signed record: where it listens, and the certificate that it will show there."""
+"""The signed record of a peer: the addresses where it listens, and the certificate that it shows there."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Annotated
 from btard.crypto import DIGEST_BYTES, SIGNATURE_BYTES, Identity, digest, verify
 from btard.network.address import ADDRESS_BYTES_MAX, check_address, is_address
 from btard.network.certificate import CERTIFICATE_BYTES_MAX, is_certificate
-from btard.types import PeerId, short
-from btard.wire import MaxLen, MaxSize, Range, Reason, Rejection, Size, decode, encode, message
+from btard.types import FaultKind, PeerId, short
+from btard.wire import MaxLen, MaxSize, Range, Rejection, Size, decode, encode, message
 
 MAX_ADDRESSES = 8
 LIBP2P_ID_BYTES_MAX = 64
@@ -21,10 +21,10 @@ RECORD_BYTES_MAX = 8192
 @message("peer-record")
 @dataclass(frozen=True, slots=True)
 class PeerRecord:
-    """What a peer says about itself. It binds its network identities to its Ed25519 key.
+    """A peer's statement about itself. It binds its network identities to its Ed25519 key.
 
-    `sequence` grows with every change: the higher one holds. `libp2p` is the peer id in libp2p's binary
-    form, empty where it has none.
+    `sequence` grows with every change and every start; the higher one holds: give milliseconds of the clock.
+    `libp2p` is the peer id in libp2p's binary form, empty if the peer has none.
     """
 
     run: Annotated[bytes, Size(DIGEST_BYTES)]
@@ -32,7 +32,7 @@ class PeerRecord:
     sequence: Annotated[int, Range(0, 2**48)]
     addresses: Annotated[tuple[Annotated[str, MaxLen(ADDRESS_BYTES_MAX)], ...], MaxLen(MAX_ADDRESSES)]
     certificate: Annotated[bytes, MaxSize(CERTIFICATE_BYTES_MAX)]
-    """DER; empty where the peer has no TLS server (in-memory transport)."""
+    """DER; empty if the peer has no TLS server (in-memory transport)."""
     libp2p: Annotated[bytes, MaxSize(LIBP2P_ID_BYTES_MAX)] = b""
 
 
@@ -44,39 +44,33 @@ class _Signed:
 
 
 def seal_record(identity: Identity, record: PeerRecord) -> bytes:
-    """The record with its peer's signature. Raises NetworkError for an address that is none."""
+    """Sign the record. Raises NetworkError for a malformed address."""
     assert record.peer == identity.peer, "a record is signed by the peer that it describes"
     for address in record.addresses:
         check_address(address)
     body = encode(record)
-    return encode(_Signed(body, identity.sign(_words(body))))
+    return encode(_Signed(body, identity.sign(_statement(body))))
 
 
 def open_record(raw: bytes) -> PeerRecord | Rejection:
-    """The record in hostile bytes, once everything about it is checked: form, signature, addresses and
-    certificate. Whether its run and its peer are wanted is for the caller to say."""
-    if len(raw) > RECORD_BYTES_MAX:
-        return Rejection(
-            Reason.OVERSIZE, f"a record of {len(raw)} bytes, at most {RECORD_BYTES_MAX} are allowed"
-        )
+    """Return the record in hostile bytes after checking form, signature, addresses and certificate.
+
+    The caller checks run and peer."""
     signed = decode(_Signed, raw)
     if isinstance(signed, Rejection):
         return signed
     record = decode(PeerRecord, signed.body)
     if isinstance(record, Rejection):
         return record
-    if not verify(record.peer, _words(signed.body), signed.signature):
-        return Rejection(Reason.BAD_SIGNATURE, f"the record of {short(record.peer)} is not signed by it")
-    if not all(is_address(address) for address in record.addresses):
-        return Rejection(
-            Reason.OUT_OF_BOUNDS, f"the record of {short(record.peer)} has an address that is none"
-        )
+    name = f"the record of {short(record.peer)}"
+    if not verify(record.peer, _statement(signed.body), signed.signature):
+        return Rejection(FaultKind.BAD_SIGNATURE, f"{name} is not signed by it")
+    if not all(map(is_address, record.addresses)):
+        return Rejection(FaultKind.OUT_OF_BOUNDS, f"{name} has a malformed address")
     if record.certificate and not is_certificate(record.certificate):
-        return Rejection(
-            Reason.OUT_OF_BOUNDS, f"the record of {short(record.peer)} has a certificate that is none"
-        )
+        return Rejection(FaultKind.OUT_OF_BOUNDS, f"{name} has a malformed certificate")
     return record
 
 
-def _words(body: bytes) -> bytes:
+def _statement(body: bytes) -> bytes:
     return digest("network record", body)

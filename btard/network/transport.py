@@ -1,8 +1,8 @@
-"""What the layers above see of a network: an inbox, and a transport that fills it.
+"""The face of a network to the layers above: an inbox, and a transport that fills it.
 
-Delivery is at most once, and ordered per (peer, class), the classes being control and blob. A stream
-that breaks loses what was in flight; what still waited is sent once the stream is back. Repair is the
-protocol's. Control and blob streams are independent: a blob may overtake the control message that
+Delivery is at most once, and ordered per (peer, class); the classes are control and blob. A stream that
+breaks loses the messages in flight; those that still wait are sent once the stream is back. The protocol
+repairs losses. Control and blob streams are independent: a blob may overtake the control message that
 announces it, or come after a later one.
 
 `GrpcTransport` and `MemoryTransport` implement this. A fallback over libp2p streams, for peers that
@@ -19,28 +19,28 @@ from btard.network.record import PeerRecord
 from btard.types import Digest, Fault, PeerId
 
 STRANGER = PeerId(b"")
-"""The `peer` of a fault that cannot be attributed: whoever it was did not prove its identity. To blame
-the identity that it claimed would let anybody incriminate anybody."""
+"""The `peer` of a fault that cannot be attributed: its author did not prove its identity. To blame the
+identity that it claimed would let anybody incriminate anybody."""
 
 
 class Inbox(Protocol):
-    """Where a transport delivers. Called in the transport's event loop; must not block.
+    """The receiver of a transport. Called in the event loop of the transport; must not block.
 
-    An exception raised here is our bug: it goes to the loop's exception handler, and the streams go on.
+    An exception raised here is our bug: it goes to the exception handler of the loop, and the streams go on.
     """
 
     def control(self, sender: PeerId, raw: bytes) -> None:
-        """A control message of an authenticated sender, within the size limit, otherwise unchecked."""
+        """Take a control message of an authenticated sender, within the size limit, otherwise unchecked."""
 
     def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
-        """Whether to accept a blob of `size` bytes: asked once an offer, before its body is sent. What
-        is accepted here is what memory is spent on, so bound it."""
+        """Return whether to accept a blob of `size` bytes: asked once an offer, before its body is sent.
+        Accepted blobs cost memory, so bound them."""
 
     def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
-        """A blob that was wanted, whole, and whose digest is right."""
+        """Take a blob that was wanted, whole, and whose digest is right."""
 
     def fault(self, fault: Fault) -> None:
-        """A peer (or `STRANGER`) sent what no honest peer sends. Its stream has been closed."""
+        """Take a fault of a peer or of `STRANGER`. Its stream has been closed."""
 
 
 class Transport(Protocol):
@@ -53,22 +53,22 @@ class Transport(Protocol):
     counters: Counters
 
     async def start(self, inbox: Inbox) -> None:
-        """Listen. Raises NetworkError where that is impossible, e.g. since the port is taken."""
+        """Listen. Raises NetworkError if that is impossible, e.g. because the port is taken."""
 
     async def stop(self) -> None:
         """Close every stream and release the port, within about two seconds. May be repeated."""
 
     def connect(self, records: Iterable[PeerRecord]) -> None:
-        """The roster from now on, replacing the last: connect to the new, drop the missing, move to
-        another address where a record has a higher sequence number. This peer's own is ignored.
-        Records must have been verified (`record.open_record`)."""
+        """Replace the roster: connect to new peers, drop missing ones, move to another address if a record
+        has a higher sequence number. This peer's own record is ignored. Records must have been verified
+        (`record.open_record`)."""
 
     def connected(self, peer: PeerId) -> bool:
-        """Whether the control stream to `peer` stands at this moment, as far as is known."""
+        """Return whether the control stream to `peer` is open at this moment, as far as is known."""
 
     def send(self, to: PeerId, raw: bytes) -> None:
-        """Queue a control message. Where the queue of `to` is full, or `to` is not in the roster, it is
-        dropped and counted. Raises ConfigurationError for one above `Limits.control_bytes_max`."""
+        """Queue a control message. It is dropped and counted if the queue of `to` is full, or `to` is not in
+        the roster. Raises ConfigurationError for one above `Limits.control_bytes_max`."""
 
     def push(self, to: PeerId, digest: Digest, data: bytes) -> None:
         """Queue a blob, on the lower-priority stream; dropped and counted as `send` does. The bytes are

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Callable
 
 from btard.crypto import Identity
@@ -65,8 +66,10 @@ async def run_peer(
         await transport.start(door)
         address = options.announce or f"{options.host}:{transport.port}"
         certificate = transport.certificate.der
+        sequence = time.time_ns() // 1_000_000  # a restarted peer must win over the record that it left
+        libp2p = libp2p_id(identity.peer)
         await directory.publish(
-            PeerRecord(config.digest, identity.peer, 1, (address,), certificate, libp2p_id(identity.peer))
+            PeerRecord(config.digest, identity.peer, sequence, (address,), certificate, libp2p)
         )
         say(
             f"joined the run {config.digest.hex()[:16]} ({config.task}): waiting for its {config.peers} peers"

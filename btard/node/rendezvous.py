@@ -40,15 +40,18 @@ async def form_roster(
     """Wait, as bootstrap with this identity, until enough peers have announced themselves; publish them as
     the first roster.
 
-    Where more came than there are seats, those that were seen first get them."""
+    If more came than there are seats, those that were seen first get them. A peer that has withdrawn or does
+    not answer any more has no seat."""
     order: dict[PeerId, None] = {}
-    while len(order) < config.peers:
-        for peer in sorted(await directory.members(config.digest)):
-            order.setdefault(peer)
-        seen(min(len(order), config.peers))
-        if len(order) < config.peers:
-            await asyncio.sleep(POLL_S)
-    header = LedgerHeader.of(config, tuple(order)[: config.peers], identity)
+    while True:
+        present = await directory.present(config.digest)
+        order.update(dict.fromkeys(sorted(present)))
+        roster = tuple(peer for peer in order if peer in present)[: config.peers]
+        seen(len(roster))
+        if len(roster) == config.peers:
+            break
+        await asyncio.sleep(POLL_S)
+    header = LedgerHeader.of(config, roster, identity)
     await directory.publish_document(shelf_of(directory.me), GENESIS, header.to_bytes())
     return header.members
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import queue
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 Work = Callable[[], Any]
@@ -57,40 +56,40 @@ class InlineWorker:
 class ThreadWorker:
     """Works on one thread, so that the loop goes on talking. Torch releases the GIL in its kernels.
 
-    What's queued is bounded by the machine, which asks for each effect once an attempt."""
+    The machine asks for each effect once an attempt, so that the queue is bounded. Python waits for the
+    thread of an executor before it exits. It must: a thread that is inside torch then raises SIGABRT."""
 
     def __init__(self) -> None:
         self.failed: Failed = _unheard
         self._loop = asyncio.get_running_loop()
-        self._queue: queue.SimpleQueue[tuple[Work, Deliver] | None] = queue.SimpleQueue()
+        self._executor = ThreadPoolExecutor(1, "btard worker")
         self._stopped = False
-        threading.Thread(target=self._run, name="btard worker", daemon=True).start()
 
     def submit(self, work: Work, deliver: Deliver) -> None:
         """Queue a piece of work."""
-        self._queue.put((work, deliver))
+        if not self._stopped:
+            self._executor.submit(self._do, work, deliver)
 
     def stop(self) -> None:
         """Do nothing that is still queued; the piece under way ends by itself."""
         self._stopped = True
-        self._queue.put(None)
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self) -> None:
-        while (item := self._queue.get()) is not None and not self._stopped:
-            work, deliver = item
-            try:
-                result = work()
-            except Exception as error:
-                self._call(self.failed, error)
-                return
-            self._call(self._deliver, deliver, result)
-
-    def _deliver(self, deliver: Deliver, result: Any) -> None:
+    def _do(self, work: Work, deliver: Deliver) -> None:
         try:
-            deliver(result)
+            result = work()
+        except Exception as error:
+            self._call(self.failed, error)
+        else:
+            self._call(deliver, result)
+
+    def _call(self, function: Callable[[Any], None], argument: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._deliver, function, argument)
+
+    def _deliver(self, function: Callable[[Any], None], argument: Any) -> None:
+        try:
+            if not self._stopped:
+                function(argument)
         except Exception as error:
             self.failed(error)
-
-    def _call(self, function: Callable[..., None], *arguments: Any) -> None:
-        if not self._stopped and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(function, *arguments)

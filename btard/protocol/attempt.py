@@ -168,7 +168,7 @@ class AttemptMachine:
             return self.run(now)
         post = self.board.read(sealed)
         if isinstance(post, Rejection):
-            self._out.faults.append(Fault(sender, post.reason.value, post.detail))
+            self._out.faults.append(Fault(sender, post.reason, post.detail))
             return self.run(now)
         said = post.payload
         if isinstance(said, RecordVote) and self.record is not None and said.record == self.record.digest:

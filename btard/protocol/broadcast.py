@@ -19,8 +19,8 @@ from btard.crypto import Identity, digest
 from btard.protocol.agreed import Seating
 from btard.protocol.messages import PAYLOADS, size_max
 from btard.protocol.state import roster_digest
-from btard.types import Digest, PeerId
-from btard.wire import Envelope, Reason, Rejection, Sealed, decode, open_sealed, seal
+from btard.types import Digest, FaultKind, PeerId
+from btard.wire import Envelope, Rejection, Sealed, decode, open_sealed, seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,16 @@ class Board:
         """A sealed message as a post of this attempt, or why it's none."""
         envelope, state = sealed.envelope, self._state
         if envelope.run != state.run:
-            return Rejection(Reason.WRONG_RUN, "the message belongs to another run")
+            return Rejection(FaultKind.WRONG_RUN, "the message belongs to another run")
         seat = self.seat_of.get(envelope.sender)
         if seat is None:
-            return Rejection(Reason.NOT_A_MEMBER, "its author takes no part in this attempt")
+            return Rejection(FaultKind.NOT_A_MEMBER, "its author takes no part in this attempt")
         if (envelope.step, envelope.attempt) != (state.step, state.attempt) or envelope.phase not in PAYLOADS:
-            return Rejection(Reason.OUT_OF_BOUNDS, "the message belongs to no slot of this attempt")
+            return Rejection(FaultKind.OUT_OF_BOUNDS, "the message belongs to no slot of this attempt")
         if len(sealed.raw) > size_max(envelope.phase, len(state.members), state.config.directions):
-            return Rejection(Reason.OVERSIZE, f"{len(sealed.raw)} bytes in phase {envelope.phase}")
+            return Rejection(FaultKind.OVERSIZE, f"{len(sealed.raw)} bytes in phase {envelope.phase}")
         if envelope.roster != self._roster:
-            return Rejection(Reason.WRONG_ROSTER, "the message was signed for another roster")
+            return Rejection(FaultKind.WRONG_ROSTER, "the message was signed for another roster")
         payload = decode(PAYLOADS[envelope.phase], envelope.payload)
         return Post(seat, sealed, None if isinstance(payload, Rejection) else payload)
 

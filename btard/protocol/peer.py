@@ -20,7 +20,7 @@ from btard.protocol.outputs import FINISHED, Ended, Recorded
 from btard.protocol.record import BAN, LEAVE, STEP, Record
 from btard.protocol.slow_path import Conclusion
 from btard.protocol.state import RosterState
-from btard.types import Digest, Fault, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId
 from btard.wire import Rejection, Sealed, decode, open_sealed
 
 EARLY_MAX = 512
@@ -123,27 +123,31 @@ class PeerMachine:
             return self._route(sealed, event, now)
         request: Need | Want | ViewRelay | Rejection = decode(REQUESTS, event.raw)
         if isinstance(request, Rejection):
-            worse = sealed if request.reason.value == "unknown_tag" else request
-            return Actions(faults=[Fault(event.sender, worse.reason.value, worse.detail)])
+            worse = sealed if request.reason is FaultKind.UNKNOWN_TAG else request
+            return Actions(faults=[Fault(event.sender, worse.reason, worse.detail)])
         if event.sender not in self.state.members and event.sender not in self._former:
             return Actions(
-                faults=[Fault(event.sender, "not_a_member", "a request from outside of the roster")]
+                faults=[Fault(event.sender, FaultKind.NOT_A_MEMBER, "a request from outside of the roster")]
             )
         return self._answer(request, event, now)
 
     def _route(self, sealed: Sealed, event: Received, now: float) -> Actions:
         envelope = sealed.envelope
         if envelope.run != self.state.run:
-            return Actions(faults=[Fault(event.sender, "wrong_run", "a message of another run")])
+            return Actions(faults=[Fault(event.sender, FaultKind.WRONG_RUN, "a message of another run")])
         if envelope.phase not in PHASES and envelope.phase != ENDORSE:
-            return Actions(faults=[Fault(event.sender, "out_of_bounds", f"no such phase: {envelope.phase}")])
+            return Actions(
+                faults=[Fault(event.sender, FaultKind.OUT_OF_BOUNDS, f"no such phase: {envelope.phase}")]
+            )
         order = self._order(envelope.step, envelope.attempt)
         if order == 0 and self.ended is None:
             return self.attempt.post(sealed, event.sender, now)
         if order > 0:
             if event.sender not in self.state.members:
                 return Actions(
-                    faults=[Fault(event.sender, "not_a_member", "a message from outside of the roster")]
+                    faults=[
+                        Fault(event.sender, FaultKind.NOT_A_MEMBER, "a message from outside of the roster")
+                    ]
                 )
             return self._keep_early(event)
         if envelope.phase == ENDORSE and event.sender in self.state.members:
@@ -192,7 +196,9 @@ class PeerMachine:
         sender = event.sender
         fits = self._early_count[sender] < EARLY_MAX
         if not fits or self._early_bytes[sender] + len(event.raw) > EARLY_BYTES_MAX:
-            return Actions(faults=[Fault(sender, "flood", "more messages of later attempts than are kept")])
+            return Actions(
+                faults=[Fault(sender, FaultKind.FLOOD, "more messages of later attempts than are kept")]
+            )
         self._early_count[sender] += 1
         self._early_bytes[sender] += len(event.raw)
         self._early.append(event)

@@ -34,7 +34,7 @@ from btard.protocol.messages import (
 from btard.protocol.record import ABORT, NOTHING, Entry, Record
 from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import Finished
-from btard.types import Digest, Fault, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId
 from btard.wire import Rejection, Sealed, decode, encode, open_sealed
 
 REPEATS_MAX = 3
@@ -134,7 +134,9 @@ class SlowPath:
         sealed = open_sealed(request.view)
         author = None if isinstance(sealed, Rejection) else self._author(sealed, request.dispute)
         if author is None or isinstance(sealed, Rejection):
-            return Actions(faults=[Fault(sender, "bad_view", "a relayed view is none of this dispute")])
+            return Actions(
+                faults=[Fault(sender, FaultKind.BAD_VIEW, "a relayed view is none of this dispute")]
+            )
         if request.dispute == self._dispute and (self._agreement is not None or self._may_join(agreed, now)):
             return self._accept(author, sealed, request, agreed, overdue, now)
         if sum(key[:2] == (sender, author) for key in self._kept) < VIEWS_MAX:

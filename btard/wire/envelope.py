@@ -9,19 +9,10 @@ from typing import Annotated
 
 from btard.crypto import Identity, digest, verify
 from btard.errors import ConfigurationError
-from btard.types import Digest, PeerId, short
-from btard.wire.limits import (
-    MAX_ATTEMPT,
-    MAX_CONTROL_BYTES,
-    MAX_PAYLOAD_BYTES,
-    MAX_PHASE_BYTES,
-    MAX_STEP,
-    MaxLen,
-    MaxSize,
-    Range,
-    Size,
-)
-from btard.wire.rejection import Reason, Rejection
+from btard.types import Digest, FaultKind, PeerId, short
+from btard.wire import limits
+from btard.wire.limits import MAX_PAYLOAD_BYTES, MaxLen, MaxSize, Range, Size
+from btard.wire.rejection import Rejection
 from btard.wire.schema import decode, encode, message
 
 _CACHED_MESSAGE_BYTES_MAX = 64 << 10
@@ -32,12 +23,12 @@ _CACHE_BYTES_MAX = 32 << 20
 @message("envelope")
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What a peer signs. `payload` is one encoded message, which the receiver decodes by the phase."""
+    """The body of a signed message. `payload` is one encoded message; the phase says of which kinds."""
 
     run: Annotated[bytes, Size(32)]
-    step: Annotated[int, Range(0, MAX_STEP)]
-    attempt: Annotated[int, Range(0, MAX_ATTEMPT)]
-    phase: Annotated[str, MaxLen(MAX_PHASE_BYTES)]
+    step: Annotated[int, Range(0, limits.MAX_STEP)]
+    attempt: Annotated[int, Range(0, limits.MAX_ATTEMPT)]
+    phase: Annotated[str, MaxLen(limits.MAX_PHASE_BYTES)]
     roster: Annotated[bytes, Size(32)]
     sender: PeerId
     payload: Annotated[bytes, MaxSize(MAX_PAYLOAD_BYTES)]
@@ -46,7 +37,7 @@ class Envelope:
 @message("sealed")
 @dataclass(frozen=True, slots=True)
 class _Signed:
-    body: Annotated[bytes, MaxSize(MAX_CONTROL_BYTES)]
+    body: Annotated[bytes, MaxSize(limits.MAX_CONTROL_BYTES)]
     signature: Annotated[bytes, Size(64)]
 
 
@@ -54,8 +45,8 @@ class _Signed:
 class Sealed:
     """An envelope whose signature holds, with its bytes to be relayed or kept as evidence.
 
-    `digest` names what was said, `digest("envelope", body)`, and not `raw`: a signer can make many valid
-    signatures of one body, and that must count neither as two messages nor as disagreement about one.
+    `digest` is `digest("envelope", body)`, not a digest of `raw`: a signer can make many valid signatures of
+    one body, and these count neither as several messages nor as disagreement about one.
     """
 
     envelope: Envelope
@@ -67,12 +58,12 @@ def seal(identity: Identity, envelope: Envelope) -> bytes:
     """Sign an envelope: the canonical bytes of ["sealed", body, signature].
 
     `body` is the envelope's canonical encoding; the Ed25519 signature covers `digest("envelope", body)`, so a
-    large payload is hashed once. Raises ConfigurationError where the sender isn't `identity`, or a field is
-    outside of its bounds.
+    large payload is hashed once. Raises ConfigurationError if the sender is not `identity` or a field exceeds
+    its bounds.
     """
     if envelope.sender != identity.peer:
         raise ConfigurationError(
-            f"{short(identity.peer)} can't sign for {short(envelope.sender)}: set sender to identity.peer"
+            f"{short(identity.peer)} cannot sign for {short(envelope.sender)}: set sender to identity.peer"
         )
     body = encode(envelope)
     return encode(_Signed(body, identity.sign(digest("envelope", body))))
@@ -81,12 +72,11 @@ def seal(identity: Identity, envelope: Envelope) -> bytes:
 def open_sealed(raw: bytes) -> Sealed | Rejection:
     """Check hostile bytes: size, canonical form of both layers, signature. Never raises.
 
-    What remains for the receiver: run, step, attempt, phase, roster, whether the sender is a member, and the
-    payload.
+    The receiver has to check run, step, attempt, phase, roster, membership of the sender, and the payload.
 
     A pure function, and memoised: in reliable broadcast every peer relays the same bytes, and verification
-    (about 0.1 ms) would be most of its cost. The memory is bounded (4,096 messages of at most 64 kB, 32 MiB
-    in all, least recently used go first) and holds accepted messages only, so that garbage can't flush it.
+    (about 0.1 ms) would be most of its cost. The cache is bounded (4,096 messages of at most 64 kB, 32 MiB in
+    all, the least recently used go first). It holds accepted messages only, so garbage cannot flush it.
     """
     raw = bytes(raw)
     if len(raw) > _CACHED_MESSAGE_BYTES_MAX:
@@ -108,7 +98,7 @@ def _open(raw: bytes) -> Sealed | Rejection:
         return envelope
     name = digest("envelope", signed.body)
     if not verify(envelope.sender, name, signed.signature):
-        return Rejection(Reason.BAD_SIGNATURE, f"not signed by {short(envelope.sender)}")
+        return Rejection(FaultKind.BAD_SIGNATURE, f"not signed by {short(envelope.sender)}")
     return Sealed(envelope, raw, name)
 
 

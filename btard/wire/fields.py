@@ -1,7 +1,7 @@
-"""Checkers of message fields, compiled once from a field's type.
+"""Converters of message fields, compiled once from a field's type.
 
-A checker turns the msgpack form of a field (`take`) into its value and back (`give`); both check types
-exactly (a bool is no int, an int no float) and bounds, and raise `Refused`, which never leaves `btard.wire`.
+A converter turns the msgpack form of a field (`take`) into its value and back (`give`); both check types
+exactly (a bool is not an int, an int not a float) and bounds. `Refused` never leaves `btard.wire`.
 """
 
 from __future__ import annotations
@@ -11,25 +11,28 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from btard.types import FaultKind
 from btard.wire.limits import Range
-from btard.wire.rejection import Reason
 
 Convert = Callable[[Any], Any]
+Converts = Callable[[int], list[Convert]]
+"""The conversions of so many items; refuses the number."""
 
 _HEADER_BYTES = 5
+_ANY = Range(-math.inf, math.inf)
 
 
 class Refused(Exception):
-    """A value that its field doesn't admit. `where` grows outwards as it passes through containers."""
+    """A value that its field does not admit. `where` grows outwards as it passes through containers."""
 
-    def __init__(self, reason: Reason, detail: str, where: str = "") -> None:
+    def __init__(self, reason: FaultKind, detail: str, where: str = "") -> None:
         super().__init__(reason, detail)
         self.reason = reason
         self.detail = detail
         self.where = where
 
     def inside(self, outer: str) -> Refused:
-        """The same refusal, seen from the container."""
+        """Return the same refusal, seen from the container."""
         return Refused(self.reason, self.detail, outer + self.where)
 
     def __str__(self) -> str:
@@ -37,9 +40,8 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Checker:
-    """`bytes_max` is the longest encoding; `items_max` the longest array within
-    that is looked at before it is refused."""
+class Converter:
+    """`bytes_max` is the longest encoding, `items_max` the longest array within that is read at all."""
 
     take: Convert
     give: Convert
@@ -48,22 +50,22 @@ class Checker:
 
 
 def wrong_type(expected: str, value: object) -> Refused:
-    """The refusal of a value of another type, by the type's name alone."""
-    return Refused(Reason.WRONG_TYPE, f"expected {expected}, got {type(value).__name__}")
+    """Return the refusal of a value of another type. It repeats the name of the type, not the value."""
+    return Refused(FaultKind.WRONG_TYPE, f"expected {expected}, got {type(value).__name__}")
 
 
-def boolean() -> Checker:
-    """`bool`, and nothing that merely is true."""
+def boolean() -> Converter:
+    """`bool`, and nothing that is merely truthy."""
 
     def check(value: Any) -> bool:
         if type(value) is not bool:
             raise wrong_type("bool", value)
         return value
 
-    return Checker(check, check, 1)
+    return Converter(check, check, 1)
 
 
-def binary(least: int, most: int) -> Checker:
+def binary(least: int, most: int) -> Converter:
     """`bytes` of a size from `least` to `most`."""
 
     def check(value: Any) -> bytes:
@@ -71,13 +73,13 @@ def binary(least: int, most: int) -> Checker:
             raise wrong_type("bytes", value)
         if not least <= len(value) <= most:
             bound = str(most) if least == most else f"at most {most}"
-            raise Refused(Reason.OUT_OF_BOUNDS, f"{len(value)} bytes instead of {bound}")
+            raise Refused(FaultKind.OUT_OF_BOUNDS, f"{len(value)} bytes instead of {bound}")
         return value
 
-    return Checker(check, check, most + _HEADER_BYTES)
+    return Converter(check, check, most + _HEADER_BYTES)
 
 
-def text(most: int) -> Checker:
+def text(most: int) -> Converter:
     """`str` of at most `most` bytes in UTF-8."""
 
     def check(value: Any) -> str:
@@ -86,15 +88,15 @@ def text(most: int) -> Checker:
         try:
             size = len(value) if value.isascii() else len(value.encode())
         except UnicodeEncodeError:
-            raise Refused(Reason.OUT_OF_BOUNDS, "text that UTF-8 cannot hold") from None
+            raise Refused(FaultKind.OUT_OF_BOUNDS, "text that UTF-8 cannot hold") from None
         if size > most:
-            raise Refused(Reason.OUT_OF_BOUNDS, f"text of {size} bytes instead of at most {most}")
+            raise Refused(FaultKind.OUT_OF_BOUNDS, f"text of {size} bytes instead of at most {most}")
         return value
 
-    return Checker(check, check, most + _HEADER_BYTES)
+    return Converter(check, check, most + _HEADER_BYTES)
 
 
-def integer(bounds: Range) -> Checker:
+def integer(bounds: Range) -> Converter:
     """`int` within bounds."""
     least, most = bounds.least, bounds.most
 
@@ -102,30 +104,29 @@ def integer(bounds: Range) -> Checker:
         if type(value) is not int:
             raise wrong_type("int", value)
         if not least <= value <= most:
-            raise Refused(Reason.OUT_OF_BOUNDS, f"an integer outside of [{least}, {most}]")
+            raise Refused(FaultKind.OUT_OF_BOUNDS, f"an integer outside of [{least}, {most}]")
         return value
 
-    return Checker(check, check, 9)
+    return Converter(check, check, 9)
 
 
-def real(bounds: Range | None, finite: bool) -> Checker:
-    """`float`, finite unless said, within bounds where there are any."""
-    least, most = (bounds.least, bounds.most) if bounds else (-math.inf, math.inf)
+def real(bounds: Range = _ANY) -> Converter:
+    """`float`, finite and within bounds."""
+    least, most = bounds.least, bounds.most
 
     def check(value: Any) -> float:
         if type(value) is not float:
             raise wrong_type("float", value)
-        if finite and not math.isfinite(value):
-            raise Refused(Reason.OUT_OF_BOUNDS, "a float that isn't finite")
-        # NaN is outside of every range but isn't refused by comparison when it was allowed explicitly.
-        if bounds and not least <= value <= most:
-            raise Refused(Reason.OUT_OF_BOUNDS, f"a float outside of [{least}, {most}]")
+        if not math.isfinite(value):
+            raise Refused(FaultKind.OUT_OF_BOUNDS, "a float that is not finite")
+        if not least <= value <= most:
+            raise Refused(FaultKind.OUT_OF_BOUNDS, f"a float outside of [{least}, {most}]")
         return value
 
-    return Checker(check, check, 9)
+    return Converter(check, check, 9)
 
 
-def optional(inner: Checker) -> Checker:
+def optional(inner: Converter) -> Converter:
     """`T | None`."""
 
     def take(value: Any) -> Any:
@@ -134,57 +135,55 @@ def optional(inner: Checker) -> Checker:
     def give(value: Any) -> Any:
         return None if value is None else inner.give(value)
 
-    return Checker(take, give, max(1, inner.bytes_max), inner.items_max)
+    return Converter(take, give, max(1, inner.bytes_max), inner.items_max)
 
 
-def sequence(inner: Checker, most: int) -> Checker:
+def sequence(inner: Converter, most: int) -> Converter:
     """`tuple[T, ...]` of at most `most` items."""
 
-    def over(container: type[Any], convert: Convert, build: Convert) -> Convert:
-        def check(value: Any) -> Any:
-            if type(value) is not container:
-                raise wrong_type("an array", value)
-            if len(value) > most:
-                raise Refused(Reason.OUT_OF_BOUNDS, f"{len(value)} items instead of at most {most}")
-            return _each(value, [convert] * len(value), build)
+    def repeated(convert: Convert) -> Converts:
+        def converts(count: int) -> list[Convert]:
+            if count > most:
+                raise Refused(FaultKind.OUT_OF_BOUNDS, f"{count} items instead of at most {most}")
+            return [convert] * count
 
-        return check
+        return converts
 
     bytes_max = _HEADER_BYTES + most * inner.bytes_max
-    return Checker(
-        over(list, inner.take, tuple),
-        over(tuple, inner.give, list),
-        bytes_max,
-        max(most + 1, inner.items_max),
-    )
+    return _array(repeated(inner.take), repeated(inner.give), bytes_max, max(most + 1, inner.items_max))
 
 
-def row(inner: tuple[Checker, ...]) -> Checker:
+def row(inner: tuple[Converter, ...]) -> Converter:
     """`tuple[A, B, C]`: exactly these."""
 
-    def over(container: type[Any], converts: list[Convert], build: Convert) -> Convert:
-        def check(value: Any) -> Any:
-            if type(value) is not container:
-                raise wrong_type("an array", value)
-            if len(value) != len(converts):
-                raise Refused(Reason.OUT_OF_BOUNDS, f"{len(value)} items instead of {len(converts)}")
-            return _each(value, converts, build)
+    def exactly(these: list[Convert]) -> Converts:
+        def converts(count: int) -> list[Convert]:
+            if count != len(these):
+                raise Refused(FaultKind.OUT_OF_BOUNDS, f"{count} items instead of {len(these)}")
+            return these
+
+        return converts
+
+    takes, gives = [each.take for each in inner], [each.give for each in inner]
+    bytes_max = _HEADER_BYTES + sum(each.bytes_max for each in inner)
+    items_max = max([len(inner) + 1, *(each.items_max for each in inner)])
+    return _array(exactly(takes), exactly(gives), bytes_max, items_max)
+
+
+def _array(takes: Converts, gives: Converts, bytes_max: int, items_max: int) -> Converter:
+    def over(container: type[Any], converts: Converts, build: Convert) -> Convert:
+        def check(values: Any) -> Any:
+            if type(values) is not container:
+                raise wrong_type("an array", values)
+            each = converts(len(values))
+            items: list[Any] = []
+            try:
+                for convert, value in zip(each, values, strict=True):
+                    items.append(convert(value))
+            except Refused as refused:
+                raise refused.inside(f"[{len(items)}]") from None
+            return build(items)
 
         return check
 
-    return Checker(
-        over(list, [checker.take for checker in inner], tuple),
-        over(tuple, [checker.give for checker in inner], list),
-        _HEADER_BYTES + sum(checker.bytes_max for checker in inner),
-        max([len(inner) + 1, *(checker.items_max for checker in inner)]),
-    )
-
-
-def _each(values: Any, converts: list[Convert], build: Convert) -> Any:
-    items: list[Any] = []
-    try:
-        for convert, value in zip(converts, values, strict=True):
-            items.append(convert(value))
-    except Refused as refused:
-        raise refused.inside(f"[{len(items)}]") from None
-    return build(items)
+    return Converter(over(list, takes, tuple), over(tuple, gives, list), bytes_max, items_max)

@@ -1,6 +1,6 @@
-"""How large anything from the network may be, and the markers that say so in a message's fields.
+"""Bounds of everything from the network, and the markers that state them in the fields of a message.
 
-A field's type states its bound: `Annotated[bytes, MaxSize(64)]`. A field without one doesn't compile.
+The type of a field states its bound: `Annotated[bytes, MaxSize(64)]`. A field without one is refused.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_CONTROL_BYTES = 4 << 20
-"""Of any control message, sealed. Tensors don't travel in control messages."""
+"""Of any control message, sealed. Tensors do not travel in control messages."""
 
 MAX_PEERS = 256
 """Members of a roster, and so rows, parts and votes."""
@@ -19,32 +19,30 @@ MAX_PROJECTIONS = 32
 MAX_STEP = 2**48
 MAX_ATTEMPT = 2**16
 MAX_PHASE_BYTES = 16
-MAX_NAME_BYTES = 128
-MAX_TEXT_BYTES = 1024
 
 ENVELOPE_OVERHEAD_BYTES = 512
-"""What sealing adds to a payload, at most (the tests hold it to that)."""
+"""Upper bound on what sealing adds to a payload; a test checks it."""
 
 MAX_PAYLOAD_BYTES = MAX_CONTROL_BYTES - ENVELOPE_OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of `bytes`: exactly so many."""
+    """Of `bytes`: exactly this number."""
 
     exact: int
 
 
 @dataclass(frozen=True, slots=True)
 class MaxSize:
-    """Of `bytes`: at most so many."""
+    """Of `bytes`: at most this number."""
 
     most: int
 
 
 @dataclass(frozen=True, slots=True)
 class MaxLen:
-    """Of `str`: at most so many bytes in UTF-8. Of `tuple[T, ...]`: at most so many items."""
+    """Of `str`: the most bytes in UTF-8. Of `tuple[T, ...]`: the most items."""
 
     most: int
 
@@ -55,8 +53,3 @@ class Range:
 
     least: float
     most: float
-
-
-@dataclass(frozen=True, slots=True)
-class NonFinite:
-    """Of `float`: infinities and NaN may pass. Without it they don't."""

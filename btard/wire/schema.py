@@ -12,7 +12,7 @@ in their shortest form, floats as float64, bytes as bin, text as str, tuples as 
 messages as their own arrays. One value has one encoding and only that one is accepted, so a digest of the
 bytes is a digest of the value.
 
-Field types: `bool`; `float` (finite, or with `Range`, `NonFinite`); `PeerId` and `Digest` (32 bytes);
+Field types: `bool`; `float` (finite, also with `Range`); `PeerId` and `Digest` (32 bytes);
 `Annotated` `bytes` with `Size` or `MaxSize`, `str` with `MaxLen`, `int` with `Range`, `tuple[T, ...]` with
 `MaxLen`; `tuple[A, B]`; a message, or a union of messages told apart by tag; and any of them `| None`.
 """
@@ -28,11 +28,11 @@ from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_typ
 import msgpack
 
 from btard.errors import ConfigurationError
-from btard.types import Digest, PeerId
+from btard.types import Digest, FaultKind, PeerId
 from btard.wire import fields
-from btard.wire.fields import Checker, Refused
-from btard.wire.limits import MAX_CONTROL_BYTES, MaxLen, MaxSize, NonFinite, Range, Size
-from btard.wire.rejection import Reason, Rejection
+from btard.wire.fields import Converter, Refused
+from btard.wire.limits import MAX_CONTROL_BYTES, MaxLen, MaxSize, Range, Size
+from btard.wire.rejection import Rejection
 
 M = TypeVar("M")
 
@@ -44,13 +44,13 @@ _DIGEST_SIZE = Size(32)
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Schema:
     tag: str
-    checker: Checker
+    converter: Converter
 
 
 def message(tag: str) -> Callable[[type[M]], type[M]]:
     """Make a frozen dataclass a message. The tag is kept on the class alone; there is no registry.
 
-    Raises ConfigurationError, when the class is defined, for a field that isn't bounded.
+    Raises ConfigurationError, when the class is defined, for a field without a bound.
     """
 
     def decorate(kind: type[M]) -> type[M]:
@@ -67,27 +67,27 @@ def message(tag: str) -> Callable[[type[M]], type[M]]:
 
 
 def encode(value: object) -> bytes:
-    """The canonical bytes of a message. Raises ConfigurationError where a field is outside of its type."""
+    """Return the canonical bytes of a message. Raises ConfigurationError for a field outside of its type."""
     try:
-        tree = _schema_of(type(value)).checker.give(value)
+        tree = _schema_of(type(value)).converter.give(value)
     except Refused as refused:
-        raise ConfigurationError(f"a {type(value).__name__} can't be sent: {refused}") from None
+        raise ConfigurationError(f"a {type(value).__name__} cannot be sent: {refused}") from None
     return _pack(tree)
 
 
 def decode(kinds: type[M] | tuple[type[M], ...], raw: bytes) -> M | Rejection:
-    """The message in hostile bytes, of one of `kinds`, or a Rejection. Never raises on account of `raw`.
+    """Return the message in hostile bytes, of one of `kinds`, or a Rejection. No `raw` makes it raise.
 
     In order: the total size (against MAX_CONTROL_BYTES and the longest encoding that the kinds have), strict
     msgpack with array and string lengths bounded before anything is allocated, tag, number of fields, types
     and bounds, and that encoding again gives the same bytes.
 
-    A type checker infers `M` for several kinds from the name it is given to:
+    A type converter infers `M` for several kinds from the name it is given to:
     `said: Commit | Reveal | Rejection = decode((Commit, Reveal), raw)`.
     """
     reader = _reader(kinds if isinstance(kinds, tuple) else (kinds,))
     if len(raw) > reader.bytes_max:
-        return Rejection(Reason.OVERSIZE, f"{len(raw)} bytes instead of at most {reader.bytes_max}")
+        return Rejection(FaultKind.OVERSIZE, f"{len(raw)} bytes instead of at most {reader.bytes_max}")
     try:
         tree = msgpack.unpackb(
             raw,
@@ -103,27 +103,20 @@ def decode(kinds: type[M] | tuple[type[M], ...], raw: bytes) -> M | Rejection:
             max_ext_len=0,
         )
     except (ValueError, TypeError, RecursionError, msgpack.UnpackException):
-        return Rejection(Reason.MALFORMED, "not one msgpack value within the limits")
+        return Rejection(FaultKind.MALFORMED, "not one msgpack value within the limits")
     try:
         value: M = reader.take(tree)
     except Refused as refused:
         return Rejection(refused.reason, str(refused))
     if _pack(tree) != raw:
-        return Rejection(Reason.NON_CANONICAL, "another encoding of the same value")
+        return Rejection(FaultKind.NON_CANONICAL, "another encoding of the same value")
     return value
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Reader:
-    take: fields.Convert
-    bytes_max: int
-    items_max: int
-
-
 @lru_cache(maxsize=256)
-def _reader(kinds: tuple[type[Any], ...]) -> _Reader:
-    checker = _compile_union(kinds)
-    return _Reader(checker.take, min(checker.bytes_max, MAX_CONTROL_BYTES), checker.items_max)
+def _reader(kinds: tuple[type[Any], ...]) -> Converter:
+    converter = _compile_union(kinds)
+    return dataclasses.replace(converter, bytes_max=min(converter.bytes_max, MAX_CONTROL_BYTES))
 
 
 def _pack(tree: Any) -> bytes:
@@ -132,28 +125,28 @@ def _pack(tree: Any) -> bytes:
 
 
 def _schema_of(kind: type[Any]) -> _Schema:
-    # The class's own dictionary: a subclass of a message has other fields and isn't that message.
+    # The class's own dictionary: a subclass of a message has other fields and is not that message.
     schema = kind.__dict__.get(_SCHEMA)
     if not isinstance(schema, _Schema):
-        raise ConfigurationError(f"{kind.__name__} isn't a message: decorate it with @message(tag)")
+        raise ConfigurationError(f"{kind.__name__} is not a message: decorate it with @message(tag)")
     return schema
 
 
-def _compile_message(kind: type[Any], tag: str) -> Checker:
+def _compile_message(kind: type[Any], tag: str) -> Converter:
     hints = get_type_hints(kind, include_extras=True)
     names = [field.name for field in dataclasses.fields(kind)]
     try:
-        checkers = [_compile(hints[name]) for name in names]
+        converters = [_compile(hints[name]) for name in names]
     except ConfigurationError as error:
         raise ConfigurationError(f"{kind.__name__}: {error}") from None
-    takes = [checker.take for checker in checkers]
-    gives = [(name, checker.give) for name, checker in zip(names, checkers, strict=True)]
+    takes = [converter.take for converter in converters]
+    gives = [(name, converter.give) for name, converter in zip(names, converters, strict=True)]
     count = len(names) + 1
 
     def take(tree: Any) -> Any:
         # Only reached through `_compile_union`: tree is a list that begins with this tag.
         if len(tree) != count:
-            reason = Reason.MISSING_FIELD if len(tree) < count else Reason.EXTRA_FIELD
+            reason = FaultKind.MISSING_FIELD if len(tree) < count else FaultKind.EXTRA_FIELD
             raise Refused(reason, f"{tag} with {len(tree) - 1} fields instead of {count - 1}")
         values: list[Any] = []
         try:
@@ -172,15 +165,17 @@ def _compile_message(kind: type[Any], tag: str) -> Checker:
             raise refused.inside(f".{names[len(tree) - 1]}") from None
         return tree
 
-    bytes_max = 2 * 5 + len(tag) + sum(checker.bytes_max for checker in checkers)
+    bytes_max = 2 * 5 + len(tag) + sum(converter.bytes_max for converter in converters)
     # One more than it has, so that an extra field is told apart from garbage.
-    return Checker(take, give, bytes_max, max([count + 1, *(checker.items_max for checker in checkers)]))
+    return Converter(
+        take, give, bytes_max, max([count + 1, *(converter.items_max for converter in converters)])
+    )
 
 
-def _compile_union(kinds: tuple[type[Any], ...]) -> Checker:
+def _compile_union(kinds: tuple[type[Any], ...]) -> Converter:
     schemas = {kind: _schema_of(kind) for kind in kinds}
-    by_tag = {schema.tag: schema.checker.take for schema in schemas.values()}
-    by_kind = {kind: schema.checker.give for kind, schema in schemas.items()}
+    by_tag = {schema.tag: schema.converter.take for schema in schemas.values()}
+    by_kind = {kind: schema.converter.give for kind, schema in schemas.items()}
     if len(by_tag) != len(kinds):
         raise ConfigurationError(f"messages that are read together need different tags, not {sorted(by_tag)}")
     expected = " or ".join(by_tag)
@@ -190,7 +185,7 @@ def _compile_union(kinds: tuple[type[Any], ...]) -> Checker:
             raise fields.wrong_type(f"a message ({expected})", tree)
         convert = by_tag.get(tree[0])
         if convert is None:
-            raise Refused(Reason.UNKNOWN_TAG, f"expected {expected}, got another tag")
+            raise Refused(FaultKind.UNKNOWN_TAG, f"expected {expected}, got another tag")
         return convert(tree)
 
     def give(value: Any) -> Any:
@@ -199,21 +194,21 @@ def _compile_union(kinds: tuple[type[Any], ...]) -> Checker:
             raise fields.wrong_type(f"a message ({expected})", value)
         return convert(value)
 
-    checkers = [schema.checker for schema in schemas.values()]
-    return Checker(
-        take, give, max(each.bytes_max for each in checkers), max(each.items_max for each in checkers)
+    converters = [schema.converter for schema in schemas.values()]
+    return Converter(
+        take, give, max(each.bytes_max for each in converters), max(each.items_max for each in converters)
     )
 
 
-def _compile(hint: Any) -> Checker:
-    """The checker of a field's type."""
+def _compile(hint: Any) -> Converter:
+    """The converter of a field's type."""
     if get_origin(hint) is Annotated:
         inner, *markers = get_args(hint)
         return _compile_marked(inner, tuple(markers))
     return _compile_marked(hint, ())
 
 
-def _compile_marked(hint: Any, markers: tuple[Any, ...]) -> Checker:
+def _compile_marked(hint: Any, markers: tuple[Any, ...]) -> Converter:
     if hint is PeerId or hint is Digest:
         hint, markers = bytes, (_DIGEST_SIZE,)
     while hasattr(hint, "__supertype__"):
@@ -228,7 +223,7 @@ def _compile_marked(hint: Any, markers: tuple[Any, ...]) -> Checker:
     return _compile_scalar(hint, markers)
 
 
-def _compile_alternatives(alternatives: tuple[Any, ...], markers: tuple[Any, ...]) -> Checker:
+def _compile_alternatives(alternatives: tuple[Any, ...], markers: tuple[Any, ...]) -> Converter:
     present = [each for each in alternatives if each is not type(None)]
     if len(present) == 1:
         # `Annotated[T | None, marker]` bounds the T, as `Annotated[T, marker] | None` does.
@@ -238,7 +233,7 @@ def _compile_alternatives(alternatives: tuple[Any, ...], markers: tuple[Any, ...
     return inner if len(present) == len(alternatives) else fields.optional(inner)
 
 
-def _compile_tuple(arguments: tuple[Any, ...], markers: tuple[Any, ...]) -> Checker:
+def _compile_tuple(arguments: tuple[Any, ...], markers: tuple[Any, ...]) -> Converter:
     match arguments, markers:
         case ((item, last), (MaxLen(most),)) if last is Ellipsis:
             return fields.sequence(_compile(item), most)
@@ -247,7 +242,7 @@ def _compile_tuple(arguments: tuple[Any, ...], markers: tuple[Any, ...]) -> Chec
     raise ConfigurationError("tuple[T, ...] needs a bound: Annotated[tuple[T, ...], MaxLen(n)]")
 
 
-def _compile_scalar(hint: Any, markers: tuple[Any, ...]) -> Checker:
+def _compile_scalar(hint: Any, markers: tuple[Any, ...]) -> Converter:
     match hint, markers:
         case (builtin, ()) if builtin is bool:
             return fields.boolean()
@@ -259,12 +254,8 @@ def _compile_scalar(hint: Any, markers: tuple[Any, ...]) -> Checker:
             return fields.text(most)
         case (builtin, (Range() as bounds,)) if builtin is int and _fits(bounds):
             return fields.integer(bounds)
-        case (builtin, ()) if builtin is float:
-            return fields.real(None, finite=True)
-        case (builtin, (Range() as bounds,)) if builtin is float:
-            return fields.real(bounds, finite=True)
-        case (builtin, (NonFinite(),)) if builtin is float:
-            return fields.real(None, finite=False)
+        case (builtin, ((Range(),) | ()) as bounds) if builtin is float:
+            return fields.real(*bounds)
     raise ConfigurationError(
         f"a field of type {hint} with {markers} has no bounded encoding: see btard.wire.schema"
     )

@@ -122,7 +122,7 @@ def test_damage_and_a_newer_version_are_told_apart(key_file: Path) -> None:
     with pytest.raises(IdentityError, match="corrupt"):
         Identity.load(key_file)
     key_file.write_text("-----BEGIN PRIVATE KEY-----\n")
-    with pytest.raises(IdentityError, match="isn't a btard key file"):
+    with pytest.raises(IdentityError, match="is not a btard key file"):
         Identity.load(key_file)
 
 
@@ -143,7 +143,7 @@ def test_a_directory_a_pipe_or_a_dangling_link_is_no_key_file(tmp_path: Path) ->
     os.mkfifo(pipe)
     link.symlink_to(tmp_path / "nowhere")
     for path in (tmp_path, pipe):
-        with pytest.raises(IdentityError, match="isn't a regular file"):
+        with pytest.raises(IdentityError, match="is not a regular file"):
             Identity.load_or_create(path, no_entropy)
     with pytest.raises(IdentityError, match="no key file"):
         Identity.load_or_create(link, no_entropy)
@@ -151,7 +151,7 @@ def test_a_directory_a_pipe_or_a_dangling_link_is_no_key_file(tmp_path: Path) ->
 
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(IdentityError, match="can't be"):
+    with pytest.raises(IdentityError, match="cannot be"):
         Identity.load_or_create(tmp_path / "file" / "peer.key", entropy)
 
 

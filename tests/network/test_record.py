@@ -20,9 +20,9 @@ from btard.network import (
 )
 from btard.network.address import check_address, is_address
 from btard.network.certificate import is_certificate
-from btard.network.libp2p import listen_multiaddr
-from btard.types import PeerId
-from btard.wire import Reason, Rejection
+from btard.network.libp2p import announced_multiaddr, handed_out, listen_multiaddr
+from btard.types import FaultKind, PeerId
+from btard.wire import Rejection
 from tests.network.rigs import RUN, identity
 
 ALICE = identity(1)
@@ -59,20 +59,19 @@ def test_record_in_the_name_of_another_is_refused() -> None:
     forged = sealed.replace(mallory.peer, ALICE.peer)
     rejection = open_record(forged)
     assert isinstance(rejection, Rejection)
-    assert rejection.reason is Reason.BAD_SIGNATURE
+    assert rejection.reason is FaultKind.BAD_SIGNATURE
 
 
 def test_signed_nonsense_is_refused_with_its_reason() -> None:
     assert open_record(seal_record(ALICE, replace(RECORD, certificate=b"not DER"))) == Rejection(
-        Reason.OUT_OF_BOUNDS, f"the record of {ALICE.peer[:4].hex()} has a certificate that is none"
+        FaultKind.OUT_OF_BOUNDS, f"the record of {ALICE.peer[:4].hex()} has a malformed certificate"
     )
     with pytest.raises(NetworkError, match="write host:port"):
         seal_record(ALICE, replace(RECORD, addresses=("unix:/tmp/x",)))
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["1.2.3.4:1", "[::1]:65535", "localhost:80", "a-b.c_d.example:7070", "[::ffff:1.2.3.4]:9"],
+    "text", ["1.2.3.4:1", "[::1]:65535", "localhost:80", "a-b.c_d.example:7070", "[::ffff:1.2.3.4]:9"]
 )
 def test_addresses(text: str) -> None:
     assert check_address(text) == text
@@ -126,6 +125,33 @@ def test_libp2p_name_gives_the_peer_back(peer: PeerId) -> None:
 def test_malformed_bootstrap_address_says_what_to_paste(text: str) -> None:
     with pytest.raises(NetworkError, match="paste the whole line"):
         peer_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "multiaddr"),
+    [
+        ("203.0.113.7:7070", "/ip4/203.0.113.7/tcp/7070"),
+        ("[2001:db8::7]:7070", "/ip6/2001:db8::7/tcp/7070"),
+        ("peer.example.org:1", "/dns/peer.example.org/tcp/1"),
+        ("/dns4/peer.example.org/tcp/1", "/dns4/peer.example.org/tcp/1"),
+    ],
+)
+def test_address_as_people_write_it_is_announced_as_a_multiaddr(text: str, multiaddr: str) -> None:
+    assert announced_multiaddr(text) == multiaddr
+
+
+@pytest.mark.parametrize("text", ["nonsense", "", "/ip4/1.2.3.4/udp/1", "/ip4/1.2.3.4/tcp/1/p2p/x", "a:0"])
+def test_malformed_address_is_not_announced(text: str) -> None:
+    with pytest.raises(NetworkError, match="write host:port"):
+        announced_multiaddr(text)
+
+
+def test_addresses_that_reach_furthest_are_handed_out_first() -> None:
+    hosts = ("127.0.0.1", "169.254.1.1", "192.168.1.7", "8.8.8.8")
+    seen = [f"/ip4/{host}/tcp/7070" for host in hosts]
+    handed = handed_out([*seen, "/ip4/8.8.8.8/udp/1/quic-v1"], ALICE.peer)
+    assert [each.split("/")[2] for each in handed] == ["8.8.8.8", "192.168.1.7", "169.254.1.1", "127.0.0.1"]
+    assert {peer_of(each) for each in handed} == {ALICE.peer}
 
 
 def test_libp2p_listens_on_tcp_alone() -> None:

@@ -19,7 +19,7 @@ from btard.protocol.outputs import FINISHED
 from btard.protocol.record import ABORT, BAN, STEP, Entry
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
-from btard.types import Digest, Fault, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId
 from tests.node.nodes import Nodes, a_run
 
 T = TypeVar("T")
@@ -173,7 +173,7 @@ def test_faults_are_counted_by_peer_and_kind() -> None:
     def talk(nodes: Nodes) -> dict[tuple[PeerId, str], int]:
         node, sender = nodes.nodes[0], nodes.nodes[1].transport.me
         for _ in range(3):
-            node.fault(Fault(sender, "flood"))
+            node.fault(Fault(sender, FaultKind.FLOOD))
         return dict(node.faults)
 
     faults = in_a_loop(talk)

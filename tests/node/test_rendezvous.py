@@ -95,6 +95,23 @@ def test_where_more_come_than_there_are_seats_those_seen_first_get_them() -> Non
     run_virtually(main())
 
 
+def test_a_peer_that_withdraws_before_the_start_frees_its_seat() -> None:
+    async def main() -> None:
+        meeting = Meeting()
+        await meeting.join(3, 4)
+        forming = asyncio.ensure_future(meeting.form())
+        for _ in range(4):
+            await asyncio.sleep(0)
+        await meeting.peers[3].withdraw(CONFIG.digest)
+        await meeting.join(0)
+        done, _ = await asyncio.wait({forming}, timeout=5.0)
+        assert not done
+        await meeting.join(1)
+        assert set(await forming) == {KEYS[4].peer, KEYS[0].peer, KEYS[1].peer}
+
+    run_virtually(main())
+
+
 def test_a_peer_that_comes_after_the_start_is_told_so() -> None:
     async def main() -> None:
         meeting = Meeting()

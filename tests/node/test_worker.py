@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -81,3 +83,24 @@ def test_the_loop_goes_on_while_a_thread_works() -> None:
         worker.stop()
 
     asyncio.run(main())
+
+
+def test_process_that_ends_while_a_thread_computes_ends_well() -> None:
+    """If the interpreter went away under torch, that would raise SIGABRT ("terminate called without ...")."""
+    script = (
+        "import asyncio, torch\n"
+        "from btard.node.worker import ThreadWorker\n"
+        "x = torch.randn(200, 200, requires_grad=True)\n"
+        "def work():\n"
+        "    for _ in range(50):\n"
+        "        torch.autograd.grad((x @ x).relu().sum(), x)\n"
+        "async def main():\n"
+        "    worker, begun = ThreadWorker(), asyncio.Event()\n"
+        "    for _ in range(100):\n"
+        "        worker.submit(work, lambda _: begun.set())\n"
+        "    await begun.wait()\n"
+        "    worker.stop()\n"
+        "asyncio.run(main())\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")

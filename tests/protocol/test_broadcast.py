@@ -10,8 +10,8 @@ from btard.crypto import Identity, digest
 from btard.protocol.broadcast import Board, Post, audience
 from btard.protocol.messages import AGGREGATE, GRADIENT, PHASES, RECORD, RecordVote, size_max
 from btard.protocol.state import roster_digest
-from btard.types import PeerId
-from btard.wire import Envelope, Reason, Rejection, Sealed, encode, open_sealed, seal
+from btard.types import FaultKind, PeerId
+from btard.wire import Envelope, Rejection, Sealed, encode, open_sealed, seal
 from tests.protocol.script import CONFIG, KEYS, PEERS, N, attempt, post, said, sealed
 
 
@@ -86,15 +86,15 @@ def envelope(**changes: object) -> Sealed:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"run": bytes(32)}, Reason.WRONG_RUN),
-        ({"step": 1}, Reason.OUT_OF_BOUNDS),
-        ({"attempt": 1}, Reason.OUT_OF_BOUNDS),
-        ({"phase": "view"}, Reason.OUT_OF_BOUNDS),
-        ({"phase": "lunch"}, Reason.OUT_OF_BOUNDS),
-        ({"roster": bytes(32)}, Reason.WRONG_ROSTER),
+        ({"run": bytes(32)}, FaultKind.WRONG_RUN),
+        ({"step": 1}, FaultKind.OUT_OF_BOUNDS),
+        ({"attempt": 1}, FaultKind.OUT_OF_BOUNDS),
+        ({"phase": "view"}, FaultKind.OUT_OF_BOUNDS),
+        ({"phase": "lunch"}, FaultKind.OUT_OF_BOUNDS),
+        ({"roster": bytes(32)}, FaultKind.WRONG_ROSTER),
     ],
 )
-def test_a_message_of_another_place_gets_no_slot(changes: dict[str, object], reason: Reason) -> None:
+def test_a_message_of_another_place_gets_no_slot(changes: dict[str, object], reason: FaultKind) -> None:
     read = Board(attempt()).read(envelope(**changes))
     assert isinstance(read, Rejection)
     assert read.reason == reason
@@ -106,7 +106,7 @@ def test_whoever_takes_no_part_gets_no_slot() -> None:
     assert isinstance(stranger, Sealed)
     read = Board(attempt()).read(stranger)
     assert isinstance(read, Rejection)
-    assert read.reason == Reason.NOT_A_MEMBER
+    assert read.reason == FaultKind.NOT_A_MEMBER
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -117,7 +117,7 @@ def test_more_bytes_than_an_honest_message_needs_get_no_slot(phase: str) -> None
     assert isinstance(board.read(sealed(0, phase, bytes(largest - overhead))), Post)
     read = board.read(sealed(0, phase, bytes(largest - overhead + 1)))
     assert isinstance(read, Rejection)
-    assert read.reason == Reason.OVERSIZE
+    assert read.reason == FaultKind.OVERSIZE
 
 
 def test_everybody_else_of_the_roster_is_spoken_to() -> None:

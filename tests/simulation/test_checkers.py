@@ -19,7 +19,7 @@ from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
 from btard.simulation import Byzantine, Checker, Crash, Outcome, Scenario, Slow, World
 from btard.simulation.host import Host
-from btard.types import Digest, Fault, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId
 
 
 def violated(world: World) -> str:
@@ -120,7 +120,7 @@ def test_causes_notices_a_ban_for_what_an_adversary_does_not_do(monkeypatch: pyt
 
 def test_blame_notices_a_machine_that_finds_fault_with_honest_peers() -> None:
     world = swarm()
-    plant(world.hosts[4], lambda out: out.faults.append(Fault(world.hosts[0].peer, "flood")))
+    plant(world.hosts[4], lambda out: out.faults.append(Fault(world.hosts[0].peer, FaultKind.FLOOD)))
     assert violated(world) == "blame"
 
 

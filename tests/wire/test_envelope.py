@@ -11,22 +11,9 @@ from hypothesis import strategies as st
 
 from btard.crypto import Identity, digest
 from btard.errors import ConfigurationError
-from btard.types import PeerId
-from btard.wire import (
-    MAX_CONTROL_BYTES,
-    MAX_PAYLOAD_BYTES,
-    MAX_PHASE_BYTES,
-    MAX_STEP,
-    Envelope,
-    Reason,
-    Rejection,
-    Sealed,
-    encode,
-    open_sealed,
-    seal,
-)
+from btard.types import FaultKind, PeerId
+from btard.wire import Envelope, Rejection, Sealed, encode, limits, open_sealed, seal
 from btard.wire.envelope import _Opened
-from btard.wire.limits import MAX_ATTEMPT
 
 ALICE, BOB = Identity.from_seed(b"a" * 32), Identity.from_seed(b"b" * 32)
 ENVELOPE = Envelope(bytes(32), 7, 0, "commit", bytes(32), ALICE.peer, b"payload")
@@ -38,7 +25,7 @@ def opened(raw: bytes) -> Sealed:
     return sealed
 
 
-def reason(raw: bytes) -> Reason:
+def reason(raw: bytes) -> FaultKind:
     rejection = open_sealed(raw)
     assert isinstance(rejection, Rejection)
     return rejection.reason
@@ -49,7 +36,7 @@ def resign(identity: Identity, body: bytes) -> bytes:
     return packed
 
 
-@given(st.binary(max_size=200), st.integers(0, MAX_STEP), st.integers(0, MAX_ATTEMPT), st.text(max_size=4))
+@given(st.binary(max_size=200), st.integers(0, 2**48), st.integers(0, 2**16), st.text(max_size=4))
 def test_what_was_sealed_is_opened(payload: bytes, step: int, attempt: int, phase: str) -> None:
     envelope = dataclasses.replace(ENVELOPE, payload=payload, step=step, attempt=attempt, phase=phase)
     raw = seal(ALICE, envelope)
@@ -60,85 +47,73 @@ def test_what_was_sealed_is_opened(payload: bytes, step: int, attempt: int, phas
 
 
 def test_the_largest_payload_fits_a_control_message() -> None:
-    envelope = Envelope(
-        bytes(32),
-        MAX_STEP,
-        MAX_ATTEMPT,
-        "p" * MAX_PHASE_BYTES,
-        bytes(32),
-        ALICE.peer,
-        bytes(MAX_PAYLOAD_BYTES),
-    )
+    phase, payload = "p" * limits.MAX_PHASE_BYTES, bytes(limits.MAX_PAYLOAD_BYTES)
+    envelope = Envelope(bytes(32), limits.MAX_STEP, limits.MAX_ATTEMPT, phase, bytes(32), ALICE.peer, payload)
     raw = seal(ALICE, envelope)
-    assert len(raw) <= MAX_CONTROL_BYTES
+    assert len(raw) <= limits.MAX_CONTROL_BYTES
     assert opened(raw).envelope == envelope
 
 
 def test_an_envelope_signed_by_another_is_refused() -> None:
-    assert reason(resign(BOB, encode(ENVELOPE))) is Reason.BAD_SIGNATURE
+    assert reason(resign(BOB, encode(ENVELOPE))) is FaultKind.BAD_SIGNATURE
 
 
 def test_a_signature_moved_to_another_body_is_refused() -> None:
     signature = seal(ALICE, ENVELOPE)[-64:]
-    for change in (
-        {"step": 8},
-        {"attempt": 1},
-        {"phase": "reveal"},
-        {"run": b"r" * 32},
-        {"roster": b"r" * 32},
-    ):
-        body = encode(dataclasses.replace(ENVELOPE, **change))  # type: ignore[arg-type]
-        assert reason(msgpack.packb(["sealed", body, signature])) is Reason.BAD_SIGNATURE
+    other = Envelope(b"r" * 32, 8, 1, "reveal", b"r" * 32, ALICE.peer, b"payload")
+    for name in ("step", "attempt", "phase", "run", "roster"):
+        body = encode(dataclasses.replace(ENVELOPE, **{name: getattr(other, name)}))
+        assert reason(msgpack.packb(["sealed", body, signature])) is FaultKind.BAD_SIGNATURE
 
 
 def test_a_signature_over_the_bare_body_is_refused_for_lack_of_domain() -> None:
     body = encode(ENVELOPE)
-    assert reason(msgpack.packb(["sealed", body, ALICE.sign(body)])) is Reason.BAD_SIGNATURE
+    assert reason(msgpack.packb(["sealed", body, ALICE.sign(body)])) is FaultKind.BAD_SIGNATURE
 
 
 def test_a_signed_body_in_another_encoding_is_refused() -> None:
     body = encode(ENVELOPE).replace(b"\xa6commit", b"\xd9\x06commit")
-    assert reason(resign(ALICE, body)) is Reason.NON_CANONICAL
+    assert reason(resign(ALICE, body)) is FaultKind.NON_CANONICAL
 
 
 def test_a_seal_in_another_encoding_is_refused() -> None:
     raw = seal(ALICE, ENVELOPE)
-    assert reason(raw.replace(b"\xa6sealed", b"\xd9\x06sealed")) is Reason.NON_CANONICAL
+    assert reason(raw.replace(b"\xa6sealed", b"\xd9\x06sealed")) is FaultKind.NON_CANONICAL
 
 
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
-        (b"", Reason.MALFORMED),
-        (msgpack.packb(["other", 1]), Reason.UNKNOWN_TAG),
-        (msgpack.packb(["envelope", b"run"]), Reason.MISSING_FIELD),
+        (b"", FaultKind.MALFORMED),
+        (msgpack.packb(["other", 1]), FaultKind.UNKNOWN_TAG),
+        (msgpack.packb(["envelope", b"run"]), FaultKind.MISSING_FIELD),
         (
             msgpack.packb(["envelope", bytes(32), -1, 0, "p", bytes(32), ALICE.peer, b""]),
-            Reason.OUT_OF_BOUNDS,
+            FaultKind.OUT_OF_BOUNDS,
         ),
         (
             msgpack.packb(["envelope", bytes(32), 1, 0, "p" * 17, bytes(32), ALICE.peer, b""]),
-            Reason.OUT_OF_BOUNDS,
+            FaultKind.OUT_OF_BOUNDS,
         ),
     ],
 )
-def test_a_signed_body_that_is_no_envelope_is_refused(body: bytes, expected: Reason) -> None:
+def test_a_signed_body_that_is_no_envelope_is_refused(body: bytes, expected: FaultKind) -> None:
     assert reason(resign(ALICE, body)) is expected
 
 
 def test_bytes_beyond_a_control_message_are_refused_unread() -> None:
-    assert reason(bytes(MAX_CONTROL_BYTES + 1)) is Reason.OVERSIZE
+    assert reason(bytes(limits.MAX_CONTROL_BYTES + 1)) is FaultKind.OVERSIZE
 
 
 def test_a_sender_with_a_key_of_small_order_is_refused() -> None:
     universal = PeerId((1).to_bytes(32, "little"))
     body = encode(dataclasses.replace(ENVELOPE, sender=universal))
     signature = universal + bytes(32)
-    assert reason(msgpack.packb(["sealed", body, signature])) is Reason.BAD_SIGNATURE
+    assert reason(msgpack.packb(["sealed", body, signature])) is FaultKind.BAD_SIGNATURE
 
 
 def test_nobody_seals_in_the_name_of_another() -> None:
-    with pytest.raises(ConfigurationError, match="can't sign for"):
+    with pytest.raises(ConfigurationError, match="cannot sign for"):
         seal(BOB, ENVELOPE)
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btard.types import PeerId
-from btard.wire import MAX_CONTROL_BYTES, MaxLen, MaxSize, Range, Reason, Rejection, decode, encode, message
+from btard.types import FaultKind, PeerId
+from btard.wire import MAX_CONTROL_BYTES, MaxLen, MaxSize, Range, Rejection, decode, encode, message
 
 
 @message("vote")
@@ -44,52 +44,52 @@ def tree(index: int, value: Any) -> bytes:
     return packed
 
 
-HOSTILE: dict[str, tuple[bytes, Reason]] = {
-    "empty": (b"", Reason.MALFORMED),
-    "truncated": (RAW[:-1], Reason.MALFORMED),
-    "trailing byte": (RAW + b"\0", Reason.MALFORMED),
-    "two messages": (RAW + RAW, Reason.OVERSIZE),
-    "reserved byte": (b"\xc1", Reason.MALFORMED),
-    "text that is no UTF-8": (RAW.replace(b"\xa4text", b"\xa4\xff\xff\xff\xff"), Reason.MALFORMED),
-    "array that claims a billion items": (b"\xdd\x40\x00\x00\x00", Reason.MALFORMED),
-    "bytes that claim a billion": (b"\xc6\x40\x00\x00\x00", Reason.MALFORMED),
-    "map": (msgpack.packb({"vote": 1}), Reason.MALFORMED),
-    "extension": (msgpack.packb(msgpack.ExtType(5, b"x")), Reason.MALFORMED),
-    "time stamp": (tree(2, msgpack.Timestamp(1, 0)), Reason.MALFORMED),
-    "empty map": (b"\x80", Reason.WRONG_TYPE),
-    "nested beyond any schema": (b"\x91" * 90 + b"\x90", Reason.WRONG_TYPE),
-    "integer": (b"\x05", Reason.WRONG_TYPE),
-    "empty array": (b"\x90", Reason.WRONG_TYPE),
-    "tag as bytes": (tree(0, b"vote"), Reason.WRONG_TYPE),
-    "another tag": (tree(0, "veto"), Reason.UNKNOWN_TAG),
-    "a field less": (msgpack.packb(TREE[:-1]), Reason.MISSING_FIELD),
-    "a field more": (msgpack.packb([*TREE, 1]), Reason.EXTRA_FIELD),
-    "bool as integer": (tree(2, True), Reason.WRONG_TYPE),
-    "integer as bool": (tree(5, 1), Reason.WRONG_TYPE),
-    "integer as float": (tree(3, [1]), Reason.WRONG_TYPE),
-    "float as integer": (tree(2, 3.0), Reason.WRONG_TYPE),
-    "text as bytes": (tree(1, "x" * 32), Reason.WRONG_TYPE),
-    "bytes as text": (tree(4, b"text"), Reason.WRONG_TYPE),
-    "nothing where something must be": (tree(1, None), Reason.WRONG_TYPE),
-    "array as bytes": (tree(1, [1, 2]), Reason.WRONG_TYPE),
-    "short key": (tree(1, KEY[:31]), Reason.OUT_OF_BOUNDS),
-    "negative count": (tree(2, -1), Reason.OUT_OF_BOUNDS),
-    "huge count": (tree(2, 2**64 - 1), Reason.OUT_OF_BOUNDS),
-    "NaN": (tree(3, [float("nan")]), Reason.OUT_OF_BOUNDS),
-    "infinity": (tree(3, [float("-inf")]), Reason.OUT_OF_BOUNDS),
-    "too many weights": (tree(3, [1.0] * 5), Reason.OUT_OF_BOUNDS),
-    "long text": (tree(4, "123456789"), Reason.OUT_OF_BOUNDS),
-    "long text in two-byte letters": (tree(4, "é" * 5), Reason.OUT_OF_BOUNDS),
-    "long optional bytes": (tree(6, bytes(17)), Reason.OUT_OF_BOUNDS),
-    "integer in two bytes": (RAW.replace(KEY + b"\x03", KEY + b"\xcc\x03"), Reason.NON_CANONICAL),
-    "integer as signed": (RAW.replace(KEY + b"\x03", KEY + b"\xd0\x03"), Reason.NON_CANONICAL),
+HOSTILE: dict[str, tuple[bytes, FaultKind]] = {
+    "empty": (b"", FaultKind.MALFORMED),
+    "truncated": (RAW[:-1], FaultKind.MALFORMED),
+    "trailing byte": (RAW + b"\0", FaultKind.MALFORMED),
+    "two messages": (RAW + RAW, FaultKind.OVERSIZE),
+    "reserved byte": (b"\xc1", FaultKind.MALFORMED),
+    "text that is no UTF-8": (RAW.replace(b"\xa4text", b"\xa4\xff\xff\xff\xff"), FaultKind.MALFORMED),
+    "array that claims a billion items": (b"\xdd\x40\x00\x00\x00", FaultKind.MALFORMED),
+    "bytes that claim a billion": (b"\xc6\x40\x00\x00\x00", FaultKind.MALFORMED),
+    "map": (msgpack.packb({"vote": 1}), FaultKind.MALFORMED),
+    "extension": (msgpack.packb(msgpack.ExtType(5, b"x")), FaultKind.MALFORMED),
+    "time stamp": (tree(2, msgpack.Timestamp(1, 0)), FaultKind.MALFORMED),
+    "empty map": (b"\x80", FaultKind.WRONG_TYPE),
+    "nested beyond any schema": (b"\x91" * 90 + b"\x90", FaultKind.WRONG_TYPE),
+    "integer": (b"\x05", FaultKind.WRONG_TYPE),
+    "empty array": (b"\x90", FaultKind.WRONG_TYPE),
+    "tag as bytes": (tree(0, b"vote"), FaultKind.WRONG_TYPE),
+    "another tag": (tree(0, "veto"), FaultKind.UNKNOWN_TAG),
+    "a field less": (msgpack.packb(TREE[:-1]), FaultKind.MISSING_FIELD),
+    "a field more": (msgpack.packb([*TREE, 1]), FaultKind.EXTRA_FIELD),
+    "bool as integer": (tree(2, True), FaultKind.WRONG_TYPE),
+    "integer as bool": (tree(5, 1), FaultKind.WRONG_TYPE),
+    "integer as float": (tree(3, [1]), FaultKind.WRONG_TYPE),
+    "float as integer": (tree(2, 3.0), FaultKind.WRONG_TYPE),
+    "text as bytes": (tree(1, "x" * 32), FaultKind.WRONG_TYPE),
+    "bytes as text": (tree(4, b"text"), FaultKind.WRONG_TYPE),
+    "nothing where something must be": (tree(1, None), FaultKind.WRONG_TYPE),
+    "array as bytes": (tree(1, [1, 2]), FaultKind.WRONG_TYPE),
+    "short key": (tree(1, KEY[:31]), FaultKind.OUT_OF_BOUNDS),
+    "negative count": (tree(2, -1), FaultKind.OUT_OF_BOUNDS),
+    "huge count": (tree(2, 2**64 - 1), FaultKind.OUT_OF_BOUNDS),
+    "NaN": (tree(3, [float("nan")]), FaultKind.OUT_OF_BOUNDS),
+    "infinity": (tree(3, [float("-inf")]), FaultKind.OUT_OF_BOUNDS),
+    "too many weights": (tree(3, [1.0] * 5), FaultKind.OUT_OF_BOUNDS),
+    "long text": (tree(4, "123456789"), FaultKind.OUT_OF_BOUNDS),
+    "long text in two-byte letters": (tree(4, "é" * 5), FaultKind.OUT_OF_BOUNDS),
+    "long optional bytes": (tree(6, bytes(17)), FaultKind.OUT_OF_BOUNDS),
+    "integer in two bytes": (RAW.replace(KEY + b"\x03", KEY + b"\xcc\x03"), FaultKind.NON_CANONICAL),
+    "integer as signed": (RAW.replace(KEY + b"\x03", KEY + b"\xd0\x03"), FaultKind.NON_CANONICAL),
     "float32": (
         RAW.replace(b"\xcb" + struct.pack(">d", 0.5), b"\xca" + struct.pack(">f", 0.5)),
-        Reason.NON_CANONICAL,
+        FaultKind.NON_CANONICAL,
     ),
-    "long form of an array": (RAW.replace(b"\x97", b"\xdc\x00\x07", 1), Reason.NON_CANONICAL),
-    "long form of text": (RAW.replace(b"\xa4text", b"\xd9\x04text"), Reason.NON_CANONICAL),
-    "long form of bytes": (RAW.replace(b"\xc4\x03why", b"\xc5\x00\x03why"), Reason.NON_CANONICAL),
+    "long form of an array": (RAW.replace(b"\x97", b"\xdc\x00\x07", 1), FaultKind.NON_CANONICAL),
+    "long form of text": (RAW.replace(b"\xa4text", b"\xd9\x04text"), FaultKind.NON_CANONICAL),
+    "long form of bytes": (RAW.replace(b"\xc4\x03why", b"\xc5\x00\x03why"), FaultKind.NON_CANONICAL),
 }
 
 
@@ -109,16 +109,16 @@ def test_every_reason_to_refuse_bytes_has_an_example() -> None:
 
 def test_the_detail_says_where_without_repeating_hostile_text() -> None:
     rejection = decode(Vote, tree(3, [1.0, "\x1b[2J"]))
-    assert rejection == Rejection(Reason.WRONG_TYPE, "weights[1]: expected float, got str")
+    assert rejection == Rejection(FaultKind.WRONG_TYPE, "weights[1]: expected float, got str")
     assert decode((Vote, Bulk), tree(0, "\x1b[2J")) == Rejection(
-        Reason.UNKNOWN_TAG, "expected vote or bulk, got another tag"
+        FaultKind.UNKNOWN_TAG, "expected vote or bulk, got another tag"
     )
 
 
 def test_nothing_larger_than_a_control_message_is_read_whatever_its_fields_admit() -> None:
     rejection = decode(Bulk, bytes(MAX_CONTROL_BYTES + 1))
     assert isinstance(rejection, Rejection)
-    assert rejection.reason is Reason.OVERSIZE
+    assert rejection.reason is FaultKind.OVERSIZE
 
 
 @pytest.mark.parametrize("claimed", [2**16, 2**20, 2**31])
@@ -126,13 +126,13 @@ def test_nested_arrays_that_claim_to_be_long_are_refused_at_the_first(claimed: i
     """A decoder that believes them allocates 8 bytes an item at each of 1,000 depths."""
     rejection = decode(Bulk, (b"\xdd" + claimed.to_bytes(4, "big")) * 1000 + bytes(claimed % (1 << 21)))
     assert isinstance(rejection, Rejection)
-    assert rejection.reason is Reason.MALFORMED
+    assert rejection.reason is FaultKind.MALFORMED
 
 
 def test_nesting_deeper_than_the_stack_is_refused() -> None:
     rejection = decode(Bulk, b"\x91" * (1 << 20) + b"\x90")
     assert isinstance(rejection, Rejection)
-    assert rejection.reason is Reason.MALFORMED
+    assert rejection.reason is FaultKind.MALFORMED
 
 
 def assert_canonical_or_refused(raw: bytes) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import msgpack
@@ -11,19 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.errors import ConfigurationError
-from btard.types import Digest, PeerId
-from btard.wire import (
-    MaxLen,
-    MaxSize,
-    NonFinite,
-    Range,
-    Reason,
-    Rejection,
-    Size,
-    decode,
-    encode,
-    message,
-)
+from btard.types import Digest, FaultKind, PeerId
+from btard.wire import MaxLen, MaxSize, Range, Rejection, Size, decode, encode, message
 
 
 @message("scalars")
@@ -48,7 +37,7 @@ class Report:
     name: Annotated[str, MaxLen(40)]
     step: Annotated[int, Range(-(2**63), 2**64 - 1)]
     final: bool
-    ratio: Annotated[float, NonFinite()]
+    ratio: float
     parent: Digest | None
     note: Annotated[str | None, MaxLen(8)]
     rows: Annotated[tuple[Scalars, ...], MaxLen(4)]
@@ -67,7 +56,7 @@ REPORTS = st.builds(
     name=st.text(max_size=10),
     step=st.integers(-(2**63), 2**64 - 1),
     final=st.booleans(),
-    ratio=st.floats(allow_nan=False),
+    ratio=FLOATS,
     parent=st.none() | KEYS,
     note=st.none() | st.text(max_size=2),
     rows=st.lists(SCALARS, max_size=4).map(tuple),
@@ -102,21 +91,8 @@ def test_zero_keeps_its_sign() -> None:
 
 
 def report(**changes: Any) -> Report:
-    fields: dict[str, Any] = {
-        "peer": bytes(32),
-        "salt": bytes(4),
-        "blob": b"",
-        "name": "",
-        "step": 0,
-        "final": False,
-        "ratio": 0.0,
-        "parent": None,
-        "note": None,
-        "rows": (),
-        "votes": (),
-        "said": None,
-    }
-    return Report(**fields | changes)
+    plain = Report(bytes(32), bytes(4), b"", "", 0, False, 0.0, None, None, (), (), None)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 @pytest.mark.parametrize(
@@ -140,15 +116,12 @@ def report(**changes: Any) -> Report:
     ],
 )
 def test_our_own_mistake_is_named_by_its_field_before_it_is_sent(changes: dict[str, Any], where: str) -> None:
-    with pytest.raises(ConfigurationError, match=f"a Report can't be sent: {where}"):
+    with pytest.raises(ConfigurationError, match=f"a Report cannot be sent: {where}"):
         encode(report(**changes))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
-def test_infinities_and_nan_pass_only_where_the_field_says_so(value: float) -> None:
-    decoded = decode(Report, encode(report(ratio=value)))
-    assert not isinstance(decoded, Rejection)
-    assert str(decoded.ratio) == str(value)
+def test_infinities_and_nan_are_not_sent(value: float) -> None:
     with pytest.raises(ConfigurationError, match="finite"):
         encode(Scalars((), value))
 
@@ -192,9 +165,9 @@ def test_a_subclass_of_a_message_is_not_that_message() -> None:
     class Louder(Scalars):
         volume: int = 11
 
-    with pytest.raises(ConfigurationError, match="isn't a message"):
+    with pytest.raises(ConfigurationError, match="is not a message"):
         encode(Louder((), 1.0))
-    with pytest.raises(ConfigurationError, match="isn't a message"):
+    with pytest.raises(ConfigurationError, match="is not a message"):
         decode(Louder, b"")
 
 
@@ -213,4 +186,4 @@ def test_the_size_limit_of_a_message_follows_from_its_fields() -> None:
     rejection = decode(Scalars, largest + bytes(64))
     assert isinstance(decode(Scalars, largest), Scalars)
     assert isinstance(rejection, Rejection)
-    assert rejection.reason is Reason.OVERSIZE
+    assert rejection.reason is FaultKind.OVERSIZE
