@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from btard import __version__
 from btard.lab import Experiment, Outcome
 
-NUMERICS: Final = f"btard {__version__}, numerics 1"
+NUMERICS: Final = f"btard {__version__}, numerics 2"
 """Results under another tag are not taken for this version's. Raise the last number with every change of the
 laboratory, a rule, an attack or an estimator after which an experiment has another outcome."""
 
