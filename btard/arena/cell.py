@@ -12,9 +12,9 @@ from btard import __version__
 from btard.lab import Experiment, Outcome
 from btard.pool import Failure
 
-NUMERICS: Final = f"btard {__version__}, numerics 1"
-"""Tag of all results; those under another tag are ignored. Raise the last number with every change of the
-laboratory, a rule, an attack or an estimator that changes the outcome of an experiment."""
+NUMERICS: Final = f"btard {__version__}, numerics 2"
+"""Results under another tag are not taken for this version's. Raise the last number with every change of the
+laboratory, a rule, an attack or an estimator after which an experiment has another outcome."""
 
 FIELDS: Final = tuple(f.name for f in fields(Experiment))
 """The names of an experiment's fields, in their order."""

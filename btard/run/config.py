@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from btard.codec import CODECS
 from btard.crypto import digest
 from btard.errors import ConfigurationError, RunMismatchError, first_error
 from btard.protocol.constants import ProtocolConfig
@@ -121,7 +122,7 @@ class RunConfig(BaseModel):
     def engine(self, store: BlobStore, device: str = "cpu") -> Engine:
         """An engine at the run's initial model."""
         seed = digest("model seed", self.seed.to_bytes(16, "little", signed=True))
-        return Engine(self.local_recipe(), store, seed, device)
+        return Engine(self.local_recipe(), store, seed, device, CODECS[self.codec])
 
     def differences(self, other: RunConfig) -> list[str]:
         """The fields in which two runs differ, for people."""

@@ -194,7 +194,7 @@ def test_the_mean_diverges_under_attack_and_that_is_reported(attack: str) -> Non
         ({"rule": "nnm+cyclic", "byzantine": 1}, "'cyclic' is not a rule"),
         ({"rule": "cyclic+mean", "byzantine": 1}, "a code takes no rule beside it"),
         ({"rule": "cyclic(n=4)", "byzantine": 1}, "no argument 'n'"),
-        ({"rule": "repetition", "byzantine": 2}, "don't split into groups"),
+        ({"rule": "repetition", "byzantine": 2}, "workers form groups"),
         ({"rule": "cyclic", "byzantine": 1, "estimator": "momentum"}, "codes gradients"),
         ({"rule": "cyclic", "byzantine": 1, "attack": "optimised_ipm"}, "choose another attack"),
         ({"attack": "nothing"}, "'nothing' is not an attack"),
