@@ -36,13 +36,14 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal["btard/1"] = "btard/1"
+    version: Literal["btard/2"] = "btard/2"
     task: Annotated[str, Field(max_length=64)]
     recipe: dict[str, str]
     seed: Annotated[int, Field(ge=-(2**127), lt=2**127)]
     steps: Annotated[int, Field(ge=1, le=2**40)]
     peers: Annotated[int, Field(ge=1, le=PEERS_MAX)]
     clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    codec: Literal["fp32"] = "fp32"
     protocol: ProtocolConfig
 
     @classmethod
