@@ -59,7 +59,7 @@ def test_noise_is_no_run(noise: bytes) -> None:
     [
         {"version": "btard/1"},
         {"codec": "fp16"},
-        {"protocol": {"kind": "parameter_server"}},
+        {"protocol": {**asdict(PROTOCOL), "kind": "parameter_server"}},
         {"steps": 0},
         {"steps": 2**41},
         {"peers": 0},
