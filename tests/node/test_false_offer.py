@@ -53,7 +53,7 @@ class LateAndLying:
             assert not victim.wants(self._attacker.transport.me, name, self._claimed)
 
 
-@pytest.mark.parametrize("claimed", [0, 4, 8, 16, 1 << 40])
+@pytest.mark.parametrize("claimed", [0, 4, 16, 1 << 40])
 def test_false_sizes_of_held_blobs_cost_nobody_a_step(claimed: int) -> None:
     async def main() -> tuple[Nodes, LateAndLying, list[str]]:
         nodes = Nodes(SwarmSpec(a_run(5, 3)))
@@ -81,8 +81,6 @@ async def test_a_held_blob_keeps_its_true_size_whatever_an_offer_over_grpc_claim
         async with stream_to(transport, "blob") as stream:
             await greet(transport, stream, 2, "blob")
             await stream.write(pack_offer(name, claimed))
-            assert await stream.read() == UNWANTED
-            await stream.write(pack_offer(name, 12))
             assert await stream.read() == UNWANTED
         assert node.machine.attempt._blobs.fits(name, 0, 4)
         assert node.faults == {}
