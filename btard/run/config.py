@@ -83,6 +83,8 @@ class RunConfig(BaseModel):
             return cls.from_bytes(path.read_bytes().strip())
         except OSError as error:
             raise ConfigurationError(f"can't read {path}: {os.strerror(error.errno or 0)}") from error
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: {error}") from None
 
     def save(self, path: Path) -> None:
         """Write the configuration. Raises ConfigurationError where that's impossible."""
