@@ -22,7 +22,7 @@ def bootstrap(
     seed: Annotated[int, typer.Option(help="The seed of the initial model.")] = 0,
     run_file: Annotated[
         Path | None,
-        typer.Option("--run", metavar="FILE", help="A configuration, in place of these."),
+        typer.Option("--config", "--run", metavar="FILE", help="A configuration, in place of these."),
     ] = None,
     save: Annotated[
         Path | None,
@@ -37,7 +37,7 @@ def bootstrap(
     tied: Annotated[bool, typer.Option("--tied", help="End when standard input ends.")] = False,
 ) -> None:
     """Announce a run, and print the one line that others join by. Runs until interrupted."""
-    from btard.console.peer_console import BootstrapConsole
+    from btard.console.event_console import EventConsole
     from btard.node.bootstrap import run_bootstrap
     from btard.node.options import BootstrapOptions
     from btard.node.running import run
@@ -52,8 +52,5 @@ def bootstrap(
         )
     if save is not None:
         config.save(save)
-    console = BootstrapConsole(config, json=json)
-    run(
-        run_bootstrap(BootstrapOptions(config, key, host, port), ready=console.ready, seen=console.seen),
-        tied=tied,
-    )
+    with EventConsole(json=json) as emit:
+        run(run_bootstrap(BootstrapOptions(config, key, host, port), emit=emit), tied=tied)

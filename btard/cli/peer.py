@@ -17,8 +17,9 @@ def peer(
         "identity.key"
     ),
     run_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Keep ledger, checkpoints and metrics here.")
+        Path | None, typer.Option("--out", "--run-dir", metavar="DIR", help="Keep ledger and model here.")
     ] = None,
+    no_out: Annotated[bool, typer.Option("--no-out", hidden=True)] = False,
     expect: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Join only a run with this configuration.")
     ] = None,
@@ -37,7 +38,7 @@ def peer(
     tied: Annotated[bool, typer.Option("--tied", help="End when standard input ends.")] = False,
 ) -> None:
     """Join a swarm by its bootstrap's address and train with it."""
-    from btard.console.peer_console import PeerConsole
+    from btard.console.event_console import EventConsole
     from btard.node.options import PeerOptions, read_keys
     from btard.node.peer import run_peer
     from btard.node.profile import trainer_profile
@@ -47,7 +48,7 @@ def peer(
     options = PeerOptions(
         join=join,
         key=key,
-        run_dir=run_dir,
+        run_dir=None if no_out else run_dir,
         host=host,
         port=port,
         announce=announce,
@@ -58,7 +59,6 @@ def peer(
         device=device,
         wait_s=wait,
     )
-    with PeerConsole(json=json) as console:
-        end = run(run_peer(options, say=console.say, started=console.started, emit=console.emit), tied=tied)
-        console.ended(end)
-    raise typer.Exit(0 if end.finished else 1)
+    with EventConsole(json=json) as emit:
+        ended = run(run_peer(options, emit=emit), tied=tied)
+    raise typer.Exit(0 if ended.outcome == "finished" else 1)

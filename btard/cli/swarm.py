@@ -36,7 +36,8 @@ def swarm(
     ] = False,
     name: Annotated[str, typer.Option(help="The run's name: it's kept in runs/NAME.")] = "swarm",
     run_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the run here instead.")] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the summary here, too.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier run.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print events in JSON lines.")] = False,
 ) -> None:
     """Start a bootstrap and peers on this machine, train to the end, and say who was banned and why."""
     from btard.console.local_swarm import run_swarm
@@ -60,6 +61,7 @@ def swarm(
         run_dir or Path("runs") / name,
         in_process=in_process,
         require_bans=require_bans,
-        json_path=json,
+        json=json,
+        replace=overwrite,
     )
     raise typer.Exit(0 if good else 1)

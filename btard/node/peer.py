@@ -14,7 +14,6 @@ from btard.ledger.header import LedgerHeader
 from btard.network import DhtDirectory, GrpcTransport, PeerRecord, libp2p_id, peer_of
 from btard.network.transport import Inbox
 from btard.node.assembly import assemble
-from btard.node.end import end_report
 from btard.node.node import Node
 from btard.node.options import PeerOptions
 from btard.node.recorder import Recorder
@@ -22,7 +21,7 @@ from btard.node.rendezvous import find_genesis, find_run
 from btard.node.worker import ThreadWorker
 from btard.protocol.state import RosterState
 from btard.run.config import RunConfig
-from btard.run.report import EndReport, StepReport
+from btard.run.events import Begun, Emit, Ended, Noted
 from btard.training.engine import Engine
 from btard.training.store import BlobStore
 from btard.types import Digest, Fault, PeerId
@@ -33,20 +32,17 @@ LINGER_DELTAS = 3
 ENTROPY: Callable[[int], bytes] = os.urandom
 
 
-async def run_peer(
-    options: PeerOptions,
-    *,
-    say: Callable[[str], None],
-    started: Callable[[RunConfig, LedgerHeader], None],
-    emit: Callable[[StepReport], None],
-) -> EndReport:
-    """Join and take part until the end. `say` gets a sentence at each stage before the first step, `started`
-    the run when it begins, `emit` a report a record.
+async def run_peer(options: PeerOptions, *, emit: Emit) -> Ended:
+    """Join and take part until the end. `emit` gets the events, the returned one last.
 
     Raises BtardError where joining fails, or the run cannot be recorded."""
     identity = Identity.load_or_create(options.key, ENTROPY)
     bootstrap = peer_of(options.join)
-    say(f"peer {identity.peer.hex()[:16]}: looking for {options.join}")
+    stack = contextlib.ExitStack()
+    run_dir = None
+    if options.run_dir is not None:
+        run_dir = stack.enter_context(RunDirectory.create(options.run_dir))
+    emit(Noted(text=f"peer {identity.peer.hex()[:16]}: looking for {options.join}"))
     directory = await DhtDirectory.create(identity, initial_peers=[options.join], host=options.host)
     door = _Door()
     transport: GrpcTransport | None = None
@@ -69,19 +65,23 @@ async def run_peer(
         await directory.publish(
             PeerRecord(config.digest, identity.peer, 1, (address,), certificate, libp2p_id(identity.peer))
         )
-        say(
-            f"joined the run {config.digest.hex()[:16]} ({config.task}): waiting for its {config.peers} peers"
-        )
+        run = config.digest.hex()
+        emit(Noted(text=f"joined the run {run[:16]} ({config.task}): waiting for its {config.peers} peers"))
         header, records = await find_genesis(directory, bootstrap, config, options.wait_s)
-        started(config, header)
-        with contextlib.ExitStack() as stack:
-            run_dir = None
-            if options.run_dir is not None:
-                run_dir = stack.enter_context(RunDirectory(options.run_dir))
-            return await _take_part(
-                options, identity, config, header, engine, transport, door, records, run_dir, emit
+        emit(
+            Begun(
+                run=run,
+                task=config.task,
+                steps=config.steps,
+                members=tuple(peer.hex() for peer in header.members),
+                seat=header.members.index(identity.peer),
             )
+        )
+        return await _take_part(
+            options, identity, config, header, engine, transport, door, records, run_dir, emit
+        )
     finally:
+        stack.close()
         closing = [directory.close()] if transport is None else [transport.stop(), directory.close()]
         await asyncio.gather(*closing)
 
@@ -96,8 +96,8 @@ async def _take_part(
     door: _Door,
     records: dict[PeerId, PeerRecord],
     run_dir: RunDirectory | None,
-    emit: Callable[[StepReport], None],
-) -> EndReport:
+    emit: Emit,
+) -> Ended:
     loop = asyncio.get_running_loop()
     adversary = None
     if options.adversary is not None:
@@ -117,28 +117,20 @@ async def _take_part(
         engine=engine,
     )
 
-    def report(step: StepReport) -> None:
-        if run_dir is not None:
-            run_dir.add_metrics(step)
-        emit(step)
-
     recorder = Recorder(
         node.engine,
         worker,
-        report,
+        emit,
         steps=config.steps,
         evaluate_every=options.evaluate_every,
-        checkpoints=None if run_dir is None else run_dir.checkpoints,
+        run_dir=run_dir,
     )
-    node.progress = recorder
     door.open(node, header.members)
     try:
-        ended = await node.run()
-        await recorder.drain()
-        result = end_report(node, ended)
-        if result.finished:
+        ended = await recorder.run(node)
+        if ended.outcome == "finished":
             await asyncio.sleep(LINGER_DELTAS * config.protocol.delta_s)
-        return result
+        return ended
     finally:
         node.halt()
 
