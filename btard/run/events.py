@@ -1,11 +1,13 @@
-"""What happens in a run, as one union of events: one JSON line each, told apart by its key `event`.
+"""The events of a run as one union: one JSON line each, told apart by its key `event`.
 
 The console, the processes of a local swarm, `metrics.jsonl` and monitors read the same lines. Digests and
-peers are in hexadecimal. `time` is wall-clock time in seconds since 1970 (UTC), None in virtual time.
+peers are in hexadecimal. `time` is the wall clock when the event was made, in seconds since 1970 (UTC), and
+None in virtual time.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -15,10 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 class _Line(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
-    time: float | None = None
+    time: float | None = Field(default_factory=time.time)
 
     def to_json(self) -> str:
-        """One line, without its end."""
+        """Return the line, without its end."""
         return self.model_dump_json()
 
 
@@ -38,7 +40,7 @@ class Announced(_Line):
 
 
 class Gathered(_Line):
-    """So many of the run's seats are taken; said again when the number changes."""
+    """`present` of the run's `seats` are taken; sent again when the number changes."""
 
     event: Literal["gathered"] = "gathered"
     present: int
@@ -57,8 +59,8 @@ class Begun(_Line):
 
 
 class Stalled(_Line):
-    """Nothing has come for a while. `missing` are the peers that this phase waits for; the attempt falls into
-    a dispute in `dispute_in_s` seconds, which a silent peer can lose the step or its seat by."""
+    """Nothing has arrived for a while. `missing` are the peers that this phase waits for. In `dispute_in_s`
+    seconds the others begin a dispute, in which a silent peer can lose the step or its seat."""
 
     event: Literal["stalled"] = "stalled"
     step: int
@@ -80,9 +82,9 @@ class Removal(BaseModel):
 
 
 class AttemptEnded(_Line):
-    """One ledger record: an attempt that ended in a `step`, or in an `abort`. `duration_s` is the time since
-    the record before it, None in virtual time or for the first. `loss` and `accuracy` are of held-out data
-    after the step, None if it was not evaluated. `ledger` is the head after the record."""
+    """One ledger record: an attempt that ended in a `step` or in an `abort`. `duration_s` is the time since
+    the previous record, None in virtual time and for the first record. `loss` and `accuracy` are of held-out
+    data after the step, None if it was not evaluated. `ledger` is the head after the record."""
 
     event: Literal["attempt_ended"] = "attempt_ended"
     index: int
@@ -100,7 +102,7 @@ class AttemptEnded(_Line):
 
 
 class FaultSeen(_Line):
-    """A peer misbehaved towards this one. Said for the first fault of a kind and peer; `Ended` counts all."""
+    """A peer misbehaved towards this one. Sent for the first fault of a peer and kind; `Ended` counts all."""
 
     event: Literal["fault_seen"] = "fault_seen"
     peer: str
@@ -109,8 +111,9 @@ class FaultSeen(_Line):
 
 
 class Ended(_Line):
-    """The run is over for this peer. The bytes are what it sent over the network, framing included. `outcome`
-    is `finished` after the last step, `seat_lost` after a ban or a lost seat, `halted` without a majority."""
+    """The run is over for this peer. The bytes are those that it sent over the network, framing included.
+    `outcome` is `finished` after the last step, `seat_lost` after a ban or a lost seat, `halted` without a
+    majority. `run_dir` holds model, ledger and metrics, None if nothing is kept."""
 
     event: Literal["ended"] = "ended"
     peer: str
@@ -123,6 +126,7 @@ class Ended(_Line):
     control_bytes: int
     parameters: int
     faults: int
+    run_dir: str | None = None
 
 
 class Failed(_Line):
@@ -143,5 +147,5 @@ _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def read_event(line: str) -> Event:
-    """The event of a line that `to_json` wrote. Raises pydantic.ValidationError for any other line."""
+    """Return the event of a line that `to_json` wrote. Raises pydantic.ValidationError for any other line."""
     return _ADAPTER.validate_json(line)
