@@ -1,102 +1,99 @@
-"""The role profiles of `peers/`, and what a profile may say."""
+"""The profiles of `peers/`, what a profile may say, and the table of adversaries."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
-from btard.adversary import ADVERSARIES, parameters
+from btard.adversary import ADVERSARIES, AdversaryTerm, make_adversary, parameters, parse_adversary
+from btard.adversary.gradient_attack import GradientAdversary
+from btard.cli import app
+from btard.crypto import Identity
 from btard.errors import ConfigurationError
-from btard.node.profile import load_profile, profile_names, profile_path, trainer_profile
+from btard.node.profile import Profile, load_profile, profile_names
+from btard.protocol.messages import PHASES
 
-PEERS = Path(__file__).parent.parent / "peers"
+README = (Path(__file__).parent.parent / "peers" / "README.md").read_text(encoding="utf-8")
+TABLE = README[README.index("| adversary |") :]
+ROWS = [
+    [cell.strip(" `") for cell in line[1:].split(" |")] for line in TABLE.splitlines() if line[:3] == "| `"
+]
 
 
-def written(folder: Path, text: str) -> Path:
+def written(folder: Path, text: bytes) -> str:
     path = folder / "profile.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
+    path.write_bytes(text)
+    return str(path)
 
 
-def test_there_is_a_profile_for_every_role_and_every_adversary() -> None:
-    assert set(profile_names()) == {"bootstrap", "trainer", *ADVERSARIES}
+def join(*options: str) -> str:
+    """What `btard peer` says of options that it refuses."""
+    error = CliRunner().invoke(app, ["peer", *options]).exception
+    assert isinstance(error, ConfigurationError)
+    return str(error)
 
 
-@pytest.mark.parametrize("kind", ADVERSARIES)
-def test_profile_of_an_adversary_spells_out_all_its_parameters(kind: str) -> None:
-    profile = load_profile(profile_path(kind))
-    assert profile.role == "trainer"
-    assert profile.misbehaviour is not None
-    assert profile.misbehaviour[0] == kind
-    assert set(profile.misbehaviour[1]) == set(parameters(kind))
+def test_profile_takes_the_options_that_the_command_takes() -> None:
+    command = typer.main.get_command(app).commands["peer"]  # type: ignore[attr-defined]
+    programs = {"profile", "colluders", "json", "no_out", "tied"}
+    assert set(Profile.model_fields) == {option.name for option in command.params} - programs
 
 
-@pytest.mark.parametrize("role", ["bootstrap", "trainer"])
-def test_honest_roles_have_no_adversary(role: str) -> None:
-    profile = load_profile(profile_path(role))
-    assert profile.role == role
-    assert profile.misbehaviour is None
+def test_shipped_profiles_are_readable_and_say_more_than_a_name() -> None:
+    assert profile_names() == ("gpu", "sleeper", "trainer")
+    assert all(len(load_profile(name)) > 1 for name in profile_names())
+    assert all(f"`{name}.toml`" in README for name in profile_names())
+    assert parse_adversary(load_profile("sleeper")["byzantine"]).name == "alie"
 
 
-@pytest.mark.parametrize("name", profile_names())
-def test_profile_begins_with_what_it_does_and_an_adversary_s_with_what_to_expect(name: str) -> None:
-    text = profile_path(name).read_text(encoding="utf-8")
-    assert text.startswith("# ")
-    assert ("# Expected: " in text) == (name in ADVERSARIES)
-
-
-def test_the_table_of_outcomes_names_every_adversary_and_every_reason() -> None:
-    table = (PEERS / "README.md").read_text(encoding="utf-8")
-    assert [kind for kind in ADVERSARIES if f"`{kind}`" not in table] == []
-    reasons = {r for kind in ADVERSARIES.values() for r in kind.reasons if not r.startswith("silent")}
-    assert [reason for reason in sorted(reasons) if reason not in table] == []
+def test_profile_is_taken_for_the_defaults_and_the_command_line_goes_before_it(tmp_path: Path) -> None:
+    path = written(tmp_path, b'join = "nowhere"\nbyzantine = "nobody"')
+    assert "'nobody' is not an adversary" in join("--profile", path)
+    assert "'somebody' is not an adversary" in join("--profile", path, "--byzantine", "somebody")
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("role = ", "is not TOML"),
-        ('role = "king"', "wrong at role"),
-        ("", "wrong at role"),
-        ('role = "trainer"\ncolour = "red"', "wrong at colour"),
-        ('role = "trainer"\nadversary = "sign_flip"', "wrong at adversary"),
-        ('role = "trainer"\n[adversary]\nscale = 2.0', r"wrong at adversary\.kind"),
-        ('role = "trainer"\n[adversary]\nkind = "nobody"', "choose one of alie"),
-        ('role = "trainer"\n[adversary]\nkind = "sign_flip"\nsize = 2', "no parameter 'size'"),
-        ('role = "trainer"\n[adversary]\nkind = "sign_flip"\nstart = -1', "starts at step 0 or later"),
-        ('role = "trainer"\n[adversary]\nkind = "sign_flip"\nscale = "x"', "is a finite float"),
-        ('role = "bootstrap"\n[adversary]\nkind = "sign_flip"', "only trainers attack"),
+        (b"device = ", "is not TOML"),
+        (b"\xff\xfe", "is not TOML"),
+        (b"#" * (1 << 20), "shorten it"),
+        (b"colour = 'red'", "wrong at colour .* it takes join, byzantine"),
+        (b"port = 'high'", "wrong at port"),
+        (b"evaluate_every = 2.5", "wrong at evaluate_every"),
+        (b"[adversary]\nkind = 'sign_flip'", "wrong at adversary"),
     ],
+    ids=["no value", "no text", "large", "unknown key", "no port", "no number", "table"],
 )
 def test_bad_profile_is_refused_in_one_sentence_that_names_the_file(
-    tmp_path: Path, text: str, sentence: str
+    tmp_path: Path, text: bytes, sentence: str
 ) -> None:
     path = written(tmp_path, text)
     with pytest.raises(ConfigurationError, match=sentence) as caught:
         load_profile(path)
-    assert str(path) in str(caught.value)
+    assert path in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_profile_that_is_no_text_or_too_large_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "profile.toml"
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationError, match="is not TOML"):
-        load_profile(path)
-    path.write_bytes(b"#" * (1 << 20))
-    with pytest.raises(ConfigurationError, match="shorten it"):
-        load_profile(path)
+def test_missing_profile_is_refused_with_the_names_that_there_are() -> None:
+    with pytest.raises(ConfigurationError, match=r"nobody cannot be read .* gpu, sleeper, trainer"):
+        load_profile("nobody")
 
 
-def test_missing_profile_is_refused_with_the_names_that_there_are(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"can't be read .* sign_flip"):
-        load_profile(tmp_path / "none.toml")
-    with pytest.raises(ConfigurationError, match=r"no profile 'nobody': .* sign_flip"):
-        profile_path("nobody")
+@pytest.mark.parametrize("kind", ADVERSARIES)
+def test_table_has_every_adversary_with_its_parameters_and_their_defaults(kind: str) -> None:
+    adversary = make_adversary(kind, Identity.from_seed(bytes(32)), b"")
+    holder = adversary.attack if isinstance(adversary, GradientAdversary) else adversary
+    names = [name for name in parameters(kind) if name not in ("start", "period")]
+    defaults = AdversaryTerm("", {name: getattr(holder, name) for name in names}).text
+    assert [row[1] for row in ROWS if row[0] == kind] == [defaults.replace("=None", "").strip("()")]
 
 
-def test_bootstrap_s_profile_is_refused_for_a_trainer() -> None:
-    assert trainer_profile("sign_flip").misbehaviour is not None
-    with pytest.raises(ConfigurationError, match="use `btard bootstrap`"):
-        trainer_profile("bootstrap")
+def test_table_names_no_other_adversary_and_every_reason_and_phase() -> None:
+    assert {parse_adversary(row[0]).name for row in ROWS} == set(ADVERSARIES)
+    reasons = {r for kind in ADVERSARIES.values() for r in kind.reasons if not r.startswith("silent")}
+    assert [reason for reason in sorted(reasons) if reason not in TABLE] == []
+    assert f"one of {', '.join(PHASES)}." in README.replace("\n", " ")

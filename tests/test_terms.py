@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from btard.errors import ConfigurationError
-from btard.terms import Term, make, parse_terms
+from btard.terms import Term, make, parse_term, parse_terms
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ KITCHEN = {"cake": Cake}
 
 
 def cake(text: str) -> Cake:
-    return make(parse_terms(text)[0], KITCHEN, "a dish")
+    return make(parse_term(text), KITCHEN, "a dish")
 
 
 def test_terms_are_separated_by_plus_and_carry_typed_arguments() -> None:
@@ -62,12 +62,13 @@ def test_thing_is_made_of_its_arguments(text: str, expected: Cake) -> None:
         ("cake(eggs=2.5)", "give int"),
         ("cake(eggs=true)", "give int"),
         ("cake(sugar=sweet)", "give float"),
-        ("cake(icing=mint)", "wrong type"),
+        ("cake(icing=mint)", "give one of none, lemon"),
+        ("cake(layers=many)", "give int"),
         ("cake(eggs)", "write name=value"),
         ("cake(eggs=1, eggs=2)", "each name once"),
         ("cake(eggs=1", "cannot be read"),
         ("", "cannot be read"),
-        ("cake+", "cannot be read"),
+        ("cake+cake", "cannot be read"),
     ],
 )
 def test_what_cannot_be_made_is_refused_with_what_there_is(text: str, part: str) -> None:

@@ -1,24 +1,28 @@
 """Adversaries: honest peers wrapped from outside, to attack a real swarm with.
 
-    adversary = make_adversary("sign_flip", identity, seed, start=10)
+    adversary = parse_adversary("sign_flip(start=10)").make(identity, seed)
     machine = AdversarialMachine(PeerMachine(identity, ...), adversary)
     perform = tampered(adversary, Performer(engine), engine)
 
-Nothing in the honest code knows of them.
+Honest code does not know of them.
 """
 
 from __future__ import annotations
 
 from btard.adversary.base import Adversary, Perform
 from btard.adversary.machine import AdversarialMachine, tampered
+from btard.adversary.naming import AdversaryTerm, parse_adversaries, parse_adversary
 from btard.adversary.registry import ADVERSARIES, make_adversary, parameters
 
 __all__ = [
     "ADVERSARIES",
     "AdversarialMachine",
     "Adversary",
+    "AdversaryTerm",
     "Perform",
     "make_adversary",
     "parameters",
+    "parse_adversaries",
+    "parse_adversary",
     "tampered",
 ]

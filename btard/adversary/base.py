@@ -1,16 +1,17 @@
 """The base of all adversaries: an honest peer, with three places to lie in.
 
 An adversary wraps an honest machine and an honest performer from outside, and honest code knows nothing of
-it. It can lie to its own machine (`perform`: the machine then builds an honest protocol upon false work, and
-all that it says is consistent), change what the machine is about to sign (`speak`: the machine believes that
-it said so), and change what leaves the peer (`tamper`: others hear what the machine does not know of).
+it. It can lie to its own machine (`perform`: the machine then runs the honest protocol on false work, and all
+its messages are consistent), change what the machine is about to sign (`speak`: the machine believes that it
+said so), and change what leaves the peer (`tamper`: others hear what the machine does not know of).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, Literal
 
 from btard.crypto import Draw, Identity
 from btard.errors import ConfigurationError
@@ -23,18 +24,21 @@ from btard.types import PeerId
 Perform = Callable[[Effect], Any]
 """Performs one effect and returns its result, as the honest performer of the driver does."""
 
+Phase = Literal["gradient", "aggregate", "relay", "reveal", "scalars", "accuse", "verdict", "record"]
+"""A phase to lie in, as a parameter: one of `messages.PHASES`."""
+
 
 @dataclass(kw_only=True, eq=False)
 class Adversary:
     """Honest by default; each kind overrides what it lies in. Its further fields are its parameters.
 
-    `identity` is its own key, to seal forged messages; `seed` (any bytes) all its randomness; `colluders` are
-    the adversaries that know each other, itself included or not. It attacks in steps `start`,
+    `identity` is its own key, to seal forged messages; `seed` (any bytes) is all its randomness; `colluders`
+    are the adversaries that know each other, itself included or not. It attacks in steps `start`,
     `start + period`, `start + 2 period`, ... Raises ConfigurationError for parameters out of bounds.
     """
 
     reasons: ClassVar[frozenset[str]] = frozenset()
-    """Why it may lose its seat, with or without a ban; empty: it's harmless."""
+    """Why it may lose its seat, with or without a ban; empty if it is harmless."""
 
     identity: Identity
     seed: bytes
@@ -47,24 +51,26 @@ class Adversary:
         self.colluders = tuple(sorted({*self.colluders, self.identity.peer}))
         if self.start < 0 or self.period < 1:
             raise ConfigurationError(
-                f"an attack starts at step 0 or later and has a period of 1 step or more, not {self.start} "
-                f"and {self.period}"
+                f"start of an adversary is {self.start} and period {self.period}: use at least 0 and 1"
             )
+        for name in (each.name for each in fields(self)):
+            value = getattr(self, name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigurationError(f"{name} of an adversary is {value}: give a finite number")
 
     # ------------------------------------------------------------ where it lies
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """The result of an effect. May run on a worker thread, never two at a time."""
+        """Return the result of an effect. May run on a worker thread, never two at a time."""
         return honest(effect)
 
     def speak(self, phase: str, payload: Any) -> Any:
-        """What the peer signs in `phase` in place of `payload`; None: nothing, and it's asked again.
-
-        The ledger vote (RECORD) is not asked for here."""
+        """Return what the peer signs in `phase` in place of `payload`. None: the peer says nothing, and is
+        asked again. The ledger vote (RECORD) is not asked for here."""
         return payload
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """What leaves the peer after one event."""
+        """Return what leaves the peer after one event."""
         return out
 
     # ------------------------------------------------------------ what it knows

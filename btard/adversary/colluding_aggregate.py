@@ -14,10 +14,10 @@ from btard.types import Digest, Scalars
 
 @dataclass(kw_only=True, eq=False)
 class ColludingAggregate(WrongAggregate):
-    """Shifts the aggregate of its part, and publishes such projections of its own row of that part that the
-    sum is zero. Nobody but the aggregator holds that row, so it needs no second cheat. What remains:
-    Verification 2, where the shift puts most norms above Delta_max, and the validator who draws it, since
-    the projections that it published are not those of its gradient."""
+    """Shifts the aggregate of its part, and publishes projections of its own row of that part that make the
+    sum zero. No other peer holds that row, so it needs no accomplice. Two checks remain: Verification 2, if
+    the shift puts most norms above Delta_max, and a validator that draws it, since the projections that it
+    published are not those of its gradient."""
 
     # A balance longer than the vector that it measures is malformed on sight.
     reasons: ClassVar[frozenset[str]] = frozenset({"false gradient", "wrong aggregate", "malformed message"})

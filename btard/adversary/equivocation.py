@@ -1,35 +1,26 @@
-"""A peer that says one thing to one half of the roster and another to the other."""
+"""A peer that sends one message to one half of the roster and another message to the other half."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from btard.adversary.base import Adversary
+from btard.adversary.base import Adversary, Phase
 from btard.adversary.forge import other_payload, own_posts, reseal
-from btard.errors import ConfigurationError
 from btard.machine import Actions, Send
-from btard.protocol.messages import GRADIENT, PHASES
 from btard.protocol.peer import PeerMachine
 
 
 @dataclass(kw_only=True, eq=False)
 class Equivocation(Adversary):
-    """Signs two different messages in its slot of `phase`. Each is what an honest peer might have sent."""
+    """Signs two different messages in its slot of `phase`. An honest peer might have sent either."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"equivocation"})
 
-    phase: str = GRADIENT
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.phase not in PHASES:
-            raise ConfigurationError(
-                f"there is no phase {self.phase!r} to equivocate in: choose one of {', '.join(PHASES)}"
-            )
+    phase: Phase = "gradient"
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """Send the second half of the roster another message."""
+        """Send another message to the second half of the roster."""
         for send, sealed in tuple(own_posts(out, self.identity)):
             if sealed.envelope.phase != self.phase or len(send.to) < 2:
                 continue

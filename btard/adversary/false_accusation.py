@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from btard.adversary.base import Adversary, Perform
-from btard.errors import ConfigurationError
 from btard.machine import Effect, ProjectRows, Recompute, Recomputed
 from btard.training import Engine
 from btard.types import Digest, Scalars
 
-ROW, GRADIENT, BOTH = "row", "gradient", "both"
-
 
 @dataclass(kw_only=True, eq=False)
 class FalseAccusation(Adversary):
-    """Sees wrong numbers where there are none, and so accuses and votes: the `row` of a random honest
-    contributor to its part, the `gradient` of the peer that it validates, or `both` (parameter `what`)."""
+    """Computes wrong numbers, and so accuses honest peers and votes against them. `what` it disputes: the
+    "row" of a random honest contributor to its part, the "gradient" of the peer that it validates, or
+    "both"."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"false accusation"})
 
-    what: str = BOTH
+    what: Literal["row", "gradient", "both"] = "both"
     _lies: set[Digest] = field(init=False, default_factory=set, repr=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.what not in (ROW, GRADIENT, BOTH):
-            raise ConfigurationError(f"a false accusation is of a row, a gradient or both, not {self.what!r}")
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
         """Falsify what it compares the published scalars with."""
         result = honest(effect)
         if not self.is_attacking:
             return result
-        if isinstance(effect, ProjectRows) and self.what != GRADIENT and effect.part == self.seat:
+        if isinstance(effect, ProjectRows) and self.what != "gradient" and effect.part == self.seat:
             return self._rows(effect, result)
-        if isinstance(effect, Recompute) and self.what != ROW:
+        if isinstance(effect, Recompute) and self.what != "row":
             return Recomputed(tuple(map(_shifted, result.scalars)), result.norm)
         return result
 

@@ -1,42 +1,40 @@
-"""A peer that sends bytes without meaning: unsigned noise, or noise under its own signature."""
+"""A peer that sends noise, unsigned or under its own signature."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from btard.adversary.base import Adversary
+from btard.adversary.base import Adversary, Phase
 from btard.adversary.forge import own_posts, reseal
 from btard.crypto import keystream
 from btard.errors import ConfigurationError
 from btard.machine import Actions, Send
-from btard.protocol.messages import GRADIENT, PHASES
 from btard.protocol.peer import PeerMachine
 
 
 @dataclass(kw_only=True, eq=False)
 class Garbage(Adversary):
-    """In its slot of `phase`: with `signed`, noise in place of the payload, sealed properly; else `count`
-    messages of noise to everybody before the honest one. Each has `size_bytes`."""
+    """Sends noise of `size_bytes` in its slot of `phase`: in place of the payload, under a valid signature,
+    if `signed`; else `count` messages to everybody before the honest one."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"malformed message", "silent in phase record"})
 
-    phase: str = GRADIENT
+    phase: Phase = "gradient"
     signed: bool = True
     count: int = 10
     size_bytes: int = 1000
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.phase not in PHASES:
-            raise ConfigurationError(
-                f"there is no phase {self.phase!r} to send garbage in: choose one of {', '.join(PHASES)}"
-            )
         if not (1 <= self.count <= 1000 and 1 <= self.size_bytes <= 2**18):
-            raise ConfigurationError("garbage is 1 to 1,000 messages of 1 to 262,144 bytes: change these")
+            raise ConfigurationError(
+                f"garbage is {self.count} messages of {self.size_bytes} bytes: "
+                "use 1 to 1000 messages of 1 to 262144 bytes"
+            )
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """Put noise in place of its message, or before it."""
+        """Put noise in place of its message or before it."""
         for send, sealed in tuple(own_posts(out, self.identity)):
             envelope = sealed.envelope
             if envelope.phase != self.phase or not self.active(envelope.step) or len(send.to) < 2:

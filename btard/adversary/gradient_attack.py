@@ -1,7 +1,7 @@
-"""Peers that commit to a forged gradient, consistently: blobs, digests and published scalars are all of it.
+"""Peers that commit to the forged gradient of an attack: blobs, digests and published scalars agree on it.
 
-Against the bytes that it committed to nothing is wrong with such a peer: only a validator that recomputes the
-gradient finds it. While it lasts CenteredClip bounds what the forgery moves.
+Such a peer is consistent with the bytes that it committed to. Only a validator that recomputes the gradient
+finds it; until then CenteredClip bounds what the forgery moves.
 """
 
 from __future__ import annotations
@@ -29,25 +29,19 @@ from btard.types import Digest
 
 @dataclass(kw_only=True, eq=False)
 class GradientAdversary(Adversary):
-    """Base: `attack()` makes the forgery. Asked as a target for the fingerprint of its gradient it answers
-    honestly, as that is not tied to what was aggregated; the scalars that it published are."""
+    """Sends what `attack` makes in place of its gradient. If a validator asks it, as a target, for the
+    fingerprint of its gradient, it answers honestly: that is not tied to what was aggregated, but the scalars
+    that it published are."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"false gradient"})
 
     spares_own_part: ClassVar[bool] = False
     """Whether the part that it aggregates itself stays honest."""
 
+    attack: Attack
     _forged: dict[int, Tensor] = field(init=False, default_factory=dict, repr=False)
     _parts: dict[int, tuple[Digest, ...]] = field(init=False, default_factory=dict, repr=False)
     _past: dict[int, Tensor] = field(init=False, default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.attack()  # refuses parameters out of bounds now, and not in the middle of a run
-
-    def attack(self) -> Attack:
-        """The attack with its parameters."""
-        raise NotImplementedError
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
         """Forge the gradient, and project the forged one."""
@@ -60,7 +54,7 @@ class GradientAdversary(Adversary):
     def _compute(self, effect: ComputeGradient, honest: Perform, engine: Engine) -> Any:
         step = effect.step
         state = self.attempt.state
-        look_back = self.attack().look_back
+        look_back = self.attack.look_back
         if look_back:
             self._past[step] = own_gradient(engine, step, effect.seed)
             self._past = {t: g for t, g in self._past.items() if t >= step - look_back}
@@ -68,19 +62,19 @@ class GradientAdversary(Adversary):
             self._parts.pop(step, None)
             return honest(effect)
         if step not in self._forged:
-            self._forged = {step: self.attack()(self._context(effect, state, engine))}
+            self._forged = {step: self.attack(self._context(effect, state, engine))}
         vector = self._forged[step]
+        spans = windows(engine.dimension, effect.parts)
         if self.spares_own_part and self.seat is not None:
-            start, size = windows(engine.dimension, effect.parts)[self.seat]
+            start, size = spans[self.seat]
             vector = vector.clone()
             vector[start : start + size] = own_gradient(engine, step, effect.seed)[start : start + size]
-        spans = windows(engine.dimension, effect.parts)
         parts = tuple(put(engine, vector[start : start + size]) for start, size in spans)
         self._parts = {step: parts}
         return parts
 
     def _project(self, effect: Project, honest: Perform) -> Any:
-        """Scalars of the forged parts: those that the aggregators find in the bytes that they hold."""
+        """Return the scalars of the forged parts: those that aggregators find in the bytes that they hold."""
         parts = self._parts.get(effect.step, ())
         if len(parts) != len(effect.aggregates):
             return honest(effect)
@@ -102,7 +96,7 @@ class GradientAdversary(Adversary):
             )
 
         def aggregate(forged: Tensor) -> Tensor:
-            """What the Butterfly makes of it: CenteredClip of each part, rows in the order of the seats."""
+            """Return what the Butterfly makes of it: CenteredClip of each part, rows in seat order."""
             honest = iter(honest_gradients())
             rows = torch.stack([forged if peer in self.colluders else next(honest) for peer in peers])
             rule = CenteredClip(tau=state.config.tau)
@@ -133,3 +127,13 @@ class GradientAdversary(Adversary):
             past=past,
             aggregate=aggregate,
         )
+
+
+@dataclass(kw_only=True, eq=False)
+class InvalidGradient(GradientAdversary):
+    """Sends a vector that is not finite. The part that it aggregates itself stays honest, because its own
+    machine would report that one as missing."""
+
+    reasons: ClassVar[frozenset[str]] = frozenset({"invalid part"})
+
+    spares_own_part: ClassVar[bool] = True

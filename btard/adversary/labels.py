@@ -1,4 +1,4 @@
-"""Flipping a task's labels from outside of the task."""
+"""Flips a task's labels from outside the task."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LOSSES = (functional.cross_entropy, functional.nll_loss)
 
 
 class FlippedLabels(TorchFunctionMode):
-    """Within this block every class label y of a cross-entropy is C - 1 - y, where C classes are scored.
+    """Within this block every class label y of a cross-entropy over C classes is C - 1 - y.
 
-    A task is a pure function that knows nothing of attacks, so the labels are changed where they meet the
-    scores, in `torch.nn.functional.cross_entropy` and `nll_loss` (and in the modules made of them). Labels
-    that count for nothing (`ignore_index`) stay. `flipped` says whether any were met. For the gradient attack
-    "label flipping" of Gorbunov et al. 2022, section 4.1 (l -> 9 - l on CIFAR-10)."""
+    A task is a pure function that knows nothing of attacks, so the labels are changed in the losses:
+    `torch.nn.functional.cross_entropy` and `nll_loss`, and the modules made of them. Ignored labels
+    (`ignore_index`) stay. `flipped` says whether there were any labels. For the gradient attack "label
+    flipping" of Gorbunov et al. 2022, section 4.1 (l -> 9 - l on CIFAR-10)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class FlippedLabels(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Call torch's function, a loss with flipped labels."""
+        """Call torch's function; flip the labels if it is a loss."""
         named = dict(kwargs or {})
         if func not in _LOSSES:
             return func(*args, **named)

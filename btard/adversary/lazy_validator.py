@@ -14,8 +14,8 @@ from btard.types import Scalars
 
 @dataclass(kw_only=True, eq=False)
 class LazyValidator(Adversary):
-    """Approves of its target without computing anything: as recomputed scalars it takes those that the
-    target published. For the fingerprint on the new coin there is nothing to copy, so it says zero."""
+    """Approves its target without computing anything: as recomputed scalars it takes those that the target
+    published. It cannot copy the fingerprint on the new coin, so it says zero."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"false validation"})
 
@@ -29,7 +29,7 @@ class LazyValidator(Adversary):
         return Scalars((0.0,) * self.attempt.state.config.directions, 0.0)
 
     def _target(self) -> tuple[bytes, tuple[Scalars, ...]] | None:
-        """Seed and published scalars of the gradient that it should recompute; None where it need not."""
+        """Return seed and published scalars of the gradient that it should recompute, if there is one."""
         past = self.attempt.state.finished
         if past is None or not self.is_attacking:
             return None

@@ -14,7 +14,7 @@ from btard.types import Scalars
 @dataclass(kw_only=True, eq=False)
 class MisreportedProjection(Adversary):
     """Adds `shift` to its projections, and `norm_shift` to its norm, in the part of one random victim. The
-    victim holds the bytes, so it knows better. Under the zero sum alone, the victim would be to blame."""
+    victim holds the bytes, so it can tell. By the zero sum alone the victim would be to blame."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"false scalars", "malformed message"})
 

@@ -5,35 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from btard.adversary.base import Adversary
+from btard.adversary.base import Adversary, Phase
 from btard.adversary.forge import own_posts
-from btard.errors import ConfigurationError
 from btard.machine import Actions, PushBlob, Send
-from btard.protocol.messages import GRADIENT, PHASES
+from btard.protocol.messages import PHASES
 from btard.protocol.peer import PeerMachine
 
 
 @dataclass(kw_only=True, eq=False)
 class Silent(Adversary):
-    """Says and sends nothing from `phase` on, in the steps that it attacks in; hears everything."""
+    """Says and sends nothing from `phase` on in the steps that it attacks; hears everything."""
 
     reasons: ClassVar[frozenset[str]] = frozenset(f"silent in phase {phase}" for phase in PHASES)
 
-    phase: str = GRADIENT
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.phase not in PHASES:
-            raise ConfigurationError(
-                f"there is no phase {self.phase!r} to fall silent in: choose one of {', '.join(PHASES)}"
-            )
+    phase: Phase = "gradient"
 
     def speak(self, phase: str, payload: Any) -> Any:
         """Say nothing in this phase and those after it."""
         return None if self.is_attacking and self._is_silent(phase) else payload
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """Nor send anything once the silence has begun."""
+        """Send nothing once the silence has begun."""
         said = {send.raw: sealed.envelope for send, sealed in own_posts(out, self.identity)}
         now_silent = self.is_attacking and self._is_silent(machine.attempt.phase)
 

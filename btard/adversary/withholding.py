@@ -28,8 +28,8 @@ class WithheldBlob(Adversary):
 
 @dataclass(kw_only=True, eq=False)
 class WithheldPart(WithheldBlob):
-    """Sends its gradient's parts to all but `count` random peers, and does not publish what they then
-    complain about either."""
+    """Sends its gradient's parts to all but `count` random peers, and does not publish these parts when they
+    complain."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"withheld part"})
 
@@ -38,10 +38,10 @@ class WithheldPart(WithheldBlob):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.count < 1:
-            raise ConfigurationError(f"a part is withheld from 1 peer or more, not {self.count}")
+            raise ConfigurationError(f"count of withheld_part is {self.count}: use 1 or more")
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """Note which parts are the victims'."""
+        """Note the parts of the victims."""
         result = honest(effect)
         if isinstance(effect, ComputeGradient):
             peers = self.attempt.participants
@@ -53,12 +53,12 @@ class WithheldPart(WithheldBlob):
 
 @dataclass(kw_only=True, eq=False)
 class WithheldAggregate(WithheldBlob):
-    """Commits to the aggregate of its part and sends it to nobody."""
+    """Commits to the aggregate of its part and does not send it."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"withheld aggregate"})
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """Note which blob is its aggregate."""
+        """Note the blob of its aggregate."""
         result = honest(effect)
         if isinstance(effect, Aggregate):
             hides = self.is_attacking and result.aggregate is not None
@@ -68,7 +68,7 @@ class WithheldAggregate(WithheldBlob):
 
 @dataclass(kw_only=True, eq=False)
 class WithheldReveal(Adversary):
-    """Does not reveal its share of the coin, as if it had not liked where the coin was going."""
+    """Does not reveal its share of the coin, as if it disliked the coin that it foresaw."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"silent in phase reveal"})
 

@@ -16,9 +16,8 @@ from btard.training import Engine
 
 @dataclass(kw_only=True, eq=False)
 class WrongAggregate(Adversary):
-    """Shifts the aggregate of its part by a vector of length `shift` (unit of the gradient), consistently:
-    it commits to the shifted bytes and sends them. Everybody sees that the part's projections do not sum
-    to zero."""
+    """Shifts the aggregate of its part by a vector of length `shift` (in units of the gradient), commits to
+    the shifted bytes and sends them. All peers see that the part's projections do not sum to zero."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"wrong aggregate"})
 
@@ -34,7 +33,7 @@ class WrongAggregate(Adversary):
         return Aggregated(put(engine, vector + self.shift_vector(vector.numel())))
 
     def shift_vector(self, length: int) -> Tensor:
-        """The shift (m,): a random direction of this step, `shift` long."""
+        """Return the shift (m,): a random direction of this step, `shift` long."""
         step = self.attempt.state.step.to_bytes(8, "little")
         direction = directions(self.seed + step, "wrong aggregate", 1, 0, length)[0]
         return direction * (self.shift / float(direction.norm()))

@@ -52,7 +52,7 @@ Seed = Annotated[
 Byzantine = Annotated[
     str,
     typer.Option(
-        metavar="KIND[*K],...", help='Peers that misbehave, e.g. "ipm*2,equivocation".', rich_help_panel=RUN
+        metavar="KIND[*K],...", help='Peers that misbehave: "alie(z=1.5)*2, ipm".', rich_help_panel=RUN
     ),
 ]
 Config = Annotated[

@@ -24,6 +24,14 @@ from btard.cli.options import (
 STATUS = {"finished": 0, "halted": 1, "seat_lost": 4}
 
 
+def _take_profile(context: typer.Context, profile: str | None) -> str | None:
+    if profile is not None:
+        from btard.node.profile import load_profile
+
+        context.default_map = load_profile(profile)
+    return profile
+
+
 def peer(
     join: Annotated[
         str,
@@ -33,11 +41,23 @@ def peer(
     ],
     config: Config = None,
     profile: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|PATH",
+            help="Options in a file, or a profile of peers/; those given here win.",
+            rich_help_panel=RUN,
+            is_eager=True,
+            callback=_take_profile,
+        ),
+    ] = None,
+    byzantine: Annotated[
         str,
         typer.Option(
-            metavar="NAME|PATH", help="How the peer behaves: a role of peers/.", rich_help_panel=RUN
+            metavar="KIND",
+            help='Misbehave, to try the defences of a run: "alie(z=1.5)".',
+            rich_help_panel=RUN,
         ),
-    ] = "trainer",
+    ] = "",
     device: Device = "cpu",
     host: Host = "0.0.0.0",
     port: Port = 0,
@@ -79,10 +99,10 @@ def peer(
 
     Example: btard peer --join /ip4/192.0.2.2/tcp/31337/p2p/12D3KooW... --out runs/mine
     """
+    from btard.adversary import parse_adversary
     from btard.console.event_console import EventConsole
     from btard.node import PeerOptions, run_peer
     from btard.node.options import read_addresses, read_keys
-    from btard.node.profile import trainer_profile
     from btard.node.running import run
     from btard.run.config import RunConfig
 
@@ -95,7 +115,7 @@ def peer(
         port=port,
         announce=read_addresses(announce),
         expected=None if config is None else RunConfig.load(config),
-        adversary=trainer_profile(profile).misbehaviour,
+        adversary=parse_adversary(byzantine) if byzantine else None,
         colluders=read_keys(colluders),
         evaluate_every=evaluate_every,
         device=device,

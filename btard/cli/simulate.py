@@ -36,7 +36,7 @@ def simulate(
     byzantine: Annotated[
         str | None,
         typer.Option(
-            metavar="KIND*K,...", help="These adversaries instead of drawn ones.", rich_help_panel=RUN
+            metavar="KIND[*K],...", help="These adversaries instead of drawn ones.", rich_help_panel=RUN
         ),
     ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print every event of the seed.")] = False,
@@ -46,11 +46,12 @@ def simulate(
 
     Example: btard simulate --seeds 20 --byzantine "ipm*2"
     """
+    from btard.adversary import parse_adversaries
     from btard.simulation.report import seeds_json, show_seed, show_seeds
     from btard.simulation.runner import Wish
-    from btard.simulation.scenario import parse_kinds
 
-    wish = Wish(peers, steps, None if byzantine is None else parse_kinds(byzantine))
+    kinds = None if byzantine is None else tuple(term.text for term in parse_adversaries(byzantine))
+    wish = Wish(peers, steps, kinds)
     first = seed or 0
     if json:
         line, held = seeds_json(first, seeds, wish)

@@ -65,11 +65,12 @@ def swarm(
 
     Example: btard swarm --in-process --byzantine "ipm*2,equivocation" --require-bans
     """
+    from btard.adversary import parse_adversaries
     from btard.console.local_swarm import run_swarm
     from btard.run.plan import plan_run
-    from btard.swarm.spec import SwarmSpec, parse_byzantine
+    from btard.swarm.spec import SwarmSpec
 
-    kinds = parse_byzantine(byzantine)
+    kinds = parse_adversaries(byzantine)
     config = plan_run(
         task,
         peers=peers,

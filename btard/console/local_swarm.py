@@ -69,7 +69,8 @@ def _opening(spec: SwarmSpec) -> str:
     if spec.byzantine:
         examined = config.steps - 1 - spec.attack_start
         chance = chance_to_escape(config.peers, len(spec.byzantine), config.protocol.validators, examined)
-        text += f"; Byzantine from step {spec.attack_start} on: {', '.join(spec.byzantine)}"
+        kinds = ", ".join(term.text for term in spec.byzantine)
+        text += f"; Byzantine from step {spec.attack_start} on: {kinds}"
         text += f"; a peer that sends false gradients is never caught with probability {chance:.1e}"
     return text
 

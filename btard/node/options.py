@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from btard.adversary import AdversaryTerm
 from btard.crypto import PEER_ID_BYTES
 from btard.errors import ConfigurationError
 from btard.network import peer_of
@@ -21,8 +22,8 @@ class PeerOptions:
     """How to take part in a run. `join` is the bootstrap's address. `out` is the run directory; an earlier
     run in it is refused unless `replace`. The peer listens on `host`:`port` (0: a free one) and is reached at
     `announce` (HOST:PORT each), or at the addresses of this machine if that is empty. `expected` is the
-    configuration that the run must have, if any. `adversary` is a kind with its parameters, None for an
-    honest peer. `wait_s` bounds each wait for others."""
+    configuration that the run must have, if any. `adversary` is how the peer misbehaves, None if it
+    is honest. `wait_s` bounds each wait for others."""
 
     join: str
     key: Path
@@ -32,7 +33,7 @@ class PeerOptions:
     port: int = 0
     announce: tuple[str, ...] = ()
     expected: RunConfig | None = None
-    adversary: tuple[str, dict[str, object]] | None = None
+    adversary: AdversaryTerm | None = None
     colluders: tuple[PeerId, ...] = ()
     evaluate_every: int = 5
     device: str = "cpu"

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from btard.adversary import make_adversary
 from btard.crypto import Identity
 from btard.errors import HaltedError, NetworkError
 from btard.ledger.directory import RunDirectory
@@ -145,8 +144,7 @@ class _Peer:
         options, identity, run_dir = self.options, self.identity, self.run_dir
         adversary = None
         if options.adversary is not None:
-            kind, params = options.adversary
-            adversary = make_adversary(kind, identity, identity.seed, options.colluders, **params)
+            adversary = options.adversary.make(identity, identity.seed, options.colluders)
         worker = ThreadWorker()
         node = assemble(
             identity,

@@ -1,16 +1,14 @@
-"""Role profiles: TOML files that say what a peer is. Those of `peers/` are found by name."""
+"""Profiles: TOML files with the options of `btard peer`. Those of `peers/` are found by name."""
 
 from __future__ import annotations
 
 import sys
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from btard.adversary import make_adversary
-from btard.crypto import Identity
 from btard.errors import ConfigurationError
 
 if sys.version_info >= (3, 11):
@@ -21,91 +19,59 @@ else:
 PROFILE_BYTES_MAX = 64 << 10
 
 
-class AdversarySection(BaseModel):
-    """`[adversary]`: the kind; everything else are its parameters (`btard.adversary.parameters`)."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    kind: str
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The parameters that are given."""
-        return dict(self.model_extra or {})
-
-
 class Profile(BaseModel):
-    """`role`: a bootstrap announces a run and trains nothing, a trainer holds a seat; `adversary`: how this
-    trainer misbehaves, if it does."""
+    """The options of `btard peer` that a profile gives, under their names with `_` for `-`.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    The command takes them in place of its defaults, and refuses what is out of bounds."""
 
-    role: Literal["bootstrap", "trainer"]
-    adversary: AdversarySection | None = None
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    @property
-    def misbehaviour(self) -> tuple[str, dict[str, Any]] | None:
-        """Kind and parameters of the adversary, None for an honest peer."""
-        return None if self.adversary is None else (self.adversary.kind, self.adversary.params)
+    join: str | None = None
+    byzantine: str | None = None
+    key: str | None = None
+    out: str | None = None
+    overwrite: bool | None = None
+    config: str | None = None
+    host: str | None = None
+    port: int | None = None
+    announce: list[str] | None = None
+    device: str | None = None
+    wait: float | None = None
+    evaluate_every: int | None = None
 
 
 def profile_names() -> tuple[str, ...]:
-    """The names of the profiles that come with btard, sorted."""
+    """Return the names of the profiles that come with btard, sorted."""
     return tuple(sorted(path.stem for path in _folder().glob("*.toml")))
 
 
-def profile_path(name: str) -> Path:
-    """Where the profile of a name is. Raises ConfigurationError, naming those that there are."""
-    if name not in profile_names():
-        raise ConfigurationError(f"there is no profile {name!r}: choose one of {', '.join(profile_names())}")
-    return _folder() / f"{name}.toml"
+def load_profile(name_or_path: str) -> dict[str, Any]:
+    """Return the options of a profile: one of `peers/` by its name, or a file.
 
-
-def load_profile(path: str | Path) -> Profile:
-    """Read a profile file. Raises ConfigurationError, in one sentence, on anything that cannot be: a file
-    that is missing or is not TOML, an unknown role, field, adversary or parameter, a value out of bounds."""
-    path = Path(path)
+    Raises ConfigurationError, in one sentence, if the file is missing, is not TOML, or has an unknown key or
+    a value of the wrong type."""
+    known = name_or_path in profile_names()
+    path = _folder() / f"{name_or_path}.toml" if known else Path(name_or_path)
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigurationError(
-            f"the profile {path} can't be read ({error.strerror}): give a file or one of "
+            f"the profile {path} cannot be read ({error.strerror}): give a file or one of "
             f"{', '.join(profile_names())}"
         ) from None
     if len(data) > PROFILE_BYTES_MAX:
         raise ConfigurationError(f"the profile {path} is larger than {PROFILE_BYTES_MAX} bytes: shorten it")
     try:
-        profile = Profile.model_validate(tomllib.loads(data.decode()))
+        return Profile.model_validate(tomllib.loads(data.decode())).model_dump(exclude_unset=True)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"the profile {path} is not TOML: {error}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise ConfigurationError(f"the profile {path} is wrong at {where}: {first['msg']}") from None
-    _check(profile, path)
-    return profile
-
-
-def trainer_profile(name_or_path: str) -> Profile:
-    """The profile of `btard peer`: one of `peers/` by its name, or a file. Raises ConfigurationError where
-    it's none of a trainer."""
-    known = name_or_path in profile_names()
-    profile = load_profile(profile_path(name_or_path) if known else name_or_path)
-    if profile.role != "trainer":
-        role = profile.role
-        raise ConfigurationError(f"the profile {name_or_path} is a {role}'s: use `btard {role}`")
-    return profile
-
-
-def _check(profile: Profile, path: Path) -> None:
-    if profile.adversary is None:
-        return
-    if profile.role == "bootstrap":
-        raise ConfigurationError(f"the profile {path} gives a bootstrap an adversary: only trainers attack")
-    try:
-        make_adversary(profile.adversary.kind, Identity.from_seed(bytes(32)), b"", **profile.adversary.params)
-    except ConfigurationError as error:
-        raise ConfigurationError(f"the profile {path} is wrong: {error}") from None
+        place = ".".join(map(str, first["loc"]))
+        options = ", ".join(Profile.model_fields)
+        raise ConfigurationError(
+            f"the profile {path} is wrong at {place} ({first['msg']}): it takes {options}"
+        ) from None
 
 
 def _folder() -> Path:

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from btard.adversary import ADVERSARIES, Adversary
+from btard.adversary import ADVERSARIES, Adversary, parse_adversary
 from btard.machine import Actions, Adopt, Effect
 from btard.protocol.constants import SLACK_ROUNDS, ProtocolConfig, tolerated
 from btard.protocol.messages import PHASES
@@ -154,7 +154,7 @@ class Causes(Checker):
 def crimes(kind: str) -> frozenset[str]:
     """What an adversary can be banned for: what it's for, and, where it changes messages that its own machine
     believes to have sent, equivocation: its views say otherwise."""
-    cheat = ADVERSARIES[kind]
+    cheat = ADVERSARIES[parse_adversary(kind).name]
     changes = cheat.tamper is not Adversary.tamper
     return cheat.reasons | {"equivocation"} if changes else cheat.reasons
 

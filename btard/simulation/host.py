@@ -6,7 +6,7 @@ from collections import Counter, deque
 from dataclasses import replace
 from typing import Any
 
-from btard.adversary import AdversarialMachine, make_adversary
+from btard.adversary import AdversarialMachine, parse_adversary
 from btard.codec import FP32
 from btard.crypto import Identity, digest
 from btard.machine import Actions, Adopt, BlobHeld, Effect, Event, PushBlob
@@ -54,7 +54,8 @@ class Host:
         self.machine: PeerMachine | AdversarialMachine = machine
         self.perform: Perform = honest
         if self.kind:
-            adversary = make_adversary(self.kind, identity, digest("simulated entropy", *place), colluders)
+            entropy = digest("simulated entropy", *place)
+            adversary = parse_adversary(self.kind).make(identity, entropy, colluders)
             self.machine = AdversarialMachine(machine, adversary)
             self.perform = lambda effect: adversary.perform(effect, honest, self.engine)
 

@@ -28,7 +28,8 @@ class Wish:
         words += [f"--steps {self.steps}"] if self.steps is not None else []
         if self.kinds is not None:
             counts = Counter(self.kinds)
-            words += ["--byzantine " + ",".join(f"{kind}*{count}" for kind, count in counts.items())]
+            kinds = ",".join(f"{kind}*{count}" for kind, count in counts.items())
+            words += [f'--byzantine "{kinds}"']
         return " ".join(words)
 
 

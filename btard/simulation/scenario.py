@@ -18,7 +18,7 @@ STEPS_MIN, STEPS_MAX = 3, 5
 
 @dataclass(frozen=True, slots=True)
 class Byzantine:
-    """The peer's machine and work go through this kind of adversary (`btard.adversary.ADVERSARIES`)."""
+    """The peer's machine and work go through this adversary, a term of `btard.adversary.parse_adversary`."""
 
     peer: int
     kind: str
@@ -59,20 +59,6 @@ class Scenario:
     def steady(self) -> tuple[int, ...]:
         """Peers that must go through the whole run and keep their seats."""
         return tuple(peer for peer in range(self.peers) if peer not in self.faulty)
-
-
-def parse_kinds(text: str) -> tuple[str, ...]:
-    """`sign_flip*2,silent` as three kinds. Raises ConfigurationError for an unknown one."""
-    kinds: list[str] = []
-    for item in filter(None, (part.strip() for part in text.split(","))):
-        kind, _, count = item.partition("*")
-        if kind not in ADVERSARIES or (count and not count.isdecimal()):
-            known = ", ".join(sorted(ADVERSARIES))
-            raise ConfigurationError(
-                f"{item!r} names no adversary: write KIND or KIND*COUNT with one of {known}"
-            )
-        kinds += [kind] * int(count or 1)
-    return tuple(kinds)
 
 
 def draw_scenario(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from btard.adversary import make_adversary
 from btard.ledger.directory import RunDirectory
 from btard.ledger.header import LedgerHeader
 from btard.network import MemoryHub, MemoryTransport, PeerRecord
@@ -37,9 +36,9 @@ async def _run(spec: SwarmSpec, run_dir: RunDirectory, emit: Emit, evaluate_ever
     nodes: list[Node] = []
     recorders: list[Recorder] = []
     for index, peer in enumerate(spec.peers):
-        identity, kind, first = spec.identity(index), spec.kind(index), index == 0
+        first = index == 0
         node = assemble(
-            identity,
+            spec.identity(index),
             config,
             genesis,
             MemoryTransport(hub, peer),
@@ -47,9 +46,7 @@ async def _run(spec: SwarmSpec, run_dir: RunDirectory, emit: Emit, evaluate_ever
             records,
             now=0.0,
             ledger=run_dir.create_ledger(LedgerHeader.of(config, genesis.members)) if first else None,
-            adversary=None
-            if kind is None
-            else make_adversary(kind, identity, identity.seed, spec.colluders, start=spec.attack_start),
+            adversary=spec.adversary(index),
         )
         recorder = Recorder(
             node.engine,

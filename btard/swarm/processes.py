@@ -76,12 +76,11 @@ class _Swarm:
     def _peer_arguments(self, index: int, address: str) -> tuple[str, ...]:
         spec = self._spec
         key = self._key(f"peer-{index}", spec.key_seed(index))
-        profile = self._scratch / f"peer-{index}.toml"
-        profile.write_text(spec.profile(index), encoding="utf-8")
-        arguments = ["peer", "--join", address, "--key", str(key), "--profile", str(profile)]
+        arguments = ["peer", "--join", address, "--key", str(key)]
         arguments += ["--evaluate-every", str(self._evaluate_every if index == 0 else 0)]
         arguments += ["--out", str(self._run_dir)] if index == 0 else ["--no-out"]
-        if spec.kind(index) is not None:
+        if (kind := spec.kind(index)) is not None:
+            arguments += ["--byzantine", kind.starting(spec.attack_start).text]
             arguments += ["--colluders", ",".join(peer.hex() for peer in spec.colluders)]
         return tuple(arguments)
 

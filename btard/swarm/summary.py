@@ -48,7 +48,7 @@ class Summary:
         return {
             "task": self.spec.config.task,
             "peers": self.spec.config.peers,
-            "byzantine": list(self.spec.byzantine),
+            "byzantine": [term.text for term in self.spec.byzantine],
             "seed": self.spec.config.seed,
             "run": self.spec.config.digest.hex(),
             "steps": self.steps,
@@ -83,7 +83,8 @@ def summarise(
 ) -> Summary:
     """Summarise the first peer's records and the ends of all peers (none of a peer whose process died)."""
     names = peer_names(spec)
-    kinds = {peer.hex(): spec.kind(index) for index, peer in enumerate(spec.peers)}
+    terms = {peer.hex(): spec.kind(index) for index, peer in enumerate(spec.peers)}
+    kinds = {peer: None if term is None else term.text for peer, term in terms.items()}
     exits = tuple(
         Exit(r.peer, names[r.peer], kinds[r.peer], r.kind, record.step, r.reason)
         for record in records
@@ -146,6 +147,6 @@ def _problems(
 def peer_names(spec: SwarmSpec) -> dict[str, str]:
     """Return key (hex) -> what people call a peer of this swarm: `peer-3`, or `peer-7 (sign_flip)`."""
     return {
-        peer.hex(): f"peer-{index}" + (f" ({kind})" if (kind := spec.kind(index)) else "")
+        peer.hex(): f"peer-{index}" + (f" ({kind.text})" if (kind := spec.kind(index)) else "")
         for index, peer in enumerate(spec.peers)
     }

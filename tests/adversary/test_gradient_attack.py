@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from torch import Tensor
@@ -28,26 +29,20 @@ class Foreseen(Attack):
         return forged
 
 
-@dataclass(kw_only=True, eq=False)
-class Seer(GradientAdversary):
+def seer(**given: Any) -> GradientAdversary:
     """Attacks so in the first step."""
-
-    period: int = 100
-    seen: list[Tensor] = field(init=False, default_factory=list)
-
-    def attack(self) -> Attack:
-        """The attack with its list."""
-        return Foreseen(self.seen)
+    return GradientAdversary(**given, period=100, attack=Foreseen([]))
 
 
 @pytest.mark.parametrize("colluders", [1, 3])
 def test_colluders_foresee_the_aggregate_of_their_step_byte_for_byte(colluders: int) -> None:
-    swarm = Arena(*(Seer for _ in range(colluders)), honest=4, steps=1).run()
+    swarm = Arena(*(seer for _ in range(colluders)), honest=4, steps=1).run()
     finished = swarm.honest[0].records[0].state.finished
     assert finished is not None
     for peer in swarm.byzantine:
-        assert isinstance(peer.adversary, Seer)
-        (foreseen,) = peer.adversary.seen
+        assert isinstance(peer.adversary, GradientAdversary)
+        assert isinstance(peer.adversary.attack, Foreseen)
+        (foreseen,) = peer.adversary.attack.seen
         spans = windows(peer.engine.dimension, 4 + colluders)
         parts = [digest("blob", FP32.encode(foreseen[start : start + size])) for start, size in spans]
         assert tuple(parts) == finished.aggregates

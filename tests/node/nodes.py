@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import tests.ledger.runs  # the task "quadratic"
-from btard.adversary import make_adversary
 from btard.network import MemoryHub, MemoryTransport, PeerRecord
 from btard.node.assembly import assemble
 from btard.node.node import Node, Progress
@@ -40,11 +39,8 @@ class Nodes:
         records = {peer: PeerRecord(spec.config.digest, peer, 0, (), b"") for peer in spec.peers}
         self.nodes: list[Node] = []
         for index, peer in enumerate(spec.peers):
-            key, kind = spec.identity(index), spec.kind(index)
-            adversary = None
-            if kind is not None:
-                adversary = make_adversary(kind, key, key.seed, spec.colluders, start=spec.attack_start)
-            transport = MemoryTransport(self.hub, peer)
+            key, transport = spec.identity(index), MemoryTransport(self.hub, peer)
+            adversary = spec.adversary(index)
             node = assemble(
                 key, spec.config, genesis, transport, InlineWorker(), records, now=0.0, adversary=adversary
             )

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import pytest
 
+from btard.adversary import parse_adversaries
 from btard.codec import FP32
 from btard.crypto import digest
 from btard.errors import LedgerError
@@ -38,7 +39,8 @@ def swarm(
     """A swarm run to its end; why it ended for each honest peer."""
 
     async def main() -> tuple[Nodes, list[str]]:
-        nodes = Nodes(SwarmSpec(a_run(peers, steps), byzantine, attack_start=min(1, steps - 1)), late)
+        terms = parse_adversaries(",".join(byzantine))
+        nodes = Nodes(SwarmSpec(a_run(peers, steps), terms, attack_start=min(1, steps - 1)), late)
         return nodes, [ended.reason for ended in await nodes.run()]
 
     return run_virtually(main())

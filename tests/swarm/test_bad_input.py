@@ -158,7 +158,7 @@ def test_a_disk_that_is_full_ends_the_run_and_loses_no_record(tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--byzantine", "nonsense"), "choose among"),
+        (("--byzantine", "nonsense"), "choose of"),
         (("--byzantine", "ipm*0"), "ipm*2"),
         (("--peers", "4", "--byzantine", "ipm*2"), "use at most 1"),
         (("--task", "albert-huge"), "choose one of"),

@@ -5,43 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from btard.adversary import ADVERSARIES
+from btard.adversary import parse_adversaries
 from btard.crypto import digest
 from btard.errors import ConfigurationError
 from btard.protocol.detection import chance_to_escape, default_validators, steps_to_catch
 from btard.protocol.state import draw_pairs
 from btard.run.plan import plan_run
-from btard.swarm.spec import SwarmSpec, parse_byzantine
+from btard.swarm.spec import SwarmSpec
 from btard.types import PeerId
 from tests.node.nodes import a_run
 
 
-def test_kinds_are_read_with_their_numbers() -> None:
-    assert parse_byzantine("sign_flip*2, silent,") == ("sign_flip", "sign_flip", "silent")
-    assert parse_byzantine("") == ()
-
-
-@given(st.lists(st.tuples(st.sampled_from(sorted(ADVERSARIES)), st.integers(1, 4)), max_size=5))
-def test_whatever_is_written_is_read(kinds: list[tuple[str, int]]) -> None:
-    text = ",".join(f"{kind}*{count}" for kind, count in kinds)
-    assert parse_byzantine(text) == tuple(kind for kind, count in kinds for _ in range(count))
-
-
-@pytest.mark.parametrize("text", ["lunch", "sign_flip*", "sign_flip*0", "sign_flip*-1", "sign_flip*x", "*2"])
-def test_what_is_no_list_of_kinds_is_refused(text: str) -> None:
-    with pytest.raises(ConfigurationError):
-        parse_byzantine(text)
-
-
-def test_the_last_peers_are_byzantine_and_know_of_each_other() -> None:
-    spec = SwarmSpec(a_run(5), ("sign_flip", "silent"))
-    assert [spec.kind(index) for index in range(5)] == [None, None, None, "sign_flip", "silent"]
+def test_last_peers_are_byzantine_and_know_of_each_other() -> None:
+    sleeper, silent = terms = parse_adversaries("sign_flip(start=1), silent")
+    spec = SwarmSpec(a_run(5), terms, attack_start=2)
+    assert [spec.kind(index) for index in range(5)] == [None, None, None, sleeper, silent]
     assert spec.colluders == spec.peers[3:]
-    assert "adversary" not in spec.profile(0)
-    assert 'kind = "silent"' in spec.profile(4)
+    first, *_, fourth, fifth = (spec.adversary(index) for index in range(5))
+    assert first is None
+    assert fourth is not None
+    assert fifth is not None
+    assert (fourth.me, fourth.colluders) == (spec.peers[3], tuple(sorted(spec.colluders)))
+    assert (fourth.start, fifth.start) == (1, 2)
 
 
 def test_keys_follow_from_the_seed_and_no_two_are_alike() -> None:
@@ -53,18 +39,18 @@ def test_keys_follow_from_the_seed_and_no_two_are_alike() -> None:
 @pytest.mark.parametrize(
     ("byzantine", "start", "match"),
     [
-        (("silent",) * 3, 0, "no minority"),
-        ((), 3, "can't start"),
-        ((), -1, "can't start"),
+        ("silent*3", 0, "use at most 2"),
+        ("", 3, "use 0 to 2"),
+        ("", -1, "use 0 to 2"),
     ],
 )
-def test_a_swarm_that_cannot_be_is_refused(byzantine: tuple[str, ...], start: int, match: str) -> None:
+def test_swarm_that_cannot_be_is_refused(byzantine: str, start: int, match: str) -> None:
     with pytest.raises(ConfigurationError, match=match):
-        SwarmSpec(a_run(5, 3), byzantine, start)
+        SwarmSpec(a_run(5, 3), parse_adversaries(byzantine), start)
 
 
 @pytest.mark.parametrize(("peers", "byzantine", "validators"), [(4, 1, 1), (8, 3, 2), (16, 7, 4)])
-def test_the_chance_to_escape_is_that_of_the_draw(peers: int, byzantine: int, validators: int) -> None:
+def test_chance_to_escape_is_that_of_the_draw(peers: int, byzantine: int, validators: int) -> None:
     names = [PeerId(bytes([k]) * 32) for k in range(peers)]
     honest, cheat = set(names[byzantine:]), names[0]
     trials = 4000
@@ -78,7 +64,7 @@ def test_the_chance_to_escape_is_that_of_the_draw(peers: int, byzantine: int, va
 
 
 def steps_until_all_are_caught(peers: int, byzantine: int, validators: int, trial: int) -> int:
-    """A run in which whoever is drawn by an honest validator loses its seat."""
+    """Run until all cheats are out: each one that an honest validator draws loses its seat."""
     names = [PeerId(bytes([k]) * 32) for k in range(peers)]
     cheats, step = set(names[:byzantine]), 0
     while cheats:
@@ -107,7 +93,7 @@ def test_no_cheats_are_caught_at_once_and_more_confidence_takes_longer() -> None
     assert [default_validators(peers) for peers in (2, 4, 8, 16)] == [1, 1, 2, 4]
 
 
-def test_a_plan_takes_the_tasks_suggestions_and_as_many_steps_as_it_takes() -> None:
+def test_plan_takes_the_tasks_suggestions_and_as_many_steps_as_it_takes() -> None:
     plan = plan_run("quadratic", peers=8, byzantine=3, attack_start=5)
     assert plan.protocol.validators == 2
     assert plan.steps >= 5 + steps_to_catch(8, 3, 2)
@@ -119,6 +105,6 @@ def test_a_plan_takes_the_tasks_suggestions_and_as_many_steps_as_it_takes() -> N
     "wrong",
     [{"peers": 1}, {"peers": 4, "validators": 3}, {"peers": 4, "validators": -1}, {"peers": 4, "tau": -1.0}],
 )
-def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+def test_plan_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         plan_run("quadratic", **{"peers": 4, **wrong})
