@@ -7,25 +7,52 @@ import resource
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from btard import cli
 from tests.swarm.commands import TIMEOUT_S, btard, environment, start, wait_for_line
 
 NOBODY = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWGfPU8B73FACBtnN8NDzdHPmXBbGQkzETiJhiikgqq9GQ"
 LEDGER_BYTES = 100_000
 
 
-def complaint(done: subprocess.CompletedProcess[str], status: int = 1) -> str:
-    """The one sentence of a command that failed."""
-    assert done.returncode == status, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("btard: ")
-    return lines[0]
+@dataclass(frozen=True)
+class Said:
+    """What a command said before it ended."""
+
+    status: int
+    out: str
+    err: str
+
+    def complaint(self, status: int = 1) -> str:
+        """The one sentence of a command that failed."""
+        assert self.status == status, self.out + self.err
+        assert "Traceback" not in self.out + self.err
+        assert self.err.startswith("btard: ")
+        assert self.err.count("\n") == 1, self.err
+        return self.err
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command line in `tmp_path`, in this process, which has imported torch already."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str | Path) -> Said:
+        monkeypatch.setattr(sys, "argv", ["btard", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        assert isinstance(stop.value.code, int)
+        return Said(stop.value.code, *capsys.readouterr())
+
+    return command
 
 
 @pytest.fixture
@@ -50,50 +77,49 @@ def taken() -> Iterator[str]:
     ],
 )
 def test_options_of_a_peer_that_cannot_be_are_refused_before_it_contacts_anybody(
-    arguments: tuple[str, ...], words: str, tmp_path: Path
+    arguments: tuple[str, ...], words: str, run: Run
 ) -> None:
-    done = btard("peer", *arguments, cwd=tmp_path)
-    assert words in complaint(done)
-    assert "looking for" not in done.stdout
+    done = run("peer", *arguments, "--wait", "0")
+    assert words in done.complaint()
+    assert "looking for" not in done.out
 
 
-def test_a_port_that_is_taken_is_refused_before_a_peer_contacts_anybody(tmp_path: Path, taken: str) -> None:
+def test_a_port_that_is_taken_is_refused_before_a_peer_contacts_anybody(run: Run, taken: str) -> None:
     for command in (("bootstrap",), ("peer", "--join", NOBODY)):
-        done = btard(*command, "--port", taken, cwd=tmp_path)
-        assert taken in complaint(done)
-        assert "choose another" in done.stderr
-        assert "looking for" not in done.stdout
+        done = run(*command, "--port", taken)
+        assert f"{taken} (Address already in use): choose another" in done.complaint()
+        assert "looking for" not in done.out
 
 
 def test_a_run_directory_that_cannot_be_written_is_refused_before_a_peer_contacts_anybody(
-    tmp_path: Path,
+    run: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
-    done = btard("peer", "--join", NOBODY, "--out", "file/run", "--key", "me.key", cwd=tmp_path)
-    assert "file/run" in complaint(done)
-    assert "looking for" not in done.stdout
+    done = run("peer", "--join", NOBODY, "--out", "file/run", "--key", "me.key")
+    assert "file/run" in done.complaint()
+    assert "looking for" not in done.out
 
 
-def test_a_bootstrap_that_nobody_answers_at_is_waited_for_and_then_reported(tmp_path: Path) -> None:
-    done = btard("peer", "--join", NOBODY, "--wait", "0", cwd=tmp_path)
-    assert "for up to 0 s" in done.stdout
-    assert "no bootstrap answers" in complaint(done)
+def test_a_bootstrap_that_nobody_answers_at_is_waited_for_and_then_reported(run: Run) -> None:
+    done = run("peer", "--join", NOBODY, "--wait", "0")
+    assert "for up to 0 s" in done.out
+    assert "no bootstrap answers" in done.complaint()
 
 
-def test_a_peer_whose_run_has_begun_is_refused_and_nothing_of_it_is_deleted(tmp_path: Path) -> None:
+def test_a_peer_whose_run_has_begun_is_refused_and_nothing_of_it_is_deleted(run: Run, tmp_path: Path) -> None:
     ledger = tmp_path / "runs" / "peer" / "ledger.btard"
     ledger.parent.mkdir(parents=True)
     ledger.write_bytes(b"precious")
-    assert "cannot rejoin" in complaint(btard("peer", "--join", NOBODY, cwd=tmp_path), status=4)
+    assert "cannot rejoin" in run("peer", "--join", NOBODY).complaint(status=4)
     assert ledger.read_bytes() == b"precious"
 
 
-def test_a_key_file_that_is_corrupt_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_key_file_that_is_corrupt_is_named_and_left_as_it_is(run: Run, tmp_path: Path) -> None:
     key = tmp_path / "me.key"
-    assert btard("keygen", "--key", key, cwd=tmp_path).returncode == 0
+    assert run("keygen", "--key", key).status == 0
     before = key.read_bytes()
     key.write_bytes(before[:-5] + b"beef\n")
-    assert "me.key" in complaint(btard("peer", "--join", NOBODY, "--key", key, cwd=tmp_path))
+    assert "me.key" in run("peer", "--join", NOBODY, "--key", key).complaint()
     assert key.read_bytes() == before[:-5] + b"beef\n"
 
 
@@ -110,25 +136,25 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, P
 
 
 def test_a_run_with_another_configuration_lists_the_fields_that_differ(
-    bootstrap: tuple[str, Path], tmp_path: Path
+    bootstrap: tuple[str, Path], run: Run, tmp_path: Path
 ) -> None:
     other = ("--peers", "2", "--steps", "11", "--tau", "3", "--print-config")
-    (tmp_path / "other.json").write_text(btard("bootstrap", *other, cwd=tmp_path).stdout)
-    sentence = complaint(btard("peer", "--join", bootstrap[0], "--config", "other.json", cwd=tmp_path))
+    (tmp_path / "other.json").write_text(run("bootstrap", *other).out)
+    sentence = run("peer", "--join", bootstrap[0], "--config", "other.json").complaint()
     assert "steps (11 here, 10 there)" in sentence
     assert "protocol.tau (3.0 here, 0.1 there)" in sentence
 
 
-def test_a_key_that_another_process_uses_is_refused(bootstrap: tuple[str, Path], tmp_path: Path) -> None:
+def test_a_key_that_another_process_uses_is_refused(bootstrap: tuple[str, Path], run: Run) -> None:
     address, home = bootstrap
-    done = btard("peer", "--join", address, "--key", home / "bootstrap.key", cwd=tmp_path)
-    assert "in use by another process" in complaint(done)
+    done = run("peer", "--join", address, "--key", home / "bootstrap.key")
+    assert "in use by another process" in done.complaint()
 
 
-def test_a_run_that_does_not_begin_in_time_is_reported(bootstrap: tuple[str, Path], tmp_path: Path) -> None:
-    done = btard("peer", "--join", bootstrap[0], "--wait", "0", "--json", cwd=tmp_path)
-    assert "waits for 2 peers" in complaint(done)
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+def test_a_run_that_does_not_begin_in_time_is_reported(bootstrap: tuple[str, Path], run: Run) -> None:
+    done = run("peer", "--join", bootstrap[0], "--wait", "0", "--json")
+    assert "waits for 2 peers" in done.complaint()
+    events = [json.loads(line) for line in done.out.splitlines()]
     assert [event["event"] for event in events] == ["noted", "noted", "failed"]
     assert all(event["time"] > 0 for event in events)
 
@@ -150,7 +176,7 @@ def test_a_disk_that_is_full_ends_the_run_and_loses_no_record(tmp_path: Path) ->
         check=False,
         preexec_fn=limit,
     )
-    assert "can't" in complaint(done)
+    assert "cannot write" in Said(done.returncode, done.stdout, done.stderr).complaint()
     audited = btard("audit", "runs/swarm", cwd=tmp_path)
     assert audited.returncode == 0, audited.stderr
 
@@ -168,13 +194,15 @@ def test_a_disk_that_is_full_ends_the_run_and_loses_no_record(tmp_path: Path) ->
         (("--out", "."), "choose another"),
     ],
 )
-def test_options_of_a_swarm_that_cannot_be(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+def test_options_of_a_swarm_that_cannot_be(
+    arguments: tuple[str, ...], words: str, run: Run, tmp_path: Path
+) -> None:
     (tmp_path / "precious").touch()
-    assert words in complaint(btard("swarm", "--in-process", *arguments, cwd=tmp_path))
+    assert words in run("swarm", "--in-process", *arguments).complaint()
     assert (tmp_path / "precious").exists()
 
 
-def test_a_swarm_that_had_to_ban_its_attacker_and_did_not_ends_with_status_3(tmp_path: Path) -> None:
+def test_a_swarm_that_had_to_ban_its_attacker_and_did_not_ends_with_status_3(run: Run) -> None:
     arguments = (
         "--in-process",
         "--peers",
@@ -186,13 +214,16 @@ def test_a_swarm_that_had_to_ban_its_attacker_and_did_not_ends_with_status_3(tmp
         "--attack-start",
         "0",
     )
-    done = btard("swarm", *arguments, "--require-bans", cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (3, "")
-    again = btard("swarm", *arguments, cwd=tmp_path)
-    assert "--overwrite" in complaint(again)
+    done = run("swarm", *arguments, "--require-bans")
+    assert (done.status, done.err) == (3, "")
+    assert "--overwrite" in run("swarm", *arguments).complaint()
 
 
-def test_an_unknown_option_ends_with_status_2(tmp_path: Path) -> None:
-    assert btard("peer", "--nonsense", cwd=tmp_path).returncode == 2
-    assert btard("peer", "--join", NOBODY, "--wait", "-5", cwd=tmp_path).returncode == 2
-    assert btard("bootstrap", "--peers", "100", cwd=tmp_path).returncode == 2
+@pytest.mark.parametrize(
+    "arguments",
+    [("peer", "--nonsense"), ("peer", "--join", NOBODY, "--wait", "-5"), ("bootstrap", "--peers", "100")],
+)
+def test_an_option_that_does_not_exist_or_is_out_of_bounds_ends_with_status_2(
+    arguments: tuple[str, ...], run: Run
+) -> None:
+    assert run(*arguments).status == 2
