@@ -8,12 +8,15 @@ at d = 10^6 the mean takes 2 or 3.4 ms, as its 4 MB result lies in fresh memory 
 matter of luck. Memory is the peak of a process of its own, and reads how often all
 of the rows were read, both in multiples of the rows.
 
-Bars: Krum, Multi-Krum and MDA at most 6 means, the geometric median and CenteredClip at their fixed points at
-most 8, NNM's mixed rows at most 20; median and trimmed mean at least 3 times as fast as torch.sort(0); CTMA
-reads the rows at most twice more than its base; memory at most 2. ByzFL's rules are timed at lengths up to
-`--byzfl-up-to` where it is installed (benchmarks/README.md).
+CenteredClip and the geometric median are also timed on `INPUTS`: copies and zeros once cost a second pass, in
+float64. With `--threads 1` times are processor times, on which other work on the machine has little say.
 
-Printed, and written to benchmarks/results/ as Markdown and JSON; the exit status is 1 where a bar does not
+Bars: Krum, Multi-Krum and MDA at most 6 means, the geometric median and CenteredClip at their fixed points at
+most 8, NNM's mixed rows at most 20; on `INPUTS` at most 12; median and trimmed mean at least 3 times as fast
+as torch.sort(0); CTMA reads the rows at most twice more than its base; memory at most 2. ByzFL's rules are
+timed at lengths up to `--byzfl-up-to` if it is installed (benchmarks/README.md).
+
+Printed, and written to benchmarks/results/ as Markdown and JSON; the exit status is 1 if a bar does not
 hold.
 """
 
@@ -25,7 +28,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import torch
 from torch import Tensor
@@ -64,6 +67,8 @@ RULES = {
 }
 MEANS_MAX = {"krum": 6, "multi_krum": 6, "mda": 6, "geometric_median": 8, "centered_clip": 8, NNM: 20}
 SORTS_MIN = {"median": 3, "trimmed_mean": 3}
+ON_INPUTS = ("centered_clip", "geometric_median")
+ON_INPUTS_MEANS_MAX = 12
 READS_ABOVE_BASE_MAX = 2
 SLACK = 1.2
 """Reads of a row of the 16 more: the reference, or copies to be told from near-copies."""
@@ -91,11 +96,11 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One row of the table; `memory` and `reads` in multiples of the rows, `held` None without a bar."""
+    """One row of the table; `memory` and `reads` in multiples of the rows; None: not measured."""
 
     rule: str
     timing: Timing
-    memory: float
+    memory: float | None
     reads: float
     byzfl_s: float | None = None
     bar: str = ""
@@ -111,19 +116,45 @@ def attacked_rows(d: int) -> Tensor:
     return rows
 
 
+def honest_rows(d: int, noise: float = 1.0) -> Tensor:
+    """16 rows around a common one, shape (16, d)."""
+    generator = torch.Generator().manual_seed(0)
+    g = torch.randn(d, generator=generator)
+    return torch.empty(N, d).normal_(generator=generator).mul_(noise).add_(g)
+
+
+def replaced(d: int, rows: slice, value: Callable[[Tensor], Tensor | float]) -> Tensor:
+    """Honest rows, some of them replaced by a value made of them all."""
+    honest = honest_rows(d)
+    honest[rows] = value(honest)
+    return honest
+
+
+INPUTS: dict[str, Callable[[int], Tensor]] = {
+    "7 rows equal to one honest row": lambda d: replaced(d, slice(7), lambda rows: rows[8].clone()),
+    "7 rows equal": lambda d: replaced(d, slice(7), lambda rows: rows[0].clone()),
+    "all rows equal": lambda d: replaced(d, slice(N), lambda rows: rows[0].clone()),
+    "all rows within tau": lambda d: honest_rows(d, 0.1 / d**0.5),
+    "one row far away": lambda d: replaced(d, slice(1), lambda rows: -1000 * rows[8]),
+    "3 rows of zeros": lambda d: replaced(d, slice(3), lambda rows: 0.0),
+}
+"""Rows of length d on which `ON_INPUTS` are timed as well."""
+
+
 def build(name: str) -> Callable[[Tensor], object]:
-    """What stands under this name in the table."""
+    """Return the rule of this name in the table."""
     if name == SORT:
         return lambda rows: torch.sort(rows, 0)
     if name == NNM:
-        return Nnm(F, Mean()).mixed
+        return Nnm(Mean(), f=F).mixed
     return parse(RULES[name], 0 if name == "mean" else F)
 
 
 def seconds(call: Callable[[Tensor], object], rows: Tensor) -> float:
-    start = perf_counter()
+    clock = thread_time if torch.get_num_threads() == 1 else perf_counter
+    start = clock()
     call(rows)
-    return perf_counter() - start
+    return clock() - start
 
 
 def measure(rule: Callable[[Tensor], object], rows: Tensor, repetitions: int) -> Timing:
@@ -157,7 +188,7 @@ def judge(results: list[Result], sort_s: float) -> list[Result]:
     judged = []
     for result in results:
         name, timing = result.rule, result.timing
-        bars = [("memory <= 2", result.memory <= MEMORY_MAX)]
+        bars = [("memory <= 2", result.memory is not None and result.memory <= MEMORY_MAX)]
         if name in MEANS_MAX:
             bars.append((f"<= {MEANS_MAX[name]} means", timing.ratio_median <= MEANS_MAX[name]))
         if name in SORTS_MIN:
@@ -173,10 +204,37 @@ def judge(results: list[Result], sort_s: float) -> list[Result]:
     return judged
 
 
-def table(d: int, repetitions: int, where: str, results: list[Result]) -> str:
+def on_inputs(lengths: list[int], repetitions: int) -> bool:
+    """Measures `ON_INPUTS` on each of `INPUTS`; whether the bar holds."""
+    results = []
+    for d in lengths:
+        for what, make in INPUTS.items():
+            rows = make(d)
+            for name in ON_INPUTS:
+                timing = measure(build(name), rows, repetitions)
+                held = timing.ratio_median <= ON_INPUTS_MEANS_MAX
+                label, bar = f"{name}, d = {d}, {what}", f"<= {ON_INPUTS_MEANS_MAX} means"
+                results.append(Result(label, timing, None, times_read(build(name), rows), None, bar, held))
+    report(
+        "aggregators-inputs",
+        f"CenteredClip and the geometric median on rows with copies and outliers, n = {N}, float32",
+        repetitions,
+        results,
+    )
+    return all(result.held for result in results)
+
+
+def report(stem: str, title: str, repetitions: int, results: list[Result]) -> None:
+    """Keeps the results as JSON and Markdown."""
+    where = describe()
+    values = {"repetitions": repetitions, "machine": where, "results": [asdict(result) for result in results]}
+    keep(stem, {"title": title, **values}, table(title, repetitions, in_words(where), results))
+
+
+def table(title: str, repetitions: int, where: str, results: list[Result]) -> str:
     """The report as Markdown."""
     lines = [
-        f"# Aggregation rules, n = {N}, f = {F}, d = {d}, float32",
+        f"# {title}",
         "",
         f"{where}; {repetitions} repetitions. Ratios are to `rows.mean(0)` in the same repetitions.",
         "",
@@ -192,7 +250,7 @@ def table(d: int, repetitions: int, where: str, results: list[Result]) -> str:
             f"{1e3 * timing.median_s:.1f}",
             f"{timing.ratio_median:.1f}",
             "" if result.byzfl_s is None else f"{1e3 * result.byzfl_s:.0f}",
-            f"{result.memory:.2f}",
+            "" if result.memory is None else f"{result.memory:.2f}",
             f"{result.reads:.1f}",
             result.bar,
             {True: "yes", False: "**no**", None: ""}[result.held],
@@ -214,24 +272,19 @@ def benchmark(names: list[str], d: int, repetitions: int, byzfl_up_to: int) -> b
         results.append(Result(name, timing, memory[name], times_read(rule, rows), byzfl_s))
     sort = results.pop()
     results = [*judge(results, sort.timing.median_s), sort]
-    where = describe()
-    report = {
-        "n": N,
-        "f": F,
-        "d": d,
-        "dtype": "float32",
-        "repetitions": repetitions,
-        "machine": where,
-        "results": [asdict(result) for result in results],
-    }
-    keep(f"aggregators-d{d}", report, table(d, repetitions, in_words(where), results))
+    report(
+        f"aggregators-d{d}", f"Aggregation rules, n = {N}, f = {F}, d = {d}, float32", repetitions, results
+    )
     return all(result.held is not False for result in results)
 
 
 def main() -> None:
     """Measures all rules at all lengths."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--d", type=int, nargs="+", default=[1_000_000, 10_000_000], help="lengths of a row")
+    parser.add_argument("--d", type=int, nargs="*", default=[1_000_000, 10_000_000], help="lengths of a row")
+    parser.add_argument(
+        "--inputs-at", type=int, nargs="*", default=[200_000, 1_000_000], help="likewise, of INPUTS"
+    )
     parser.add_argument("--rules", nargs="+", choices=RULES, default=list(RULES))
     parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--threads", type=int, default=2)
@@ -243,6 +296,7 @@ def main() -> None:
         print(own_peak_memory(options.peak_of, options.d[0]))
         return
     held = [benchmark(options.rules, d, options.repetitions, options.byzfl_up_to) for d in options.d]
+    held.append(on_inputs(options.inputs_at, options.repetitions))
     sys.exit(0 if all(held) else 1)
 
 

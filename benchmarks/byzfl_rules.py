@@ -1,4 +1,4 @@
-"""ByzFL's own aggregation rules, where it is installed, without what the rest of it needs.
+"""ByzFL's own aggregation rules, if it is installed, without the packages that the rest of it needs.
 
     pip install --no-deps byzfl==0.0.11 scipy
 
@@ -20,7 +20,7 @@ from torch import Tensor
 
 
 def rules(f: int) -> dict[str, Callable[[Tensor], Any]]:
-    """ByzFL's rules for `f` faulty rows by our names; none where ByzFL or SciPy is missing.
+    """ByzFL's rules for `f` faulty rows by our names; none if ByzFL or SciPy is missing.
 
     The geometric median makes ByzFL's default of three iterations, CenteredClip 20 (default: one) from zero.
     """

@@ -140,7 +140,7 @@ def table(d: int, where: str, outcomes: list[Outcome]) -> str:
 
 
 def conditioning() -> list[dict[str, int | float | str | None]]:
-    """For each size of the cyclic code: max|W| and the resolutions, None where the code refuses."""
+    """For each size of the cyclic code: max|W| and the resolutions, None if the code refuses."""
     found: list[dict[str, int | float | str | None]] = []
     for n, s in SIZES:
         line: dict[str, int | float | str | None] = {"n": n, "s": s, "max_weight": None}

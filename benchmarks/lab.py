@@ -12,7 +12,7 @@ that all see the same machine.
 The laboratory runs on one thread, alone and then `--jobs` experiments at once, one a core, as the arena runs
 them: then both sides have the whole machine. Must hold: at least 10 times the steps per second of the
 all-gather, machine against machine. Printed, and written to benchmarks/results/ as Markdown and JSON; the
-exit status is 1 where it does not hold.
+exit status is 1 if it does not hold.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from torch.nn.utils import parameters_to_vector
 
 from benchmarks.machine import describe, in_words, keep
 from btard.arena.runner import cores
-from btard.lab import Experiment, Measurement, check, run
+from btard.lab import Experiment, Measurement, prepare, run
 from btard.lab.attackers import Attackers
 from btard.lab.sampling import Batches
 from btard.lab.seeds import derive, derive_number, generator
@@ -91,16 +91,16 @@ def process(
 
 def train(rank: int, experiment: Experiment, exchange: Exchange) -> tuple[float, Tensor]:
     """The seconds of all steps, and the parameters (d,) at the end."""
-    plan, seed = check(experiment), experiment.seed
-    data = plan.task.data
+    setup, seed = prepare(experiment), experiment.seed
+    data = setup.task.data
     numbers = data.train_labels.numpy()
-    held = plan.partition.split(numbers, experiment.workers, derive_number(seed, "partition"))
+    held = setup.partition.split(numbers, experiment.workers, derive_number(seed, "partition"))
     draws = generator(seed, "batches")
     batches = Batches(data, held, experiment.batch_size, draws, torch.device("cpu"))
-    model = plan.task.build(derive(seed, "parameters"))
+    model = setup.task.build(derive(seed, "parameters"))
     parameters = list(model.parameters())
     optimizer = torch.optim.SGD(parameters, lr=experiment.learning_rate, momentum=experiment.momentum)
-    attackers = Attackers(experiment, plan.attack, plan.aggregation.trial)
+    attackers = Attackers(experiment, setup.attack, setup.aggregation.trial)
     directions = [torch.zeros_like(parameter) for parameter in parameters]
     for parameter, direction in zip(parameters, directions, strict=True):
         parameter.grad = direction
@@ -113,7 +113,7 @@ def train(rank: int, experiment: Experiment, exchange: Exchange) -> tuple[float,
         vector_D = parameters_to_vector(torch.autograd.grad(loss, parameters))
         exchange(rank, vector_D, rows_ND)
         if rank == 0:
-            aggregate = plan.aggregation.aggregate(step, attackers.send(step, rows_ND))
+            aggregate = setup.aggregation.aggregate(step, attackers.send(step, rows_ND))
             assert aggregate.vector is not None
             vector_D = aggregate.vector
         dist.broadcast(vector_D, src=0)

@@ -1,4 +1,4 @@
-"""What every benchmark's numbers depend on, and where they are kept."""
+"""The machine that a benchmark's numbers depend on, and the folder of the results."""
 
 from __future__ import annotations
 

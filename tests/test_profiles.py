@@ -13,7 +13,7 @@ from btard.adversary.gradient_attack import GradientAdversary
 from btard.cli import app
 from btard.crypto import Identity
 from btard.errors import ConfigurationError
-from btard.node.profile import Profile, load_profile, profile_names
+from btard.node.profile import PROFILES, Profile, load_profile
 from btard.protocol.messages import PHASES
 
 README = (Path(__file__).parent.parent / "peers" / "README.md").read_text(encoding="utf-8")
@@ -43,9 +43,9 @@ def test_profile_takes_the_options_that_the_command_takes() -> None:
 
 
 def test_shipped_profiles_are_readable_and_say_more_than_a_name() -> None:
-    assert profile_names() == ("gpu", "sleeper", "trainer")
-    assert all(len(load_profile(name)) > 1 for name in profile_names())
-    assert all(f"`{name}.toml`" in README for name in profile_names())
+    assert PROFILES.names() == ("gpu", "sleeper", "trainer")
+    assert all(len(load_profile(name)) > 1 for name in PROFILES.names())
+    assert all(f"`{name}.toml`" in README for name in PROFILES.names())
     assert parse_adversary(load_profile("sleeper")["byzantine"]).name == "alie"
 
 
@@ -59,12 +59,12 @@ def test_profile_is_taken_for_the_defaults_and_the_command_line_goes_before_it(t
     ("text", "sentence"),
     [
         (b"device = ", "is not TOML"),
-        (b"\xff\xfe", "is not TOML"),
-        (b"#" * (1 << 20), "shorten it"),
-        (b"colour = 'red'", "wrong at colour .* it takes join, byzantine"),
-        (b"port = 'high'", "wrong at port"),
-        (b"evaluate_every = 2.5", "wrong at evaluate_every"),
-        (b"[adversary]\nkind = 'sign_flip'", "wrong at adversary"),
+        (b"\xff\xfe", "is not text"),
+        (b"#" * (2 << 20), "shorten it"),
+        (b"colour = 'red'", "wrong: there is no field colour: choose of join, byzantine"),
+        (b"port = 'high'", "wrong: port is 'high'"),
+        (b"evaluate_every = 2.5", "wrong: evaluate_every is 2.5"),
+        (b"[adversary]\nkind = 'sign_flip'", "wrong: there is no field adversary"),
     ],
     ids=["no value", "no text", "large", "unknown key", "no port", "no number", "table"],
 )
@@ -79,7 +79,7 @@ def test_bad_profile_is_refused_in_one_sentence_that_names_the_file(
 
 
 def test_missing_profile_is_refused_with_the_names_that_there_are() -> None:
-    with pytest.raises(ConfigurationError, match=r"nobody cannot be read .* gpu, sleeper, trainer"):
+    with pytest.raises(ConfigurationError, match=r"no profile .nobody.: .* one of gpu, sleeper, trainer"):
         load_profile("nobody")
 
 

@@ -9,10 +9,11 @@ Honest code does not know of them.
 
 from __future__ import annotations
 
-from btard.adversary.base import Adversary, Perform
+from btard.adversary.base import Adversary
 from btard.adversary.machine import AdversarialMachine, tampered
 from btard.adversary.naming import AdversaryTerm, parse_adversaries, parse_adversary
 from btard.adversary.registry import ADVERSARIES, make_adversary, parameters
+from btard.machine import Perform
 
 __all__ = [
     "ADVERSARIES",

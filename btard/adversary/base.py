@@ -9,23 +9,16 @@ said so), and change what leaves the peer (`tamper`: others hear what the machin
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from btard.crypto import Draw, Identity
 from btard.errors import ConfigurationError
-from btard.machine import Actions, Effect
+from btard.machine import Actions, Effect, Perform
+from btard.protocol.agreed import Seating
 from btard.protocol.peer import PeerMachine
-from btard.protocol.rules import Seating
 from btard.training import Engine
-from btard.types import PeerId
-
-Perform = Callable[[Effect], Any]
-"""Performs one effect and returns its result, as the honest performer of the driver does."""
-
-Phase = Literal["gradient", "aggregate", "relay", "reveal", "scalars", "accuse", "verdict", "record"]
-"""A phase to lie in, as a parameter: one of `messages.PHASES`."""
+from btard.types import Digest, PeerId
 
 
 @dataclass(kw_only=True, eq=False)
@@ -73,6 +66,10 @@ class Adversary:
         """Return what leaves the peer after one event."""
         return out
 
+    def claims(self, name: Digest, size_bytes: int) -> int:
+        """The size that the peer claims as it offers a blob."""
+        return size_bytes
+
     # ------------------------------------------------------------ what it knows
 
     def active(self, step: int) -> bool:
@@ -89,29 +86,29 @@ class Adversary:
         return self.identity.peer
 
     @property
-    def attempt(self) -> Seating:
+    def seating(self) -> Seating:
         """The attempt under way."""
         assert self._machine is not None, "an adversary works inside of an AdversarialMachine"
-        return self._machine.attempt.attempt
+        return self._machine.attempt.seating
 
     @property
     def seat(self) -> int | None:
         """Its seat in the attempt under way."""
-        peers = self.attempt.participants
+        peers = self.seating.participants
         return peers.index(self.me) if self.me in peers else None
 
     @property
     def is_attacking(self) -> bool:
         """Whether it takes part in the attempt under way, and attacks in its step."""
-        return self.seat is not None and self.active(self.attempt.state.step)
+        return self.seat is not None and self.active(self.seating.state.step)
 
     def draw(self, domain: str) -> Draw:
         """Its own choices in the attempt under way: the same when asked again."""
-        state = self.attempt.state
+        state = self.seating.state
         place = state.step.to_bytes(8, "little") + state.attempt.to_bytes(4, "little")
         return Draw(self.seed + place, domain)
 
     def victims(self) -> tuple[PeerId, ...]:
         """The participants that do not collude with it, in random order."""
-        others = tuple(p for p in self.attempt.participants if p not in self.colluders)
+        others = tuple(p for p in self.seating.participants if p not in self.colluders)
         return self.draw("victims").shuffle(others)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
-from btard.adversary.base import Perform
 from btard.adversary.wrong_aggregate import WrongAggregate
-from btard.machine import Aggregate, Effect, Project, ProjectRows
+from btard.machine import Aggregate, Effect, Perform, Project, ProjectRows
 from btard.training import Engine
 from btard.types import Digest, Scalars
 

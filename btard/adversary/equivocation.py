@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from btard.adversary.base import Adversary, Phase
+from btard.adversary.base import Adversary
 from btard.adversary.forge import other_payload, own_posts, reseal
 from btard.machine import Actions, Send
+from btard.protocol.messages import Phase
 from btard.protocol.peer import PeerMachine
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal
 
-from btard.adversary.base import Adversary, Perform
-from btard.machine import Effect, ProjectRows, Recompute, Recomputed
+from btard.adversary.base import Adversary
+from btard.machine import Effect, Perform, ProjectRows, Recompute, Recomputed
 from btard.training import Engine
 from btard.types import Digest, Scalars
 
@@ -34,7 +34,7 @@ class FalseAccusation(Adversary):
         return result
 
     def _rows(self, effect: ProjectRows, result: tuple[Scalars | None, ...]) -> tuple[Scalars | None, ...]:
-        peers = self.attempt.participants
+        peers = self.seating.participants
         victims = self.victims()
         if len(effect.rows) == len(peers) and victims:
             self._lies.add(effect.rows[peers.index(victims[0])])

@@ -20,6 +20,6 @@ class FalseReveal(Adversary):
         """Change the share."""
         if phase != REVEAL or not self.is_attacking:
             return payload
-        state = self.attempt.state
+        state = self.seating.state
         place = state.step.to_bytes(8, "little") + state.attempt.to_bytes(4, "little")
         return replace(payload, share=keystream(self.seed + place, "false reveal", len(payload.share)))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from btard.adversary.base import Adversary, Phase
+from btard.adversary.base import Adversary
 from btard.adversary.forge import own_posts, reseal
 from btard.crypto import keystream
 from btard.errors import ConfigurationError
 from btard.machine import Actions, Send
+from btard.protocol.messages import Phase
 from btard.protocol.peer import PeerMachine
 
 

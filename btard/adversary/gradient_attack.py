@@ -13,14 +13,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from btard.adversary.base import Adversary, Perform
+from btard.adversary.base import Adversary
 from btard.adversary.knowledge import computed_gradient, own_gradient, put
 from btard.adversary.labels import FlippedLabels
 from btard.aggregators import CenteredClip
 from btard.attacks import Attack, AttackContext
 from btard.crypto import digest
 from btard.errors import ConfigurationError
-from btard.machine import ComputeGradient, Effect, Project, ProjectRows
+from btard.machine import ComputeGradient, Effect, Perform, Project, ProjectRows
 from btard.parts import windows
 from btard.protocol.state import RosterState, gradient_seed
 from btard.training import Engine
@@ -53,7 +53,7 @@ class GradientAdversary(Adversary):
 
     def _compute(self, effect: ComputeGradient, honest: Perform, engine: Engine) -> Any:
         step = effect.step
-        state = self.attempt.state
+        state = self.seating.state
         look_back = self.attack.look_back
         if look_back:
             self._past[step] = own_gradient(engine, step, effect.seed)

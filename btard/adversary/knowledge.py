@@ -15,12 +15,12 @@ from btard.types import Digest
 
 def own_gradient(engine: Engine, step: int, seed: bytes) -> Tensor:
     """The honest gradient (d,) of (step, seed), kept by the engine for the questions that follow."""
-    return engine._gradient(step, seed).clone()
+    return engine.gradient_vector(step, seed).clone()
 
 
 def computed_gradient(engine: Engine, step: int, seed: bytes) -> Tensor:
     """The same, past the engine's memory: many gradients of others must not push out one's own."""
-    return engine._compute(engine._model_of(step), seed)
+    return engine.compute_gradient(step, seed)
 
 
 def put(engine: Engine, vector: Tensor) -> Digest:

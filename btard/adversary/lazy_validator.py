@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from btard.adversary.base import Adversary, Perform
-from btard.machine import Effect, Fingerprint, Recompute, Recomputed
+from btard.adversary.base import Adversary
+from btard.machine import Effect, Fingerprint, Perform, Recompute, Recomputed
 from btard.protocol.state import gradient_seed
 from btard.training import Engine
 from btard.types import Scalars
@@ -26,14 +26,14 @@ class LazyValidator(Adversary):
             return honest(effect)
         if isinstance(effect, Recompute):
             return Recomputed(target[1], 0.0)
-        return Scalars((0.0,) * self.attempt.state.config.directions, 0.0)
+        return Scalars((0.0,) * self.seating.state.config.directions, 0.0)
 
     def _target(self) -> tuple[bytes, tuple[Scalars, ...]] | None:
         """Return seed and published scalars of the gradient that it should recompute, if there is one."""
-        past = self.attempt.state.finished
+        past = self.seating.state.finished
         if past is None or not self.is_attacking:
             return None
-        for validator, target in self.attempt.state.pairs:
+        for validator, target in self.seating.state.pairs:
             if validator == self.me:
                 seat = past.participants.index(target)
                 return gradient_seed(past.seed_coin, target), past.scalars[seat]

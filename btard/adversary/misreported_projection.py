@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from btard.adversary.base import Adversary, Perform
-from btard.machine import Effect, Project
+from btard.adversary.base import Adversary
+from btard.machine import Effect, Perform, Project
 from btard.training import Engine
 from btard.types import Scalars
 
@@ -28,7 +28,7 @@ class MisreportedProjection(Adversary):
         if not victims:
             return result
         scalars: list[Scalars] = list(result)
-        part = self.attempt.participants.index(victims[0])
+        part = self.seating.participants.index(victims[0])
         true = scalars[part]
         scalars[part] = replace(
             true,

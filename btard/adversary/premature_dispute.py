@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from btard.adversary.base import Adversary
-from btard.errors import ConfigurationError
 from btard.machine import Actions
-from btard.protocol.messages import GRADIENT, PHASES
+from btard.protocol.messages import GRADIENT, PHASES, Phase
 from btard.protocol.peer import PeerMachine
 
 
@@ -19,24 +18,14 @@ class PrematureDispute(Adversary):
 
     reasons: ClassVar[frozenset[str]] = frozenset(f"silent in phase {phase}" for phase in PHASES)
 
-    phase: str = GRADIENT
+    phase: Phase = GRADIENT
     _disputed: tuple[int, int] = field(init=False, default=(-1, -1), repr=False)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.phase not in PHASES:
-            raise ConfigurationError(
-                f"there is no phase {self.phase!r} to dispute in: choose one of {', '.join(PHASES)}"
-            )
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """Begin the dispute once an attempt, as its machine would at the deadline."""
-        step = machine.attempt
-        place = (step.state.step, step.state.attempt)
-        if step.phase != self.phase or place == self._disputed or not self.is_attacking:
-            return out
-        self._disputed = place
-        if not step._slow.active:
-            step._slow.begin(now)
-            out.extend(step.run(now))
+        attempt = machine.attempt
+        place = (attempt.state.step, attempt.state.attempt)
+        if attempt.phase == self.phase and place != self._disputed and self.is_attacking:
+            self._disputed = place
+            out.extend(attempt.dispute(now))
         return out

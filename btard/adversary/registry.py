@@ -10,6 +10,7 @@ from btard.adversary.base import Adversary
 from btard.adversary.colluding_aggregate import ColludingAggregate
 from btard.adversary.equivocation import Equivocation
 from btard.adversary.false_accusation import FalseAccusation
+from btard.adversary.false_offer import FalseOffer
 from btard.adversary.false_reveal import FalseReveal
 from btard.adversary.garbage import Garbage
 from btard.adversary.gradient_attack import GradientAdversary, InvalidGradient
@@ -42,6 +43,7 @@ _CLASSES: Mapping[str, type[Adversary]] = {
     "colluding_aggregate": ColludingAggregate,
     "equivocation": Equivocation,
     "false_accusation": FalseAccusation,
+    "false_offer": FalseOffer,
     "false_reveal": FalseReveal,
     "garbage": Garbage,
     "lazy_validator": LazyValidator,

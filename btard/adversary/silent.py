@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from btard.adversary.base import Adversary, Phase
+from btard.adversary.base import Adversary
 from btard.adversary.forge import own_posts
 from btard.machine import Actions, PushBlob, Send
-from btard.protocol.messages import PHASES
+from btard.protocol.messages import PHASES, Phase
 from btard.protocol.peer import PeerMachine
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from btard.adversary.base import Adversary, Perform
+from btard.adversary.base import Adversary
 from btard.errors import ConfigurationError
-from btard.machine import Actions, Aggregate, ComputeGradient, Effect, PushBlob
+from btard.machine import Actions, Aggregate, ComputeGradient, Effect, Perform, PushBlob
 from btard.protocol.messages import REVEAL
 from btard.protocol.peer import PeerMachine
 from btard.training import Engine
@@ -44,7 +44,7 @@ class WithheldPart(WithheldBlob):
         """Note the parts of the victims."""
         result = honest(effect)
         if isinstance(effect, ComputeGradient):
-            peers = self.attempt.participants
+            peers = self.seating.participants
             chosen = self.victims()[: self.count] if self.is_attacking else ()
             names = [result[peers.index(peer)] for peer in chosen if len(result) == len(peers)]
             self._withheld = frozenset(names)

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
-from btard.adversary.base import Adversary, Perform
+from btard.adversary.base import Adversary
 from btard.adversary.knowledge import held, put
 from btard.crypto import directions
-from btard.machine import Aggregate, Aggregated, Effect
+from btard.machine import Aggregate, Aggregated, Effect, Perform
 from btard.training import Engine
 
 
@@ -34,6 +34,6 @@ class WrongAggregate(Adversary):
 
     def shift_vector(self, length: int) -> Tensor:
         """Return the shift (m,): a random direction of this step, `shift` long."""
-        step = self.attempt.state.step.to_bytes(8, "little")
+        step = self.seating.state.step.to_bytes(8, "little")
         direction = directions(self.seed + step, "wrong aggregate", 1, 0, length)[0]
         return direction * (self.shift / float(direction.norm()))

@@ -10,7 +10,7 @@ ties to the lowest index, too few rows and non-finite rows refused with the boun
 
 from btard.aggregators.bulyan import Bulyan
 from btard.aggregators.centered_clip import CenteredClip
-from btard.aggregators.composition import Bucketing, Ctma, Nnm
+from btard.aggregators.composition import Around, Bucketing, Ctma, Nnm
 from btard.aggregators.coordinatewise import Meamed, Median, TrimmedMean
 from btard.aggregators.geometric_median import GeometricMedian
 from btard.aggregators.gram import Gram
@@ -18,13 +18,14 @@ from btard.aggregators.krum import Krum, MultiKrum
 from btard.aggregators.mean import Mean
 from btard.aggregators.minimum_diameter import Mda
 from btard.aggregators.naming import AROUND, RULES, parse
-from btard.aggregators.plan import Columns, Plan, View, Weights
+from btard.aggregators.plan import Columns, Plan, RowView, Weights
 from btard.aggregators.rows import NonFiniteRows, Rows
 from btard.aggregators.rule import Rule, Selection, TooFewRows
 
 __all__ = [
     "AROUND",
     "RULES",
+    "Around",
     "Bucketing",
     "Bulyan",
     "CenteredClip",
@@ -41,12 +42,12 @@ __all__ = [
     "Nnm",
     "NonFiniteRows",
     "Plan",
+    "RowView",
     "Rows",
     "Rule",
     "Selection",
     "TooFewRows",
     "TrimmedMean",
-    "View",
     "Weights",
     "parse",
 ]

@@ -21,7 +21,7 @@ RUN = 512
 EXACT_BELOW = 1 << 15
 """Row length below which everything is float64: it is cheap there, and too few runs would average.
 
-Just above it CenteredClip's residual is 1e-7 of tau where float64 leaves 3e-8, in a third of the time."""
+Just above it CenteredClip's residual is 1e-7 of tau, and 3e-8 in float64, in a third of the time."""
 
 SMALL = 1 << 16
 """Elements up to which NumPy on one thread does the work."""
@@ -38,7 +38,7 @@ SQUARE_LEAST = 1e-24
 def shifted_blocks(
     rows_ND: Tensor, reference: int, dtype: torch.dtype, unit: float = 1.0
 ) -> Iterator[tuple[slice, Tensor, Tensor]]:
-    """Slices of columns, unit (x_i - r) there in a buffer (n, b) that the next overwrites, and unit r."""
+    """Yield slices of columns, unit (x_i - r) there in a buffer (n, b) used for all, and unit r."""
     n, d = rows_ND.shape
     columns = columns_of(rows_ND)
     buffer_NB = torch.empty(n, min(columns, d) + PADDING, dtype=dtype, device=rows_ND.device)
@@ -72,7 +72,7 @@ def combine(rows_ND: Tensor, weights: Matrix) -> Tensor:
 
 
 def mix(rows_ND: Tensor, mixing: Matrix) -> Tensor:
-    """The mixtures sum_i M_ki x_i, shape (k, d), for `mixing` (k, n), each row of which sums to one.
+    """Return the mixtures sum_i M_ki x_i, shape (k, d), for `mixing` (k, n), each row of which sums to one.
 
     The error is a few roundings of what is mixed, whatever the other rows hold. Raises `NonFiniteRows`.
     """
@@ -93,7 +93,7 @@ def mix(rows_ND: Tensor, mixing: Matrix) -> Tensor:
 def row_blocks(
     rows_ND: Tensor, chosen: tuple[int, ...] | None, columns: int
 ) -> Iterator[tuple[slice, Tensor]]:
-    """Slices of columns, and all or the `chosen` rows there, (n, b), at least float32; not to be changed.
+    """Yield slices of columns, and all or the `chosen` rows there, (n, b), at least float32, read-only.
 
     A row with NaN or Inf is refused by `NonFiniteRows` in its first block, which it would have read anyway.
     """
@@ -109,7 +109,7 @@ def row_blocks(
 
 
 def mixed_blocks(rows_ND: Tensor, mixing: Matrix, columns: int) -> Iterator[tuple[slice, Tensor]]:
-    """Slices of columns, and the mixtures there as by `mix`, (k, b), in the dtype they were computed in."""
+    """Yield slices of columns, and the mixtures there as by `mix`, (k, b), in the dtype used for them."""
     dtype = precise_enough(rows_ND)
     for start in range(0, rows_ND.shape[1], columns):
         part = slice(start, start + columns)
@@ -148,13 +148,13 @@ def squared_norms(rows_ND: Tensor, differences: Matrix, unit: float) -> Matrix:
 
 
 def columns_of(rows_ND: Tensor) -> int:
-    """The width of a block, a multiple of `RUN`."""
+    """Return the width of a block, a multiple of `RUN`."""
     elements = ELEMENTS_CPU if rows_ND.device.type == "cpu" else ELEMENTS_ACCELERATOR
     return max(RUN, elements // rows_ND.shape[0] // RUN * RUN)
 
 
 def precise_enough(rows_ND: Tensor) -> torch.dtype:
-    """What one pass over the rows computes in: float64 where it is asked for or costs nothing."""
+    """What one pass over the rows computes in: float64 if it is asked for or costs nothing."""
     exact = rows_ND.dtype == torch.float64 or rows_ND.shape[1] < EXACT_BELOW
     return torch.float64 if exact else torch.float32
 
@@ -171,7 +171,7 @@ def unit_of(rows_ND: Tensor) -> float:
 
 
 def is_small(rows_ND: Tensor) -> bool:
-    """Whether to leave torch: waking its threads costs more than such a product."""
+    """Return whether to leave torch: waking its threads costs more than such a product."""
     return rows_ND.device.type == "cpu" and rows_ND.numel() <= SMALL
 
 

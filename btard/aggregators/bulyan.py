@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from btard.aggregators.krum import krum_scores
 from btard.aggregators.order import mean_around_median
-from btard.aggregators.plan import Columns, View
+from btard.aggregators.plan import Columns, RowView
 from btard.aggregators.rows import Matrix
 from btard.aggregators.rule import Rule
 
@@ -23,18 +24,10 @@ class Bulyan(Rule):
     the lowest index. `Selection.chosen` are the theta rows.
     """
 
-    f: int
+    coefficients: ClassVar[tuple[int, int]] = (4, 3)
 
-    @property
-    def bound(self) -> str:
-        return "n >= 4f + 3"
-
-    @property
-    def minimum_rows(self) -> int:
-        return 4 * self.f + 3
-
-    def plan(self, rows: View) -> Columns:
-        """The mean around the median of every column of the chosen rows."""
+    def plan(self, rows: RowView) -> Columns:
+        """Return the mean around the median of every column of the chosen rows."""
         theta = len(rows) - 2 * self.f
         chosen = sorted(choose_by_krum(rows.squared_distances(), theta, self.f))
         keep = theta - 2 * self.f

@@ -5,9 +5,9 @@ point minimises the convex sum_i rho_tau(|x_i - v|), rho_tau the Huber loss, and
 the rows; so it is solved among n points (`Gram.points`) to the last digit of float64, and the data
 are read once for the products and once for the result.
 
-What remains after rounding v to the rows' dtype: |mean of clipped differences| is at most
+After rounding v to the rows' dtype, |mean of clipped differences| is at most
 1e-7 tau or so plus c |v - v exact|, c the mean of min(1, tau / |x_i - v|). The second term is
-the dtype's own limit (in float32 |v - v exact| is about 3e-8 |v|). It shows where honest rows
+the dtype's own limit (in float32 |v - v exact| is about 3e-8 |v|). It shows if honest rows
 differ by little of their norm, and no other vector of that dtype does better than the nearest one.
 """
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from btard.aggregators.huber import huber_weights
-from btard.aggregators.plan import View, Weights
+from btard.aggregators.plan import RowView, Weights
 from btard.aggregators.rule import Rule
 from btard.errors import ConfigurationError
 
@@ -33,7 +33,7 @@ class CenteredClip(Rule):
     """argmin_v sum_i rho_tau(|x_i - v|): every row pulls with a force of at most `tau`.
 
     `tau` > 0 is in the rows' unit; rows closer than tau are averaged, so a tau beyond all distances
-    gives the mean, and tau -> 0 the geometric median. Unique wherever some row is unclipped at v.
+    gives the mean, and tau -> 0 the geometric median. Unique if some row is unclipped at v.
     Works from one row on; `f` only states how many rows may be dropped and the bound n >= 2f + 1.
     """
 
@@ -42,15 +42,15 @@ class CenteredClip(Rule):
     def __post_init__(self) -> None:
         Rule.__post_init__(self)
         if not 0.0 < self.tau < float("inf"):
-            raise ConfigurationError(f"tau = {self.tau} cannot clip: give a finite tau > 0")
+            raise ConfigurationError(f"tau is {self.tau}: give a finite tau > 0")
 
-    def plan(self, rows: View) -> Weights:
-        """The weights of the rows in the minimiser."""
+    def plan(self, rows: RowView) -> Weights:
+        """Return the weights of the rows in the minimiser."""
         return clipped_centre(rows, self.tau)
 
 
-def clipped_centre(rows: View, tau: float) -> Weights:
-    """The weights of the minimiser of sum_i rho_tau(|x_i - v|)."""
+def clipped_centre(rows: RowView, tau: float) -> Weights:
+    """Return the weights of the minimiser of sum_i rho_tau(|x_i - v|)."""
     passes = 1
     while True:
         gram = rows.gram

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from btard.aggregators.order import mean_around_median, median, ranks
-from btard.aggregators.plan import Columns, View
+from btard.aggregators.plan import Columns, RowView
 from btard.aggregators.rule import Rule
 
 
@@ -16,8 +16,8 @@ from btard.aggregators.rule import Rule
 class Median(Rule):
     """The median of every coordinate, the average of the two middle values for even n."""
 
-    def plan(self, rows: View) -> Columns:
-        """The median of every column."""
+    def plan(self, rows: RowView) -> Columns:
+        """Return the median of every column."""
         return Columns(median)
 
 
@@ -25,10 +25,8 @@ class Median(Rule):
 class TrimmedMean(Rule):
     """The mean of every coordinate without its `f` lowest and `f` highest values."""
 
-    f: int
-
-    def plan(self, rows: View) -> Columns:
-        """The trimmed mean of every column."""
+    def plan(self, rows: RowView) -> Columns:
+        """Return the trimmed mean of every column."""
         return Columns(self._trim)
 
     def _trim(self, rows_NB: Tensor) -> Tensor:
@@ -48,9 +46,7 @@ class Meamed(Rule):
     Of values equally near, those of the rows with the lowest indices are kept.
     """
 
-    f: int
-
-    def plan(self, rows: View) -> Columns:
-        """The mean around the median of every column."""
+    def plan(self, rows: RowView) -> Columns:
+        """Return the mean around the median of every column."""
         keep = len(rows) - self.f
         return Columns(lambda rows_NB: mean_around_median(rows_NB, keep))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from btard.aggregators.centered_clip import clipped_centre
-from btard.aggregators.plan import View, Weights
+from btard.aggregators.plan import RowView, Weights
 from btard.aggregators.rule import Rule
 from btard.errors import ConfigurationError
 
@@ -16,7 +16,7 @@ class GeometricMedian(Rule):
 
     1 / max(nu, a) is min(1, nu / a) up to a factor, so this is CenteredClip's fixed point with
     tau = `nu` (in the rows' unit, > 0), solved as exactly. Deviation from RFA: they stop after a
-    few iterations from the mean, which seven rows at 1000 times the others still hold captive.
+    few iterations from the mean, which seven rows at 1000 times the others still dominate.
     """
 
     nu: float = 1e-6
@@ -24,8 +24,8 @@ class GeometricMedian(Rule):
     def __post_init__(self) -> None:
         Rule.__post_init__(self)
         if not 0.0 < self.nu < float("inf"):
-            raise ConfigurationError(f"nu = {self.nu} smooths nothing: give a finite nu > 0")
+            raise ConfigurationError(f"nu is {self.nu}: give a finite nu > 0")
 
-    def plan(self, rows: View) -> Weights:
-        """The weights of the rows in the minimiser."""
+    def plan(self, rows: RowView) -> Weights:
+        """Return the weights of the rows in the minimiser."""
         return clipped_centre(rows, self.nu)

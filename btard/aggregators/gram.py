@@ -1,18 +1,18 @@
 """The Gram matrix of rows around a reference row: all that distance-based rules need of the data.
 
-Inner products of x_i - r lose no digits to a large common part, where r is a row near the others;
+Inner products of x_i - r lose no digits to a large common part if r is a row near the others;
 r is chosen on a sample of the columns. The products of blocks of columns are accumulated in
 float64, so a rule costs one pass for the products and one for its result, whatever it iterates.
 
 Long float32 rows on a CPU are multiplied in float32 over runs of `RUN` columns (the runs' errors
-are independent: about 1e-8 of the norms in all), everything else in float64. Where they have no large common
-part they are multiplied as they are, and the products shifted, which spares writing the differences
+are independent: about 1e-8 of the norms in all), everything else in float64. If they have no large common
+part, they are multiplied as they are, and the products shifted, which spares writing the differences
 (`_is_central` has the digits that this costs). `squared_distances` goes
-back to the data where subtracting products would lose the digits, as between near-copies of a row
+back to the data if subtracting products would lose the digits, as between near-copies of a row
 far from the reference; copies have distance zero exactly, so ties stay ties.
 
 Mixtures y_k = sum_i M_ki x_i, each row of M summing to one, have the Gram matrix M G M^T: rules see mixed
-rows through M, and nobody ever forms them.
+rows through M, which are never formed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from btard.aggregators.blocks import (
     squared_norms,
     unit_of,
 )
-from btard.aggregators.rows import Matrix, refuse_non_finite
+from btard.aggregators.rows import Matrix, refuse_non_finite, same_values
 
 SAMPLE = 1024
 """Columns on which the reference row is chosen."""
@@ -64,27 +64,33 @@ class Gram:
 
     @classmethod
     def of(cls, rows_ND: Tensor, reference: int | None = None, in_float64: bool | None = None) -> Gram:
-        """One pass over the rows (n, d); memory beyond them is a block of columns.
+        """Make one pass over the rows (n, d); memory beyond them is a block of columns.
 
-        `reference` is a row's index, chosen as central on a sample where None; `in_float64` forces
-        the precise products, chosen by length, dtype and device where None. Raises `NonFiniteRows`.
+        `reference` is a row's index, chosen as central on a sample if None; `in_float64` forces
+        the precise products, chosen by length, dtype and device if None. Raises `NonFiniteRows`.
         """
         unit = unit_of(rows_ND)
         if in_float64 is None:
             # Elsewhere than on a CPU float32 products may silently be TF32.
             in_float64 = precise_enough(rows_ND) == torch.float64 or rows_ND.device.type != "cpu"
+        copies: list[int] = []
         if reference is None:
             sample = _sample(rows_ND, unit)
-            reference = _central_row(sample)
-            if not in_float64 and _is_central(sample @ sample.T, reference):
+            reference = _central_row(sample, in_float64)
+            copies = _copies_of(reference, rows_ND, sample)
+            if len(copies) == len(rows_ND) - 1:
+                return cls(rows_ND, reference, np.zeros((len(rows_ND),) * 2), unit, in_float64)
+            if not in_float64 and _is_central(sample @ sample.T, reference, copies):
                 products = _products(rows_ND, None, unit, in_float64)
-                if _in_range(products, rows_ND.shape[1]) and _is_central(products, reference):
-                    return cls(rows_ND, reference, _around(products, reference), unit, in_float64)
+                if _in_range(products, rows_ND, None, []) and _is_central(products, reference, copies):
+                    around = _around(products, reference)
+                    around[copies] = around[:, copies] = 0.0
+                    return cls(rows_ND, reference, around, unit, in_float64)
         products = _products(rows_ND, reference, unit, in_float64)
         if not np.isfinite(products).all():
             # A NaN or Inf shows in its row's square; so do finite float32 numbers whose squares are not.
             refuse_non_finite(rows_ND)
-        if not in_float64 and not _in_range(products, rows_ND.shape[1]):
+        if not in_float64 and not _in_range(products, rows_ND, reference, copies):
             in_float64 = True
             products = _products(rows_ND, reference, unit, in_float64)
         return cls(rows_ND, reference, products, unit, in_float64)
@@ -94,7 +100,7 @@ class Gram:
         return np.sqrt(self.products.diagonal())
 
     def points(self) -> Matrix:
-        """Points in n-dimensional space that lie to each other as the rows do, r at the origin.
+        """Return points in n-dimensional space that lie to each other as the rows do, r at the origin.
 
         Shape (n, n), in units of `unit`. The eigenvectors are taken of rows scaled to a common magnitude:
         a row at 10^6 times the others would otherwise swallow their digits.
@@ -132,7 +138,7 @@ class Gram:
         return squares, error * (np.abs(differences) @ self.norms()) ** 2
 
     def _close(self, mixing: Matrix, threshold: float, copy_of: NDArray[np.intp]) -> NDArray[Any]:
-        """Pairs (i, j), i < j, of distinct mixtures whose distance has lost digits."""
+        """Return pairs (i, j), i < j, of distinct mixtures whose distance has lost digits."""
         # Not the mixtures' own norms: those may be much less than what the products' errors came from.
         norms = np.abs(mixing) @ self.norms()
         lost = _expand(mixing @ self.products @ mixing.T) < threshold * np.add.outer(norms**2, norms**2)
@@ -140,12 +146,12 @@ class Gram:
         return np.argwhere(np.triu(lost & first[:, None] & first[None, :], 1))
 
     def _copies(self) -> NDArray[np.intp]:
-        """For each row the first row with the same values, itself where there is none before."""
+        """Return for each row the first row with the same values, itself if there is none before."""
         diagonal = self.products.diagonal()
         alike = _expand(self.products) <= CLOSE_FLOAT32 * np.add.outer(diagonal, diagonal)
         copy_of = np.arange(len(self.products))
         for i, j in np.argwhere(np.tril(alike, -1)):
-            if copy_of[i] == i and copy_of[j] == j and torch.equal(self.rows_ND[i], self.rows_ND[j]):
+            if copy_of[i] == i and copy_of[j] == j and same_values(self.rows_ND[i], self.rows_ND[j]):
                 copy_of[i] = j
         return copy_of
 
@@ -177,27 +183,41 @@ def _products(rows_ND: Tensor, reference: int | None, unit: float, in_float64: b
 
 
 def _sample(rows_ND: Tensor, unit: float) -> Matrix:
-    """Evenly spaced columns, (n, SAMPLE) or a few less."""
+    """Return evenly spaced columns, (n, SAMPLE) or a few less."""
     sample: Matrix = rows_ND[:, :: -(-rows_ND.shape[1] // SAMPLE)].double().mul(unit).cpu().numpy()
     if not np.isfinite(sample).all():
         refuse_non_finite(rows_ND)
     return sample
 
 
-def _central_row(sample: Matrix) -> int:
-    """The row with the least median distance to the others."""
+def _central_row(sample: Matrix, in_float64: bool) -> int:
+    """Return the row with the least median distance to the others.
+
+    For float32 products, if rows at most sqrt 2 times as far have copies, the one with the most: a minimiser
+    at the copies would else need a second pass around them.
+    """
     shifted = sample - sample[0]
     middle = len(sample) // 2
-    return int(np.argmin(np.partition(_expand(shifted @ shifted.T), middle, axis=1)[:, middle]))
+    radii = np.partition(_expand(shifted @ shifted.T), middle, axis=1)[:, middle]
+    values = [row.tobytes() for row in sample]
+    copies = np.where(radii <= 2 * radii.min(), [values.count(row) for row in values], 0)
+    return int(np.argmin(radii) if in_float64 or copies.max() < 2 else np.argmax(copies))
 
 
-def _is_central(products: Matrix, reference: int) -> bool:
-    """Whether the origin of `products` is about as near to the reference as other rows are, or nearer.
+def _copies_of(reference: int, rows_ND: Tensor, sample: Matrix) -> list[int]:
+    """Return the other rows with the values of the reference, looked for among those alike on the sample."""
+    alike = np.flatnonzero((sample == sample[reference]).all(axis=1)).tolist()
+    return [i for i in alike if i != reference and same_values(rows_ND[i], rows_ND[reference])]
 
-    Then the rows need no shifting: with |r|^2 <= 2 |x_i - r|^2 for all others, what is multiplied is less
-    than (1 + sqrt 8)^2 < 2^4 times what it would be: at most four bits are lost.
+
+def _is_central(products: Matrix, reference: int, copies: list[int]) -> bool:
+    """Return whether the origin of `products` is about as near to the reference as other rows are, or nearer.
+
+    Its `copies` are at distance zero and do not count. Then the rows need no shifting: with
+    |r|^2 <= 2 |x_i - r|^2 for all others, what is multiplied is less than (1 + sqrt 8)^2 < 2^4 times what it
+    would be: at most four bits are lost.
     """
-    others = np.delete(_around(products, reference).diagonal(), reference)
+    others = np.delete(_around(products, reference).diagonal(), [reference, *copies])
     return bool((products[reference, reference] <= 2 * others).all())
 
 
@@ -208,10 +228,17 @@ def _around(products: Matrix, reference: int) -> Matrix:
     return around
 
 
-def _in_range(products: Matrix, d: int) -> bool:
-    """Whether float32 squares have neither overflowed nor come near the least numbers."""
-    squares = np.delete(products.diagonal(), int(np.argmin(products.diagonal())))
-    return bool(np.isfinite(products).all() and (squares > SQUARE_LEAST * d).all())
+def _in_range(products: Matrix, rows_ND: Tensor, reference: int | None, copies: list[int]) -> bool:
+    """Return whether float32 squares have neither overflowed nor come near the least numbers.
+
+    Rows at the origin, which is the reference or zero, may have squares of zero, and so may one more row.
+    """
+    squares = products.diagonal()
+    small = np.flatnonzero(~(squares > SQUARE_LEAST * rows_ND.shape[1])).tolist()
+    unexplained = set(small) - {int(np.argmin(squares)), *copies}
+    origin_D = torch.zeros_like(rows_ND[0]) if reference is None else rows_ND[reference]
+    finite = bool(np.isfinite(products).all())
+    return finite and all(same_values(rows_ND[i], origin_D) for i in unexplained)
 
 
 def _expand(products: Matrix) -> Matrix:
@@ -229,7 +256,7 @@ def _merge(mixing: Matrix, copy_of: NDArray[np.intp]) -> Matrix:
 
 
 def _first_alike(mixing: Matrix) -> NDArray[np.intp]:
-    """For each row of `mixing` the first row equal to it."""
+    """Return for each row of `mixing` the first row equal to it."""
     alike = (mixing[:, None, :] == mixing[None, :, :]).all(axis=2)
     first: NDArray[np.intp] = alike.argmax(axis=1)
     return first

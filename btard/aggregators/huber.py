@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.float64]
 
 ITERATIONS_MAX = 500
-"""A guard only: 2 to 13 are usual, some hundred where few points lie on a line."""
+"""A guard only: 2 to 13 are usual, some hundred if few points lie on a line."""
 
 RESIDUAL = 1e-12
-"""Where to stop: |mean of clipped differences| in units of tau, beyond what rounding u leaves of it."""
+"""Stop at this |mean of clipped differences| in units of tau, beyond what rounding u leaves of it."""
 
 PATIENCE = 20
 """Iterations after which neither half the residual nor a less loss means that rounding is all there is.
@@ -30,12 +30,12 @@ def huber_weights(points: Matrix, tau: float) -> tuple[Matrix, Matrix]:
     """Weights of the points (n, k) in u* = argmin_u sum_i rho_tau(|z_i - u|), and |z_i - u*|.
 
     rho_tau(a) = a^2 / 2 up to tau and tau a - tau^2 / 2 beyond. Both results have shape (n,), the
-    weights are positive and sum to one. Where the minimiser is not unique (all points clipped and
+    weights are positive and sum to one. If the minimiser is not unique (all points clipped and
     on a line) one of them is returned, the mean if it is one.
 
     Iteratively reweighted least squares never increases the convex objective and converges from any start,
-    if slowly where all points are clipped. Each iteration therefore tries a Newton step and takes it only
-    where it does at least as well as reweighting, or halves the least residual seen (which can
+    if slowly when all points are clipped. Each iteration therefore tries a Newton step and takes it only
+    if it does at least as well as reweighting, or halves the least residual seen (which can
     happen a bounded number of times; near the solution the objective itself is flat to the last digit).
     The loss is quadratic at zero, so a point that coincides with u needs no special case.
     """
@@ -70,7 +70,7 @@ def huber_weights(points: Matrix, tau: float) -> tuple[Matrix, Matrix]:
 
 
 def _start(points: Matrix) -> Matrix:
-    """The mean or a point, whichever has the least loss: outliers cannot carry the start away."""
+    """Return the mean or a point, whichever has the least loss: outliers cannot carry the start away."""
     candidates = np.concatenate([points.mean(axis=0, keepdims=True), points])
     differences = candidates[:, None, :] - points[None, :, :]
     losses = _loss(np.sqrt(np.einsum("cik,cik->ci", differences, differences)))
@@ -100,7 +100,7 @@ def _pull(points: Matrix, u: Matrix) -> tuple[Matrix, Matrix, Matrix]:
 
 
 def _newton(differences: Matrix, distances: Matrix, clips: Matrix, pull: Matrix) -> Matrix:
-    """The Newton step on the sum of losses, a hair damped: the Hessian may be singular."""
+    """Return the Newton step on the sum of losses, a hair damped: the Hessian may be singular."""
     clipped = distances > 1.0
     units = differences[clipped] * clips[clipped, None]
     total = clips.sum()

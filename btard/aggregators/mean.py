@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from btard.aggregators.plan import View, Weights
+from btard.aggregators.plan import RowView, Weights
 from btard.aggregators.rows import is_finite
 from btard.aggregators.rule import Rule, Selection
 from btard.errors import ConfigurationError
@@ -30,6 +30,6 @@ class Mean(Rule):
         n = rows_ND.shape[0]
         return Selection(mean_D, torch.full((n,), 1.0 / n, dtype=torch.float64))
 
-    def plan(self, rows: View) -> Weights:
-        """Equal weights."""
+    def plan(self, rows: RowView) -> Weights:
+        """Return equal weights."""
         return Weights(np.full(len(rows), 1.0 / len(rows)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from btard.aggregators.plan import View, Weights, mean_of
+from btard.aggregators.plan import RowView, Weights, mean_of
 from btard.aggregators.rows import Matrix
 from btard.aggregators.rule import Rule
 
@@ -21,15 +21,13 @@ class Mda(Rule):
     diameter the lexicographically first one is taken.
     """
 
-    f: int
-
-    def plan(self, rows: View) -> Weights:
-        """Equal weights for the rows of the subset."""
+    def plan(self, rows: RowView) -> Weights:
+        """Return equal weights for the rows of the subset."""
         return mean_of(len(rows), least_diameter(rows.squared_distances(), self.f))
 
 
 def least_diameter(distances: Matrix, f: int) -> list[int]:
-    """The lexicographically first of the (n - f)-subsets of least diameter, ascending indices."""
+    """Return the lexicographically first of the (n - f)-subsets of least diameter, ascending indices."""
     n = len(distances)
     thresholds = np.unique(distances)
     low, high = 0, len(thresholds) - 1
@@ -44,7 +42,7 @@ def least_diameter(distances: Matrix, f: int) -> list[int]:
 
 
 def _first_subset(conflicts: list[int], n: int, f: int) -> list[int]:
-    """Takes the lowest index that still leaves room for the rest, n - f times."""
+    """Take the lowest index that still leaves room for the rest, n - f times."""
     alive, budget = (1 << n) - 1, f
     chosen: list[int] = []
     for i in range(n):
@@ -63,12 +61,12 @@ def _first_subset(conflicts: list[int], n: int, f: int) -> list[int]:
 
 
 def _conflicts(beyond: NDArray[np.bool_]) -> list[int]:
-    """For each row the set, as bits, of rows that are too far from it."""
+    """Return for each row the set, as bits, of rows that are too far from it."""
     return [sum(1 << int(j) for j in np.flatnonzero(row)) for row in beyond]
 
 
 def _coverable(conflicts: list[int], alive: int, budget: int) -> bool:
-    """Whether removing at most `budget` of the rows in `alive` leaves no conflict."""
+    """Return whether removing at most `budget` of the rows in `alive` leaves no conflict."""
     worst, degree = -1, 0
     rest = alive
     while rest:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from btard.aggregators.bulyan import Bulyan
 from btard.aggregators.centered_clip import CenteredClip
-from btard.aggregators.composition import Bucketing, Ctma, Nnm
+from btard.aggregators.composition import Around, Bucketing, Ctma, Nnm
 from btard.aggregators.coordinatewise import Meamed, Median, TrimmedMean
 from btard.aggregators.geometric_median import GeometricMedian
 from btard.aggregators.krum import Krum, MultiKrum
@@ -30,12 +30,12 @@ RULES: Mapping[str, type[Rule]] = {
     "centered_clip": CenteredClip,
 }
 
-AROUND: Mapping[str, type[Rule]] = {"nnm": Nnm, "bucketing": Bucketing, "ctma": Ctma}
+AROUND: Mapping[str, type[Around]] = {"nnm": Nnm, "bucketing": Bucketing, "ctma": Ctma}
 """Rules that take the rule after them as `base`."""
 
 
 def parse(text: str, f: int = 0) -> Rule:
-    """The rule that `text` names, for `f` faulty rows: "nnm+ctma+median" is Nnm(f, Ctma(f, Median(f=f))).
+    """Return the rule `text` for `f` faulty rows: "nnm+ctma+median" is Nnm(Ctma(Median(f=f), f=f), f=f).
 
     Arguments follow a name in parentheses: "bucketing(s=2, seed=7)+centered_clip(tau=10)". Mean ignores f:
     its f is 0. Raises `ConfigurationError` for unknown names and arguments.

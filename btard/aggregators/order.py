@@ -23,7 +23,7 @@ COLUMNS_ACCELERATOR = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Comparator:
-    """Puts the lesser of wires low and high on `low`, the greater on `high`, where still needed."""
+    """Puts the lesser of wires low and high on `low`, the greater on `high`, if still needed."""
 
     low: int
     high: int
@@ -66,7 +66,7 @@ def by_column(
 
 
 def ranks(rows_NB: Tensor, first: int, last: int) -> list[Tensor]:
-    """The ranks first..last - 1 of every column of finite rows, ascending, each of shape (b,)."""
+    """Return the ranks first..last - 1 of every column of finite rows, ascending, each of shape (b,)."""
     *wires, spare = rows_NB.new_empty(rows_NB.shape[0] + 1, rows_NB.shape[1]).unbind()
     for wire, row in zip(wires, rows_NB, strict=True):
         wire.copy_(row)
@@ -84,14 +84,14 @@ def ranks(rows_NB: Tensor, first: int, last: int) -> list[Tensor]:
 
 
 def median(rows_NB: Tensor) -> Tensor:
-    """The median of every column, the average of the two middle values for even n; shape (b,)."""
+    """Return the median of every column, the average of the two middle values for even n; shape (b,)."""
     n = rows_NB.shape[0]
     middle = ranks(rows_NB, (n - 1) // 2, n // 2 + 1)
     return middle[0] if len(middle) == 1 else (middle[0] + middle[1]) / 2
 
 
 def mean_around_median(rows_NB: Tensor, keep: int) -> Tensor:
-    """The mean of the `keep` values nearest to the median of every column, shape (b,).
+    """Return the mean of the `keep` values nearest to the median of every column, shape (b,).
 
     Of values equally near, those of the rows with the lowest indices are kept.
     """

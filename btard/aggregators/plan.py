@@ -1,8 +1,8 @@
-"""What a rule decides before a coordinate of its result exists, and the rows as it sees them.
+"""The decision of a rule, made before a coordinate of its result exists, and its view of the rows.
 
 A rule makes a plan: weights for the rows, or a statistic for every column. Rules around a rule change the
-rows (`View.mixed`) or the plan, so "nnm+ctma+centered_clip" reads the data once for the products and once for
-the result, and mixed rows only ever exist in blocks of columns.
+rows (`RowView.mixed`) or the plan, so "nnm+ctma+centered_clip" reads the data once for the products and once
+for the result, and mixed rows only ever exist in blocks of columns.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Weights:
     chosen: tuple[int, ...] | None = None
 
     def through(self, mixing: Matrix) -> Weights:
-        """The same for the rows of which `mixing` (k, n) made the ones that were weighed."""
+        """Return the same for the rows of which `mixing` (k, n) made the ones that were weighed."""
         return Weights(self.weights @ mixing)
 
 
@@ -39,7 +39,7 @@ class Weights:
 class Columns:
     """The aggregate is `statistic` of every column: blocks (k, b) in, (b,) out, finite and left untouched.
 
-    The columns are those of the `chosen` rows, ascending, of all where None; or of the rows' mixtures by
+    The columns are those of the `chosen` rows, ascending, of all if None; or of the rows' mixtures by
     `mixing` (k, n), which takes the choice into account.
     """
 
@@ -48,14 +48,14 @@ class Columns:
     mixing: Matrix | None = None
 
     def through(self, mixing: Matrix) -> Columns:
-        """The same for the rows of which `mixing` (k, n) made the ones whose columns were meant."""
+        """Return the same for the rows of which `mixing` (k, n) made the ones whose columns were meant."""
         if self.mixing is not None:
             return replace(self, mixing=self.mixing @ mixing)
         return Columns(self.statistic, mixing=mixing if self.chosen is None else mixing[list(self.chosen)])
 
 
 def mean_of(n: int, chosen: Iterable[int]) -> Weights:
-    """Equal weights for the `chosen` of n rows."""
+    """Return equal weights for the `chosen` of n rows."""
     indices = tuple(sorted(chosen))
     weights = np.zeros(n)
     weights[list(indices)] = 1.0 / len(indices)
@@ -65,13 +65,13 @@ def mean_of(n: int, chosen: Iterable[int]) -> Weights:
 Plan: TypeAlias = Weights | Columns
 
 
-class View:
+class RowView:
     """The rows (n, d) as a rule sees them: themselves, or their mixtures by `mixing` (k, n), never formed.
 
     Views of the same rows share one Gram matrix, which is computed when it is first asked for.
     """
 
-    def __init__(self, rows_ND: Tensor, mixing: Matrix | None = None, source: View | None = None) -> None:
+    def __init__(self, rows_ND: Tensor, mixing: Matrix | None = None, source: RowView | None = None) -> None:
         self._rows_ND = rows_ND
         self._mixing = mixing
         self._source = source or self
@@ -89,12 +89,12 @@ class View:
         return source._gram
 
     def recentre(self, reference: int) -> None:
-        """Computes the Gram matrix anew, around another row."""
+        """Compute the Gram matrix anew, around another row."""
         self._source._gram = Gram.of(self._rows_ND, reference)
 
-    def mixed(self, mixing: Matrix) -> View:
-        """The view of this view's rows through `mixing`, each row of which sums to one."""
-        return View(self._rows_ND, self.mix(mixing), self._source)
+    def mixed(self, mixing: Matrix) -> RowView:
+        """Return the view of this view's rows through `mixing`, each row of which sums to one."""
+        return RowView(self._rows_ND, self.mix(mixing), self._source)
 
     def mix(self, weights: Matrix) -> Matrix:
         """`weights` of this view's rows, (k,) or (m, k), as weights of the rows themselves."""
@@ -105,7 +105,7 @@ class View:
         return self.gram.squared_distances(self._mixing)
 
     def aggregate(self, plan: Plan) -> Tensor:
-        """What comes of a plan for this view's rows, shape (d,), of the rows' dtype and device."""
+        """Return the result of a plan for this view's rows, shape (d,), of the rows' dtype and device."""
         if self._mixing is not None:
             plan = plan.through(self._mixing)
         if isinstance(plan, Columns):
@@ -113,9 +113,9 @@ class View:
         return combine(self._rows_ND, plan.weights)
 
     def nearest(self, plan: Plan, count: int) -> tuple[int, ...]:
-        """The `count` rows of this view nearest to what comes of `plan`, ascending; ties to the lowest index.
+        """Return the `count` rows nearest to the plan's result, ascending; ties go to the lowest index.
 
-        The Gram matrix tells where the plan weighs rows, unless the distances of those kept and those left
+        For a plan of weights the Gram matrix decides, unless the distances of those kept and those left
         out are too much alike for its digits; otherwise the centre is made, and one pass measures.
         """
         if isinstance(plan, Weights):

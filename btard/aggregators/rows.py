@@ -1,4 +1,4 @@
-"""What rules are given: n rows of d numbers; and how rows with NaN or Inf in them are found."""
+"""The input of rules, n rows of d numbers, and the search for rows with NaN or Inf in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from btard.errors import ConfigurationError
 Matrix = NDArray[np.float64]
 
 Rows: TypeAlias = Tensor | Sequence[Tensor]
-"""An (n, d) floating tensor, or n floating 1-D tensors of one length, dtype and device."""
+"""An (n, d) tensor, or n 1-D tensors of one length, dtype and device."""
 
 
 class NonFiniteRows(ConfigurationError, ValueError):
@@ -27,39 +27,47 @@ class NonFiniteRows(ConfigurationError, ValueError):
         self.rows = rows
 
 
-def as_rows(rows: Rows) -> Tensor:
-    """The rows as one (n, d) tensor without gradient tracking; a tensor is not copied.
+def as_rows(
+    rows: Rows, what: str = "rows", count: int | None = None, dtypes: Sequence[torch.dtype] = ()
+) -> Tensor:
+    """Return the rows as one (n, d) tensor without gradient tracking; a tensor is not copied.
 
-    Raises `ConfigurationError` where they are not floating rows of one shape, dtype and device.
+    Raises `ConfigurationError`, which calls them `what`, unless they are `count` rows (None: any number) of
+    one shape, device and dtype: one of `dtypes`, or if there are none, any real floating one.
     """
-    if isinstance(rows, Tensor):
-        if rows.dim() != 2:
-            raise ConfigurationError(f"rows have shape {tuple(rows.shape)}: give a tensor of shape (n, d)")
-        stacked = rows
-    else:
+    n = count or "n"
+    if not isinstance(rows, Tensor):
         kinds = {(tuple(row.shape), row.dtype, row.device) for row in rows}
         if len(kinds) != 1 or rows[0].dim() != 1:
             raise ConfigurationError(
-                "rows differ in shape, dtype or device, or are none: give n >= 1 equal-shape 1-D tensors"
+                f"{what} differ in shape, dtype or device, or are none: give {n} alike 1-D tensors"
             )
-        stacked = torch.stack([row.detach() for row in rows])
-    if not stacked.dtype.is_floating_point:
-        raise ConfigurationError(f"rows are {stacked.dtype}: give real floating rows")
-    if 0 in stacked.shape:
-        raise ConfigurationError(f"rows have shape {tuple(stacked.shape)}: give at least one row and column")
-    return stacked.detach()
+        rows = torch.stack([row.detach() for row in rows])
+    if rows.dim() != 2 or 0 in rows.shape or rows.shape[0] != (count or rows.shape[0]):
+        raise ConfigurationError(f"{what} have shape {tuple(rows.shape)}: give ({n}, d), n and d >= 1")
+    if rows.dtype not in dtypes if dtypes else not rows.dtype.is_floating_point:
+        wanted = " or ".join(map(str, dtypes)) or "a real floating dtype"
+        raise ConfigurationError(f"{what} are {rows.dtype}: give {wanted}")
+    return rows.detach()
+
+
+def same_values(row_D: Tensor, other_D: Tensor) -> bool:
+    """Return whether two rows are copies: NumPy tells four times as fast as `torch.equal`."""
+    if row_D.device.type == "cpu" and row_D.dtype in (torch.float32, torch.float64):
+        return np.array_equal(row_D.numpy(), other_D.numpy())
+    return torch.equal(row_D, other_D)
 
 
 def is_finite(values: Tensor) -> bool:
-    """Whether the sum of `values` is finite: then all of them are, and else their sum may have overflowed."""
+    """Return whether the sum of `values` is finite: then all of them are; else it may have overflowed."""
     return bool(values.sum().isfinite())
 
 
 def refuse_non_finite(rows_ND: Tensor, columns: slice = slice(None)) -> None:
-    """Raises `NonFiniteRows` naming every row that holds NaN or Inf, if some row does within `columns`.
+    """Raise `NonFiniteRows` naming every row that holds NaN or Inf, if some row does within `columns`.
 
-    No rule spends a pass on this: NaN and Inf survive in what is computed of a row, and where
-    a product, a sum or a block of columns came out other than finite the rule asks here for the reason.
+    No rule spends a pass on this: NaN and Inf survive in all that is computed of a row, and if a product, a
+    sum or a block of columns is not finite the rule asks here for the reason.
     """
     if bool(rows_ND[:, columns].isfinite().all()):
         return

@@ -1,20 +1,20 @@
-"""What every aggregation rule is: a frozen value, callable on rows, without hidden state.
+"""The interface of all aggregation rules: frozen values, callable on rows, without hidden state.
 
 The base class does what all rules share: it stacks and checks the rows, applies the policy for
-NaN and Inf, and says which bound was missed. A rule itself only sees a `View` of finite rows, enough of
-them, and says what to make of it.
+NaN and Inf, and says which bound was missed. A rule itself only sees a `RowView` of finite rows, enough of
+them, and says how to combine them.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor
 
-from btard.aggregators.plan import Plan, View, Weights
+from btard.aggregators.plan import Plan, RowView, Weights
 from btard.aggregators.rows import NonFiniteRows, Rows, as_rows
 from btard.errors import ConfigurationError
 
@@ -27,7 +27,7 @@ class TooFewRows(ConfigurationError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """An aggregate and where it came from.
+    """An aggregate and its origin.
 
     `aggregate` has shape (d,). `weights`, shape (n,), float64 on the CPU, says how much of each
     given row is in it, None for rules that choose per coordinate. `chosen` are the indices of the
@@ -49,46 +49,50 @@ class Rule(ABC):
     as many, since each was one of the f.
     """
 
+    coefficients: ClassVar[tuple[int, int]] = (2, 1)
+    """a and b of the bound n >= a f + b."""
+
     f: int = 0
     non_finite: Literal["refuse", "drop"] = "refuse"
 
     def __post_init__(self) -> None:
         if not isinstance(self.f, int) or self.f < 0:
-            raise ConfigurationError(f"f = {self.f} faulty rows make no sense: give a whole f >= 0")
+            raise ConfigurationError(f"f is {self.f}: give a whole f >= 0")
         if self.non_finite not in ("refuse", "drop"):
-            raise ConfigurationError(f'non_finite = {self.non_finite!r}: give "refuse" or "drop"')
+            raise ConfigurationError(f'non_finite is {self.non_finite!r}: give "refuse" or "drop"')
 
     @property
     def bound(self) -> str:
         """The condition on n, as a person writes it."""
-        return "n >= 2f + 1"
+        return "n >= {}f + {}".format(*self.coefficients)
 
     @property
     def minimum_rows(self) -> int:
         """The least number of rows for which the rule's guarantee holds."""
-        return 2 * self.f + 1
+        per_f, more = self.coefficients
+        return per_f * self.f + more
 
     def with_f(self: SomeRule, f: int) -> SomeRule:
-        """The same rule for another number of faulty rows."""
+        """Return the same rule for another number of faulty rows."""
         return replace(self, f=f)
 
     def with_seed(self: SomeRule, seed: int) -> SomeRule:
-        """The same rule with `seed` wherever it draws; itself where it never does.
+        """Return the same rule with `seed` for its draws, the rule itself if it never draws.
 
-        Rules are pure, so one that draws (`Bucketing`) draws the same until it is given another seed: whoever
-        wants a fresh draw a step gives one a step. Rules around a rule hand the seed on to it.
+        Rules are pure, so one that draws (`Bucketing`) draws the same until it is given another seed: a fresh
+        draw in every step takes a fresh seed in every step. Rules around a rule hand the seed on to it.
         """
         return self
 
     def __call__(self, rows: Rows) -> Tensor:
-        """The aggregate, shape (d,), of the rows' dtype and device. Raises as `select` does."""
+        """Return the aggregate, shape (d,), of the rows' dtype and device. Raises as `select` does."""
         return self.select(rows).aggregate
 
     def select(self, rows: Rows) -> Selection:
-        """The aggregate together with the rows' part in it.
+        """Return the aggregate together with the rows' part in it.
 
         Raises `ConfigurationError` for rows of wrong shape or type, `TooFewRows` below
-        `minimum_rows`, and `NonFiniteRows` where the policy does not allow to drop them.
+        `minimum_rows`, and `NonFiniteRows` if the policy does not allow to drop them.
         """
         rows_ND = self._enough(rows)
         try:
@@ -122,14 +126,14 @@ class Rule(ABC):
         return Selection(inner.aggregate, weights, chosen, bad)
 
     def _aggregate(self, rows_ND: Tensor) -> Selection:
-        view = View(rows_ND)
+        view = RowView(rows_ND)
         plan = self.plan(view)
         weights = torch.from_numpy(plan.weights) if isinstance(plan, Weights) else None
         return Selection(view.aggregate(plan), weights, plan.chosen)
 
     @abstractmethod
-    def plan(self, rows: View) -> Plan:
-        """The rule itself: what it makes of rows of which there are enough, or of mixtures of them.
+    def plan(self, rows: RowView) -> Plan:
+        """Decide how to combine the rows, of which there are enough, or mixtures of them.
 
-        Rows with NaN or Inf need no thought: whatever the view computes of them raises `NonFiniteRows`.
+        Rows with NaN or Inf need no check here: every computation of the view on them raises `NonFiniteRows`.
         """

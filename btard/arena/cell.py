@@ -1,17 +1,18 @@
-"""A cell of the grid: one experiment, its key, and what came of it."""
+"""A cell of the grid: one experiment, its key, and its result."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Final, TypeAlias
 
 from btard import __version__
 from btard.lab import Experiment, Outcome
+from btard.pool import Failure
 
-NUMERICS: Final = f"btard {__version__}, numerics 1"
+NUMERICS: Final = f"btard {__version__}, numerics 2"
 """Results under another tag are not taken for this version's. Raise the last number with every change of the
 laboratory, a rule, an attack or an estimator after which an experiment has another outcome."""
 
@@ -19,48 +20,40 @@ FIELDS: Final = tuple(f.name for f in fields(Experiment))
 """The names of an experiment's fields, in their order."""
 
 Value: TypeAlias = str | int | float | bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Crash:
-    """A cell that ended in an exception, or whose process did; `reason` is one line."""
-
-    reason: str
-
-
-Result: TypeAlias = Outcome | Crash
+Result: TypeAlias = Outcome | Failure
 
 
 def canonical_text(experiment: Experiment) -> str:
-    """The experiment as JSON, names sorted, floats in their shortest exact form: one text an experiment."""
+    """Return the experiment as JSON, names sorted, floats in their shortest exact form: one text for each."""
     values = {f.name: _exact(getattr(experiment, f.name), str(f.type)) for f in fields(Experiment)}
     return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def digest_of(experiment: Experiment) -> str:
-    """The experiment's key: SHA-256 of its canonical text, in hex."""
+    """Return the experiment's key: SHA-256 of its canonical text, in hex."""
     return hashlib.sha256(canonical_text(experiment).encode()).hexdigest()
 
 
 def unique(experiments: Iterable[Experiment]) -> tuple[Experiment, ...]:
-    """Each experiment once, in the order of its first appearance."""
+    """Return each experiment once, in the order of first appearance."""
     return tuple({digest_of(each): each for each in experiments}.values())
 
 
 def varying(experiments: Iterable[Experiment]) -> tuple[str, ...]:
-    """The fields in which the experiments differ, in the order of `FIELDS`."""
+    """Return the fields in which the experiments differ, in the order of `FIELDS`."""
     every = tuple(experiments)
     return tuple(name for name in FIELDS if len({getattr(each, name) for each in every}) > 1)
 
 
-def value_text(value: Value) -> str:
-    """A field's value as a spec writes it."""
+def value_text(experiment: Experiment, name: str) -> str:
+    """Return the value of a field as a spec writes it."""
+    value = getattr(experiment, name)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def label(experiment: Experiment, names: Iterable[str]) -> str:
-    """The fields `names` of the experiment: "rule=median attack=alie seed=0"."""
-    return " ".join(f"{name}={value_text(getattr(experiment, name))}" for name in names)
+    """Return the fields `names` of the experiment: "rule=median attack=alie seed=0"."""
+    return " ".join(f"{name}={value_text(experiment, name)}" for name in names)
 
 
 def _exact(value: Value, kind: str) -> Value:

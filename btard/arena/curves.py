@@ -1,21 +1,22 @@
-"""Results -> accuracy over steps, as values: what the figures draw."""
+"""Results -> accuracy over steps, as values that the figures draw."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
 
 from btard.arena.cell import Result
 from btard.arena.layout import Split
-from btard.arena.statistics import mean
 from btard.lab import Experiment, Outcome
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Accuracy of one row over steps: the mean of its seeds, and the least and greatest of them."""
+    """Accuracy of a row under a column, in per cent over steps: mean, least and greatest of its seeds."""
 
     row: str
+    column: str
     steps: tuple[int, ...]
     mean: tuple[float, ...]
     least: tuple[float, ...]
@@ -23,30 +24,25 @@ class Curve:
 
 
 def curves(split: Split, column: str, results: Mapping[Experiment, Result]) -> tuple[Curve, ...]:
-    """The curves of a column, one a row that has results, all over the same steps."""
+    """Return a curve for each row of a column that has results, all over the same steps."""
     found: dict[str, list[Outcome]] = {}
     for row in split.rows:
-        runs = [results.get(each) for each in split.runs.get((row, column), ())]
-        if outcomes := [each for each in runs if isinstance(each, Outcome)]:
-            found[row] = outcomes
-    every = [outcome for outcomes in found.values() for outcome in outcomes]
-    steps = sorted({each.step for outcome in every for each in outcome.measurements})
-    return tuple(_curve(row, steps, outcomes) for row, outcomes in found.items())
+        for each in split.runs.get((row, column), ()):
+            if isinstance(outcome := results.get(each), Outcome):
+                found.setdefault(row, []).append(outcome)
+    measured = [m for outcomes in found.values() for outcome in outcomes for m in outcome.measurements]
+    steps = tuple(sorted({each.step for each in measured}))
+    return tuple(_curve(row, column, steps, outcomes) for row, outcomes in found.items())
 
 
-def _curve(row: str, steps: Sequence[int], outcomes: Sequence[Outcome]) -> Curve:
-    by_step = [[_accuracy(outcome, step) for outcome in outcomes] for step in steps]
-    return Curve(
-        row,
-        tuple(steps),
-        tuple(mean(values) for values in by_step),
-        tuple(min(values) for values in by_step),
-        tuple(max(values) for values in by_step),
-    )
+def _curve(row: str, column: str, steps: tuple[int, ...], outcomes: list[Outcome]) -> Curve:
+    by_step = [[100 * _accuracy(outcome, step) for outcome in outcomes] for step in steps]
+    means = tuple(map(fmean, by_step))
+    return Curve(row, column, steps, means, tuple(map(min, by_step)), tuple(map(max, by_step)))
 
 
 def _accuracy(outcome: Outcome, step: int) -> float:
-    """The accuracy last measured by `step`; that of the end from where the run diverged."""
+    """Return the accuracy measured last at or before `step`, after a divergence that of the end."""
     if outcome.diverged is not None and step > outcome.diverged:
         return outcome.final.accuracy
     return [each for each in outcome.measurements if each.step <= step][-1].accuracy

@@ -11,44 +11,29 @@ from btard.lab import Experiment
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """One table's experiments: `fixed` says in which fields it differs from the others.
+    """The experiments of one table.
 
-    `rows` and `columns` are values as text, in the order of the spec; `runs` has the seeds of each place
-    that the grid fills.
+    `name` says in which fields they differ from other tables' ("byzantine = 8, estimator = mu2"), empty if
+    there is one table. `rows` and `columns` are values as text, in the order of the spec; `runs` has the
+    seeds of each (row, column) that the grid fills.
     """
 
-    fixed: tuple[tuple[str, str], ...]
+    name: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     runs: Mapping[tuple[str, str], tuple[Experiment, ...]]
 
-    @property
-    def name(self) -> str:
-        """What the table is called: "byzantine = 8, estimator = mu2", empty where there is only one."""
-        return ", ".join(f"{name} = {value}" for name, value in self.fixed)
-
 
 def splits(experiments: Sequence[Experiment], rows: str, columns: str) -> tuple[Split, ...]:
-    """The experiments by the fields that vary besides `rows`, `columns` and the seed, in the grid's order."""
+    """Split by the fields that vary, except `rows`, `columns` and the seed, in the order of the grid."""
     others = [name for name in varying(experiments) if name not in (rows, columns, "seed")]
-    groups: dict[tuple[str, ...], list[Experiment]] = {}
+    groups: dict[str, dict[tuple[str, str], tuple[Experiment, ...]]] = {}
     for each in experiments:
-        groups.setdefault(tuple(_text(each, name) for name in others), []).append(each)
-    return tuple(
-        _split(tuple(zip(others, values, strict=True)), group, rows, columns)
-        for values, group in groups.items()
-    )
-
-
-def _split(fixed: tuple[tuple[str, str], ...], group: list[Experiment], rows: str, columns: str) -> Split:
-    runs: dict[tuple[str, str], tuple[Experiment, ...]] = {}
-    for each in group:
-        place = (_text(each, rows), _text(each, columns))
+        name = ", ".join(f"{other} = {value_text(each, other)}" for other in others)
+        place = (value_text(each, rows), value_text(each, columns))
+        runs = groups.setdefault(name, {})
         runs[place] = (*runs.get(place, ()), each)
-    return Split(
-        fixed, tuple(dict.fromkeys(row for row, _ in runs)), tuple(dict.fromkeys(c for _, c in runs)), runs
+    return tuple(
+        Split(name, tuple(dict.fromkeys(r for r, _ in runs)), tuple(dict.fromkeys(c for _, c in runs)), runs)
+        for name, runs in groups.items()
     )
-
-
-def _text(experiment: Experiment, name: str) -> str:
-    return value_text(getattr(experiment, name))

@@ -1,10 +1,9 @@
-"""How a grid comes along: a bar on a terminal, a line a cell elsewhere."""
+"""The progress of a grid: a bar on a terminal, a line a cell elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from types import TracebackType
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,52 +11,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from btard.arena.cell import Crash, Result, label
-from btard.arena.runner import Watcher
+from btard.arena.cell import Result, label
 from btard.lab import Experiment
+from btard.pool import Failure
 
 
-class Display(Watcher, AbstractContextManager["Display"]):
-    """A watcher that shows something from its beginning to its end."""
-
-
-def display(console: Console, cells: int, names: Sequence[str]) -> Display:
-    """What fits the console; `names` are the fields in which the cells differ."""
-    return Bar(console, cells, names) if console.is_terminal else Lines(console, cells, names)
-
-
-class Lines(Display):
-    """One line a finished cell."""
+class Display(AbstractContextManager["Display"]):
+    """Shows the progress from its start to its end; `names` are the fields in which the cells differ."""
 
     def __init__(self, console: Console, cells: int, names: Sequence[str]) -> None:
         self._console = console
         self._cells = cells
         self._names = names
         self._done = 0
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Nothing is open."""
-
-    def started(self, experiment: Experiment) -> None:
-        """Is told when it ends."""
-
-    def finished(self, experiment: Experiment, result: Result) -> None:
-        """Say which cell ended, and how."""
-        self._done += 1
-        width = len(str(self._cells))
-        text = f"{self._done:>{width}}/{self._cells}  {label(experiment, self._names)}: {_words(result)}"
-        self._console.print(Text(text), soft_wrap=True)
-        self._console.file.flush()
-
-
-class Bar(Display):
-    """Cells done, the time that is left, and what runs."""
-
-    def __init__(self, console: Console, cells: int, names: Sequence[str]) -> None:
-        self._console = console
-        self._names = names
         self._running: list[Experiment] = []
         self._bar = Progress(
             TextColumn("cells"),
@@ -70,27 +36,30 @@ class Bar(Display):
         self._task = self._bar.add_task("cells", total=cells)
         self._live = Live(self._picture(), console=console, refresh_per_second=4, transient=True)
 
-    def __enter__(self) -> Bar:
-        self._live.start()
+    def __enter__(self) -> Display:
+        if self._console.is_terminal:
+            self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
-    def started(self, experiment: Experiment) -> None:
-        """Show that it runs."""
-        self._running.append(experiment)
-        self._live.update(self._picture())
-
-    def finished(self, experiment: Experiment, result: Result) -> None:
-        """Advance; a crash stays on the screen."""
-        self._running.remove(experiment)
-        self._bar.advance(self._task)
-        if isinstance(result, Crash):
-            text = f"{label(experiment, self._names)} [red]crashed[/]: {escape(result.reason)}"
-            self._live.console.print(text, highlight=False, soft_wrap=True)
+    def show(self, experiment: Experiment, result: Result | None) -> None:
+        """Show that a cell starts (None), or its result."""
+        if result is None:
+            self._running.append(experiment)
+        else:
+            self._running.remove(experiment)
+            self._done += 1
+            self._bar.advance(self._task)
+            name = label(experiment, self._names)
+            if not self._console.is_terminal:
+                number = f"{self._done:>{len(str(self._cells))}}/{self._cells}"
+                self._console.print(Text(f"{number}  {name}: {_words(result)}"), soft_wrap=True)
+                self._console.file.flush()
+            elif isinstance(result, Failure):
+                text = f"{name} [red]crashed[/]: {escape(result.reason)}"
+                self._console.print(text, highlight=False, soft_wrap=True)
         self._live.update(self._picture())
 
     def _picture(self) -> Group:
@@ -101,7 +70,7 @@ class Bar(Display):
 
 
 def _words(result: Result) -> str:
-    if isinstance(result, Crash):
+    if isinstance(result, Failure):
         return f"crashed: {result.reason}"
     fate = "" if result.diverged is None else f", diverged in step {result.diverged}"
     return f"{100 * result.final.accuracy:.1f} %{fate}, {result.seconds.total:.1f} s"

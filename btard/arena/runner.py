@@ -1,55 +1,83 @@
-"""Runs what the store does not have yet, and keeps each cell as soon as it ends."""
+"""Refuse what is impossible, run what the store does not have yet, and store each cell as soon as it ends."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from typing import Protocol
+from dataclasses import replace
+from functools import cache, partial
+from typing import TypeAlias
 
-from btard.arena.cell import Result
-from btard.arena.processes import Train, train_all
+import torch
+
+from btard.arena.cell import Result, label, varying
 from btard.arena.store import Store
-from btard.lab import Experiment, Outcome
+from btard.errors import ConfigurationError
+from btard.lab import Experiment, Outcome, prepare
+from btard.pool import run_jobs
+
+Train: TypeAlias = Callable[[Experiment, str], Outcome]
+"""Trains an experiment on a device: `btard.lab.run`, or another function that a process can import."""
 
 
-class Watcher(Protocol):
-    """Who is told how the cells come along."""
+def impossible(experiments: Iterable[Experiment]) -> Mapping[Experiment, str]:
+    """Return the experiments that the laboratory refuses, and its reasons. Trains nothing."""
+    # The seed decides nothing here, and preparing tries the rule.
+    reason_of = cache(_reason)
+    reasons = {each: reason_of(replace(each, seed=0)) for each in experiments}
+    return {each: reason for each, reason in reasons.items() if reason is not None}
 
-    def started(self, experiment: Experiment) -> None:
-        """A cell begins."""
 
-    def finished(self, experiment: Experiment, result: Result) -> None:
-        """A cell ended, and is kept."""
+def refuse(experiments: Iterable[Experiment], refused: Mapping[Experiment, str]) -> None:
+    """Raise ConfigurationError, with the first of the `refused` cells, if there is one."""
+    if not refused:
+        return
+    names = [name for name in varying(experiments) if name != "seed"] or ["rule"]
+    first, reason = next(iter(refused.items()))
+    cells = len({replace(each, seed=0) for each in refused})
+    others = f" (and {cells - 1} more like it)" if cells > 1 else ""
+    raise ConfigurationError(
+        f"the cell {label(first, names)}{others} is impossible: {reason};"
+        ' or set impossible = "skip" in the spec'
+    )
 
 
 def unfinished(experiments: Sequence[Experiment], store: Store) -> tuple[Experiment, ...]:
-    """The cells that have no outcome yet; those that crashed are tried again."""
+    """Return the cells that have no outcome yet, those that crashed among them."""
     known = store.results(experiments)
     return tuple(each for each in experiments if not isinstance(known.get(each), Outcome))
 
 
 def run_cells(
-    experiments: Sequence[Experiment],
-    store: Store,
-    watch: Watcher,
-    *,
-    train: Train,
-    device: str,
-    jobs: int,
-) -> None:
-    """Train the cells in `jobs` processes. An interrupt loses those that are under way, nothing else."""
-    with closing(train_all(experiments, train, device, jobs)) as events:
+    experiments: Sequence[Experiment], store: Store, *, train: Train, device: str, jobs: int
+) -> Generator[tuple[Experiment, Result | None], None, None]:
+    """Train and store the cells in `jobs` processes; yield each with None at its start, with its result then.
+
+    Closing the generator loses the cells that are running, nothing else.
+    """
+    with closing(run_jobs(experiments, partial(_train, train, device), jobs)) as events:
         for experiment, result in events:
-            if result is None:
-                watch.started(experiment)
-            else:
+            if result is not None:
                 store.add(experiment, result)
-                watch.finished(experiment, result)
+            yield experiment, result
 
 
 def cores() -> int:
-    """The cores that this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _train(train: Train, device: str, experiment: Experiment) -> Outcome:
+    torch.set_num_threads(1)  # as many processes as cores; and sums do not depend on the machine
+    return train(experiment, device)
+
+
+def _reason(experiment: Experiment) -> str | None:
+    try:
+        prepare(experiment)
+    except ConfigurationError as error:
+        return str(error)
+    return None

@@ -1,28 +1,27 @@
-"""The arena from the command line's side: find the spec, run what is missing, write and show the report."""
+"""`btard arena`: find the spec, run what is missing, write and show the report."""
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
 
-from btard.arena.cell import Crash, varying
+from btard.arena.cell import varying
 from btard.arena.figures import Drawn, draw
-from btard.arena.html import html
-from btard.arena.markdown import markdown
-from btard.arena.possible import impossible, refuse
-from btard.arena.progress import display
+from btard.arena.pages import html, markdown
+from btard.arena.progress import Display
 from btard.arena.report import Report, make_report
-from btard.arena.runner import cores, run_cells, unfinished
-from btard.arena.shipped import find_spec
-from btard.arena.spec import choose, read_spec
+from btard.arena.runner import cores, impossible, refuse, run_cells, unfinished
+from btard.arena.spec import SPECS, choose, read_spec
 from btard.arena.store import Store
 from btard.arena.terminal import show_report
-from btard.errors import ConfigurationError
+from btard.errors import ConfigurationError, cannot_write
 from btard.lab import run
+from btard.pool import Failure
 
 RESULTS = "results.sqlite"
 
@@ -34,12 +33,12 @@ def run_arena(
     device: str = "cpu",
     only: Sequence[str] = (),
 ) -> bool:
-    """Run a spec and report on it in `out`, runs/arena/NAME where None; whether no cell crashed.
+    """Run a spec and report on it in `out` (runs/arena/NAME if None). Return whether no cell crashed.
 
-    `jobs` processes, as many as there are cores where None (one on a GPU). Cells that are in `out` already
-    are not run again. Raises BtardError on what cannot be, KeyboardInterrupt with all finished cells kept.
+    The cells run in `jobs` processes, by default one for each core, or one on a GPU. Cells that are in `out`
+    already are not run again. Raises BtardError on bad input, KeyboardInterrupt with all finished cells kept.
     """
-    path = find_spec(spec_name)
+    path = SPECS.find(spec_name)
     spec = read_spec(path)
     experiments = choose(spec.experiments(), only)
     refused = impossible(experiments)
@@ -48,24 +47,22 @@ def run_arena(
     possible = [each for each in experiments if each not in refused]
     folder = out or Path("runs") / "arena" / path.stem
     console = Console()
+    say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     with Store(folder / RESULTS, device) as store:
         missing = unfinished(possible, store)
-        console.print(_opening(spec.title, len(possible), len(missing)), highlight=False, markup=False)
+        known = f", {len(possible) - len(missing)} of them known" if len(missing) < len(possible) else ""
+        say(f"{spec.title}: {len(possible)} cells{known}")
         if missing:
             jobs = min(jobs or (cores() if device == "cpu" else 1), len(missing))
             names = varying(experiments) or ("rule",)
+            cells = run_cells(missing, store, train=run, device=device, jobs=jobs)
             try:
-                with display(console, len(missing), names) as watch:
-                    run_cells(missing, store, watch, train=run, device=device, jobs=jobs)
+                with closing(cells), Display(console, len(missing), names) as display:
+                    for experiment, result in cells:
+                        display.show(experiment, result)
             except KeyboardInterrupt:
-                left = len(unfinished(possible, store))
-                console.print(
-                    f"{len(possible) - left} of {len(possible)} cells are kept in {store.path}:"
-                    " the same command goes on with the others",
-                    highlight=False,
-                    markup=False,
-                    soft_wrap=True,
-                )
+                done = len(possible) - len(unfinished(possible, store))
+                say(f"{done} of {len(possible)} cells are kept in {store.path}: run this again to continue")
                 raise
         results = store.results(experiments)
         command = _command(path.name, device, only)
@@ -75,16 +72,16 @@ def run_arena(
         drawn = draw(report)
     except ImportError:
         drawn = ()
-        console.print("no figures without matplotlib: pip install 'btard[figures]'", markup=False)
+        say("no figures without matplotlib: pip install 'btard[figures]'")
     written = write_report(folder, report, drawn)
-    console.print(f"\nwrote {', '.join(map(str, written))}", highlight=False, markup=False, soft_wrap=True)
-    return not any(isinstance(result, Crash) for result in results.values())
+    say(f"\nwrote {', '.join(map(str, written))}")
+    return not any(isinstance(result, Failure) for result in results.values())
 
 
 def write_report(folder: Path, report: Report, drawn: Sequence[Drawn]) -> list[Path]:
-    """Write report.md, report.html and figures/; the paths to look at. Figures of an earlier report go.
+    """Write report.md, report.html and figures/, without figures of an earlier report. Return their paths.
 
-    Raises ConfigurationError where that is impossible.
+    Raises ConfigurationError if a file cannot be written.
     """
     figures = folder / "figures"
     try:
@@ -99,14 +96,8 @@ def write_report(folder: Path, report: Report, drawn: Sequence[Drawn]) -> list[P
         for path, text in texts.items():
             path.write_text(text, encoding="utf-8")
     except OSError as error:
-        why = os.strerror(error.errno or 0)
-        raise ConfigurationError(f"can't write to {folder} ({why}): choose another --out") from error
+        raise ConfigurationError(cannot_write(folder, error, "--out")) from error
     return [*texts, *([figures] if drawn else [])]
-
-
-def _opening(title: str, cells: int, missing: int) -> str:
-    known = f", {cells - missing} of them known" if missing < cells else ""
-    return f"{title}: {cells} cells{known}"
 
 
 def _command(spec: str, device: str, only: Sequence[str]) -> str:

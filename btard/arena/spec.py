@@ -1,12 +1,12 @@
-"""What a spec says: TOML text -> a validated value -> the experiments of its grid.
+"""The spec of a grid: TOML text -> a validated value -> its experiments.
 
-title = "..."                what the report is called
+title = "..."                the title of the report
 description = "..."          a paragraph under the title
-impossible = "refuse"        or "skip": list cells that cannot be in the report, with their reason
+impossible = "refuse"        or "skip": list impossible cells in the report, with their reason
 [base]                       fields of Experiment that all cells share
-[grid]                       a list a field: every combination
+[grid]                       a list for each field: every combination is a cell
 [[grids]]                    more lists; the grid is combined with each of these in turn, so that values
-                             which belong together (an estimator, its learning rate) stand in one
+                             that belong together (an estimator, its learning rate) stand in one
 [report]
 rows = "rule"                the field down the table
 columns = "attack"           the field across it; every other field that varies, but the seed, splits tables
@@ -16,28 +16,26 @@ timing = false               a second table: milliseconds a step, decode errors
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from btard.arena.cell import FIELDS, unique, value_text
-from btard.errors import ConfigurationError
+from btard.errors import ConfigurationError, first_error
 from btard.lab import Experiment
+from btard.resources import Shipped, parse_toml, read_text
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+SPECS = Shipped("spec", "arena/specs", "examples/arena")
+"""The specs that come with btard."""
 
-SPEC_BYTES_MAX = 1 << 20
 CELLS_MAX = 100_000
-"""A grid beyond this is a slip of the pen: it would run for weeks."""
+"""Upper bound on the cells of a grid; a larger one is a slip of the pen that would run for weeks."""
 
-# Experiment's fields with their types, and without a default: what is not given is Experiment's to say.
+# Experiment's fields with their types. Defaults are left to Experiment.
 _FIELDS: Any = create_model(
     "Fields",
     __config__=ConfigDict(strict=True, extra="forbid"),
@@ -46,7 +44,7 @@ _FIELDS: Any = create_model(
 
 
 class ReportSection(BaseModel):
-    """`[report]`: what goes where, and which accuracy counts."""
+    """`[report]`: the fields of rows and columns, and which accuracy counts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -57,7 +55,7 @@ class ReportSection(BaseModel):
 
 
 class Spec(BaseModel):
-    """A spec as it was written; `text` is its TOML."""
+    """A spec as it was written."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -68,12 +66,17 @@ class Spec(BaseModel):
     grid: dict[str, list[Any]] = {}
     grids: list[dict[str, list[Any]]] = []
     report: ReportSection = ReportSection()
-    text: Annotated[str, Field(exclude=True)] = ""
+    _text: str = ""
+
+    @property
+    def text(self) -> str:
+        """Its TOML."""
+        return self._text
 
     def experiments(self) -> tuple[Experiment, ...]:
-        """Every cell once: products in the order of the lists, the last list fastest.
+        """Return every cell once: products in the order of the lists, the last list fastest.
 
-        Raises ConfigurationError where a combination is no experiment.
+        Raises ConfigurationError if a combination is not an experiment.
         """
         return unique(_experiment(self.base | cell) for cell in self._combinations())
 
@@ -84,41 +87,30 @@ class Spec(BaseModel):
 
 
 def read_spec(path: Path) -> Spec:
-    """The spec in a file. Raises ConfigurationError, in one sentence, on anything that cannot be."""
+    """Return the spec in a file. Raises ConfigurationError, in one sentence, if it is not a valid one."""
+    text = read_text(path, "spec")
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(
-            f"the spec {path} can't be read ({error.strerror}): give a TOML file"
-        ) from None
-    if len(data) > SPEC_BYTES_MAX:
-        raise ConfigurationError(f"the spec {path} is larger than {SPEC_BYTES_MAX} bytes: shorten it")
-    try:
-        return parse_spec(data.decode())
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"the spec {path} is not text: give a TOML file in UTF-8") from None
+        return parse_spec(text)
     except ConfigurationError as error:
         raise ConfigurationError(f"the spec {path} is wrong: {error}") from None
 
 
 def parse_spec(text: str) -> Spec:
-    """The spec that TOML text writes. Raises ConfigurationError on anything that cannot be."""
+    """Return the spec that TOML text describes. Raises ConfigurationError if it is not a valid one."""
     try:
-        spec = Spec.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"it is not TOML: {error}") from None
+        spec = Spec.model_validate(parse_toml(text))
     except ValidationError as error:
-        raise ConfigurationError(_sentence(error)) from None
-    if spec.text:
-        raise ConfigurationError(f"text is no key: choose of {', '.join(_keys(Spec))}")
+        section = ReportSection if error.errors()[0]["loc"][0] == "report" else Spec
+        raise ConfigurationError(first_error(error, section.model_fields)) from None
     _check(spec)
-    return spec.model_copy(update={"text": text})
+    spec._text = text
+    return spec
 
 
 def choose(experiments: Iterable[Experiment], conditions: Iterable[str]) -> tuple[Experiment, ...]:
-    """The experiments that meet all `conditions`, each written field=value; several of one field allow each.
+    """Return the experiments that meet all `conditions`, written field=value; several of a field allow each.
 
-    Raises ConfigurationError for what is written otherwise, and where nothing is left.
+    Raises ConfigurationError if one is written otherwise, or no experiment meets them.
     """
     wanted: dict[str, set[str]] = {}
     for condition in conditions:
@@ -130,13 +122,11 @@ def choose(experiments: Iterable[Experiment], conditions: Iterable[str]) -> tupl
         wanted.setdefault(name, set()).add(value)
     every = tuple(experiments)
     for name, values in wanted.items():
-        known = list(dict.fromkeys(value_text(getattr(each, name)) for each in every))
+        known = list(dict.fromkeys(value_text(each, name) for each in every))
         if unknown := sorted(values.difference(known)):
             raise ConfigurationError(f"no cell has {name}={unknown[0]}: choose of {', '.join(sorted(known))}")
     chosen = tuple(
-        each
-        for each in every
-        if all(value_text(getattr(each, name)) in values for name, values in wanted.items())
+        each for each in every if all(value_text(each, name) in values for name, values in wanted.items())
     )
     if not chosen:
         raise ConfigurationError(f"no cell meets {' and '.join(conditions)}: choose others")
@@ -144,14 +134,14 @@ def choose(experiments: Iterable[Experiment], conditions: Iterable[str]) -> tupl
 
 
 def _check(spec: Spec) -> None:
-    """Refuses fields that don't exist, stand in two places, or leave the grid without a cell."""
+    """Refuse fields that do not exist, stand in two places, or leave the grid without a cell."""
     sections = [("base", spec.base), ("grid", spec.grid), *(("grids", more) for more in spec.grids)]
     for section, values in sections:
         for name, value in values.items():
             if name not in FIELDS:
-                raise ConfigurationError(f"[{section}] has no field {name!r}: choose of {', '.join(FIELDS)}")
+                raise ConfigurationError(f"there is no field {section}.{name}: choose of {', '.join(FIELDS)}")
             if section != "base" and not value:
-                raise ConfigurationError(f"{name} of [{section}] is an empty list: give at least one value")
+                raise ConfigurationError(f"{section}.{name} is an empty list: give at least one value")
     _refuse_twice("base", spec.base, "grid", spec.grid)
     for more in spec.grids:
         _refuse_twice("base", spec.base, "grids", more)
@@ -160,21 +150,12 @@ def _check(spec: Spec) -> None:
     for key, name in (("rows", rows), ("columns", columns)):
         if name not in FIELDS or name == "seed":
             fields = ", ".join(each for each in FIELDS if each != "seed")
-            raise ConfigurationError(f"{key} = {name!r} of [report] can't be a table's: choose of {fields}")
+            raise ConfigurationError(f"report.{key} is {name!r}: choose of {fields}")
     if rows == columns:
-        raise ConfigurationError(f"rows and columns of [report] are both {rows!r}: choose two fields")
-    if (cells := _size(spec)) > CELLS_MAX:
+        raise ConfigurationError(f"report.rows and report.columns are both {rows!r}: choose two fields")
+    cells = sum(prod(map(len, (spec.grid | more).values())) for more in spec.grids or [{}])
+    if cells > CELLS_MAX:
         raise ConfigurationError(f"the grid has {cells} cells: leave at most {CELLS_MAX}")
-
-
-def _size(spec: Spec) -> int:
-    def combinations(axes: Mapping[str, list[Any]]) -> int:
-        size = 1
-        for values in axes.values():
-            size *= len(values)
-        return size
-
-    return sum(combinations(spec.grid | more) for more in spec.grids or [{}])
 
 
 def _refuse_twice(one: str, first: Mapping[str, Any], other: str, second: Mapping[str, Any]) -> None:
@@ -186,27 +167,4 @@ def _experiment(values: Mapping[str, Any]) -> Experiment:
     try:
         return Experiment(**_FIELDS(**values).model_dump(exclude_unset=True))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigurationError(
-            f"{first['loc'][0]} = {first['input']!r} cannot be: {_lower(first['msg'])}"
-        ) from None
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    return [name for name in model.model_fields if name != "text"]
-
-
-def _sentence(error: ValidationError) -> str:
-    """The first trouble in words: where, what, and for an unknown key those that there are."""
-    first = error.errors(include_url=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    if first["type"] == "extra_forbidden":
-        section = ReportSection if first["loc"][0] == "report" else Spec
-        return f"there is no key {where}: choose of {', '.join(_keys(section))}"
-    if first["type"] == "missing":
-        return f"{where} is missing: give it"
-    return f"{where} = {first['input']!r} cannot be: {_lower(first['msg'])}"
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+        raise ConfigurationError(first_error(error)) from None

@@ -1,4 +1,4 @@
-"""What the arena remembers: one SQLite file of finished cells, which other tools may read while it grows.
+"""The results of the arena: one SQLite file of finished cells, which other tools may read while it grows.
 
 cells           one row a cell, keyed by (digest, numerics): a column for every field of Experiment, then
                 `status` ("done" or "crashed"), `reason` (of a crash), `diverged` (step or NULL),
@@ -6,9 +6,9 @@ cells           one row a cell, keyed by (digest, numerics): a column for every 
                 `Outcome.seconds`: gradients_s, encode_s, attack_s, aggregate_s, total_s
 measurements    digest, numerics, step, loss, accuracy
 
-`digest` is `cell.digest_of`; `numerics` is `cell.NUMERICS` and the kind of device, so what another version or
-a GPU computed stays in the file and is not mistaken for this one's. SQLite has no NaN: NULL stands for it.
-PRAGMA application_id is 0x62746172 ("btar"), PRAGMA user_version the version of this schema.
+`digest` is `cell.digest_of`; `numerics` is `cell.NUMERICS` and the kind of device, so results of another
+version or of a GPU stay in the file and are not mistaken for this one's. SQLite has no NaN: NULL stands for
+it. PRAGMA application_id is 0x62746172 ("btar"); PRAGMA user_version is the version of this schema.
 
 Each cell is one transaction in a rollback journal with synchronous=FULL: a kill, or a power cut, loses no
 cell that was reported as finished.
@@ -22,34 +22,29 @@ import math
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import fields
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
-from btard.arena.cell import FIELDS, NUMERICS, Crash, Result, digest_of
-from btard.errors import ConfigurationError
+from btard.arena.cell import FIELDS, NUMERICS, Result, digest_of
+from btard.errors import ConfigurationError, cannot_write
 from btard.lab import Experiment, Measurement, Outcome, Seconds
+from btard.pool import Failure
 
 APPLICATION: Final = 0x62746172
 VERSION: Final = 1
 
 _SECONDS: Final = tuple(f.name for f in fields(Seconds))
-_TYPES: Final = {"str": "TEXT", "float": "REAL"}
-
-
-def _declared() -> dict[str, str]:
-    """The columns of `cells` and their types."""
-    key = dict.fromkeys(("digest", "numerics"), "TEXT NOT NULL")
-    experiment = {f.name: _TYPES.get(str(f.type).split("[")[0], "INTEGER") for f in fields(Experiment)}
-    experiment["schedule"] = "TEXT"
-    outcome = {"status": "TEXT NOT NULL", "reason": "TEXT", "diverged": "INTEGER", "decode_errors": "INTEGER"}
-    return key | experiment | outcome | dict.fromkeys(("loss", "accuracy", *_SECONDS_S), "REAL")
-
-
+_TYPES: Final = {"str": "TEXT", "Literal": "TEXT", "float": "REAL"}
 _SECONDS_S: Final = tuple(f"{name}_s" for name in _SECONDS)
-COLUMNS: Final = _declared()
+COLUMNS: Final = {
+    **dict.fromkeys(("digest", "numerics"), "TEXT NOT NULL"),
+    **{f.name: _TYPES.get(str(f.type).split("[")[0], "INTEGER") for f in fields(Experiment)},
+    **{"status": "TEXT NOT NULL", "reason": "TEXT", "diverged": "INTEGER", "decode_errors": "INTEGER"},
+    **dict.fromkeys(("loss", "accuracy", *_SECONDS_S), "REAL"),
+}
+"""The columns of `cells` and their types."""
 
 _SCHEMA: Final = f"""
 BEGIN;
@@ -68,11 +63,11 @@ COMMIT;
 """
 
 
-class Store:
+class Store(AbstractContextManager["Store"]):
     """The results of one folder, for one kind of device ("cpu" or "cuda"). A context manager.
 
-    Makes the folder, and holds a lock on it, which ends with the process: a second arena there is refused.
-    Raises ConfigurationError where it cannot be written, is in use, or has a file that is not ours.
+    It makes the folder and holds a lock on it that ends with the process, so a second arena there is refused.
+    Raises ConfigurationError if the folder cannot be written, is in use, or has a file that is not ours.
     """
 
     def __init__(self, path: Path, device: str = "cpu") -> None:
@@ -85,20 +80,12 @@ class Store:
             os.close(self._folder)
             raise
 
-    def __enter__(self) -> Store:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._database.close()
         os.close(self._folder)
 
     def add(self, experiment: Experiment, result: Result) -> None:
-        """Keep what came of a cell, in place of what was known; on return it survives a kill."""
+        """Store the result of a cell in place of an earlier one; on return it survives a kill."""
         digest = digest_of(experiment)
         row: dict[str, object] = {"digest": digest, "numerics": self.numerics}
         row |= {name: getattr(experiment, name) for name in FIELDS} | _outcome_columns(result)
@@ -118,7 +105,7 @@ class Store:
             )
 
     def results(self, experiments: Iterable[Experiment]) -> Mapping[Experiment, Result]:
-        """What is known of these cells; those that never ended are left out."""
+        """Return the results of these cells, without those that never ended."""
         known = ((each, self._result(digest_of(each))) for each in experiments)
         with self._translated():
             return {each: result for each, result in known if result is not None}
@@ -133,7 +120,7 @@ class Store:
             return None
         status, reason, diverged, decode_errors, *seconds = found
         if status != "done":
-            return Crash(reason or "no reason is known")
+            return Failure(reason or "no reason is known")
         measurements = self._database.execute(
             "SELECT step, loss, accuracy FROM measurements WHERE digest = ? AND numerics = ? ORDER BY step",
             key,
@@ -147,16 +134,15 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         with self._translated():
-            # SQLite takes a file of a few bytes for an empty database, and would write over it.
+            # SQLite takes a file of a few bytes for an empty database and would overwrite it.
             if self.path.exists() and not _is_database_or_empty(self.path):
                 raise self._foreign()
             database = sqlite3.connect(self.path)
-        try:
-            with self._translated():
+            try:
                 self._prepare(database)
-        except BaseException:
-            database.close()
-            raise
+            except BaseException:
+                database.close()
+                raise
         return database
 
     def _prepare(self, database: sqlite3.Connection) -> None:
@@ -179,7 +165,7 @@ class Store:
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
-        """SQLite's errors, as ours."""
+        """Raise SQLite's errors as ours."""
         try:
             yield
         except sqlite3.DatabaseError as error:
@@ -190,11 +176,11 @@ class Store:
                 raise self._foreign() from None
             if "malformed" in text:
                 raise self._corrupt() from None
-            raise ConfigurationError(f"{self.path} can't be used ({text}): choose another --out") from error
+            raise ConfigurationError(f"{self.path} cannot be used ({text}): choose another --out") from error
 
     def _foreign(self) -> ConfigurationError:
         return ConfigurationError(
-            f"{self.path} is no file of btard's results: move it away or choose another --out"
+            f"{self.path} is not a file of btard's results: move it away or choose another --out"
         )
 
     def _corrupt(self) -> ConfigurationError:
@@ -202,7 +188,7 @@ class Store:
 
 
 def _outcome_columns(result: Result) -> dict[str, object]:
-    if isinstance(result, Crash):
+    if isinstance(result, Failure):
         return {"status": "crashed", "reason": result.reason}
     return {
         "status": "done",
@@ -223,18 +209,17 @@ def _is_database_or_empty(path: Path) -> bool:
 
 
 def _lock(folder: Path) -> int:
-    """An open descriptor of the folder, which holds the lock until it is closed or its process ends."""
+    """Return a descriptor of the folder, which holds the lock until it is closed or the process ends."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
-        why = os.strerror(error.errno or 0)
-        raise ConfigurationError(f"can't write to {folder} ({why}): choose another --out") from None
+        raise ConfigurationError(cannot_write(folder, error, "--out")) from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         os.close(descriptor)
         raise ConfigurationError(
-            f"another `btard arena` works in {folder}: wait for it or choose another --out"
+            f"another `btard arena` works in {folder}: wait for its end or choose another --out"
         ) from None
     return descriptor

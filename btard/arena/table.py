@@ -1,130 +1,117 @@
-"""Results -> tables, as values: accuracy of each row under each column, the worst case, the best marked."""
+"""Results -> tables as values for any renderer: accuracy of each row under each column, and times."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from operator import itemgetter
+from statistics import fmean, stdev
 
-from btard.arena.cell import Crash, Result
+from btard.arena.cell import Result
 from btard.arena.layout import Split
-from btard.arena.statistics import half_width, mean
 from btard.lab import Experiment, Outcome
+from btard.pool import Failure
+
+TIMINGS = ("gradients", "encode", "attack", "aggregate or decode", "decode errors")
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One row under one column: the accuracies, in [0, 1], of the seeds that ended.
+@dataclass(frozen=True, slots=True)
+class TableEntry:
+    """One place of a table: its text, and the number in it if there is one.
 
-    `seeds` should have been run, `diverged` of them ceased to be finite, `crashed` ended in an exception.
-    `impossible` is why there can be no result. `best`: no row has a greater mean in this column.
+    `best`: no number in the column is greater. `note` is why there can be no number.
     """
 
-    accuracies: tuple[float, ...] = ()
-    seeds: int = 0
-    diverged: int = 0
-    crashed: int = 0
-    impossible: str | None = None
+    text: str
+    value: float | None = None
     best: bool = False
-
-    @cached_property
-    def mean(self) -> float | None:
-        """Over the seeds; None where nothing ended."""
-        return mean(self.accuracies) if self.accuracies else None
-
-    @cached_property
-    def half_width(self) -> float | None:
-        """Of the mean's 95 % confidence interval; None for fewer than two seeds."""
-        return half_width(self.accuracies)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every seed ended."""
-        return self.impossible is None and 0 < self.seeds == len(self.accuracies)
-
-    @property
-    def text(self) -> str:
-        """As tables show it, in per cent: "97.8 ± 0.4", with †k where k runs diverged, ‡k where k crashed."""
-        if self.mean is None:
-            return "not possible" if self.impossible else "crashed" if self.crashed else "not run"
-        words = [per_cent(self.mean)]
-        words += [f"± {per_cent(self.half_width)}"] if self.half_width is not None else []
-        words += [f"†{self.diverged}"] if self.diverged else []
-        words += [f"‡{self.crashed}"] if self.crashed else []
-        return " ".join(words)
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Worst:
-    """The least mean of a row, and the column that brought it about."""
+class TableRow:
+    """The names of a row, and its entries, one for each column."""
 
-    column: str
-    mean: float
-    best: bool = False
-
-    @property
-    def text(self) -> str:
-        """As tables show it."""
-        return f"{per_cent(self.mean)} ({self.column})"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A row of a table; `worst` is None until all its cells that can be are complete."""
-
-    name: str
-    entries: tuple[Entry, ...]
-    worst: Worst | None
+    names: tuple[str, ...]
+    entries: tuple[TableEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: its `name` is the split's, empty where there is only one."""
+    """A table: `labels` are above the names of the rows, `columns` above the entries; `name` is the split's.
+
+    If `has_worst`, the last column is the worst of the others.
+    """
 
     name: str
+    labels: tuple[str, ...]
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
+    has_worst: bool = False
 
-    @property
-    def has_worst(self) -> bool:
-        """Whether a worst case over the columns says more than the columns."""
-        return len(self.columns) > 1
+
+def accuracy_table(
+    split: Split,
+    label: str,
+    results: Mapping[Experiment, Result],
+    impossible: Mapping[Experiment, str],
+    last: int,
+) -> Table:
+    """Return the accuracies of a split; if it has several columns, with the worst of each row in one more."""
+    several = len(split.columns) > 1
+    rows: list[list[TableEntry]] = []
+    for row in split.rows:
+        runs = [split.runs.get((row, column), ()) for column in split.columns]
+        entries = [_entry(each, results, impossible, last) for each in runs]
+        rows.append([*entries, _worst(split, row, entries, results)] if several else entries)
+    marked = zip(*map(_with_best, zip(*rows, strict=True)), strict=True)
+    return Table(
+        split.name,
+        (label,),
+        (*split.columns, "worst") if several else split.columns,
+        tuple(TableRow((name,), entries) for name, entries in zip(split.rows, marked, strict=True)),
+        has_worst=several,
+    )
+
+
+def timing_table(split: Split, labels: tuple[str, ...], results: Mapping[Experiment, Result]) -> Table:
+    """Return milliseconds a step and decode errors of each place with results, the mean over its seeds."""
+    rows = []
+    for names, runs in split.runs.items():
+        found = [(each, results.get(each)) for each in runs]
+        # A diverged run counts the steps that it took.
+        ended = [
+            (each.steps if outcome.diverged is None else outcome.diverged + 1, outcome)
+            for each, outcome in found
+            if isinstance(outcome, Outcome)
+        ]
+        if ended:
+            rows.append(TableRow(names, _timing_entries(ended)))
+    return Table(split.name, labels, TIMINGS, tuple(rows))
 
 
 def accuracy(outcome: Outcome, last: int) -> float:
-    """The mean accuracy of the `last` evaluations; of a diverged run that of the end, which is chance."""
+    """Return the mean accuracy of the `last` evaluations, or that of chance for a diverged run."""
     if outcome.diverged is not None:
         return outcome.final.accuracy
-    return mean([each.accuracy for each in outcome.measurements[-last:]])
+    return fmean(each.accuracy for each in outcome.measurements[-last:])
+
+
+def half_width(values: Sequence[float], confidence: float = 0.95) -> float | None:
+    """Return half the width of the mean's confidence interval, t s / sqrt(n); None for fewer than two values.
+
+    s has the divisor n - 1, and t is Student's quantile for n - 1 degrees of freedom (Student 1908): the
+    interval holds for normal values.
+    """
+    from scipy.stats import t  # slow to import, and of no use to the processes that train
+
+    n = len(values)
+    return None if n < 2 else float(t.ppf((1 + confidence) / 2, n - 1)) * stdev(values) / n**0.5
 
 
 def per_cent(value: float) -> str:
-    """A part of one, as a percentage with one decimal."""
+    """Return a fraction as a percentage with one decimal."""
     return f"{100 * value:.1f}"
-
-
-def table(
-    split: Split, results: Mapping[Experiment, Result], impossible: Mapping[Experiment, str], last: int
-) -> Table:
-    """The table of a split. A pure function: the same results make the same table."""
-    places = {place: _entry(runs, results, impossible, last) for place, runs in split.runs.items()}
-    best = {column: _greatest([places.get((row, column)) for row in split.rows]) for column in split.columns}
-
-    def entry(row: str, column: str) -> Entry:
-        found = places.get((row, column), Entry(impossible="not in the grid"))
-        return replace(found, best=found.mean is not None and found.mean == best[column])
-
-    rows = [(name, tuple(entry(name, column) for column in split.columns)) for name in split.rows]
-    worsts = [_worst(split.columns, entries) for _, entries in rows]
-    top = max((worst.mean for worst in worsts if worst), default=None)
-    return Table(
-        split.name,
-        split.columns,
-        tuple(
-            Row(name, entries, worst and replace(worst, best=worst.mean == top))
-            for (name, entries), worst in zip(rows, worsts, strict=True)
-        ),
-    )
 
 
 def _entry(
@@ -132,28 +119,51 @@ def _entry(
     results: Mapping[Experiment, Result],
     impossible: Mapping[Experiment, str],
     last: int,
-) -> Entry:
+) -> TableEntry:
+    """Return "97.8 ± 0.4", with †k if k runs diverged, ‡k if k crashed; or why there is no number."""
+    note = next((impossible[each] for each in runs if each in impossible), "" if runs else "not in the grid")
     found = [results.get(each) for each in runs]
     outcomes = [each for each in found if isinstance(each, Outcome)]
-    return Entry(
-        accuracies=tuple(accuracy(each, last) for each in outcomes),
-        seeds=len(runs),
-        diverged=sum(each.diverged is not None for each in outcomes),
-        crashed=sum(isinstance(each, Crash) for each in found),
-        impossible=next((impossible[each] for each in runs if each in impossible), None),
-    )
+    crashed = sum(isinstance(each, Failure) for each in found)
+    if not outcomes:
+        return TableEntry("not possible" if note else "crashed" if crashed else "not run", note=note)
+    accuracies = [accuracy(each, last) for each in outcomes]
+    mean, spread = fmean(accuracies), half_width(accuracies)
+    diverged = sum(each.diverged is not None for each in outcomes)
+    words = [per_cent(mean)]
+    words += [] if spread is None else [f"± {per_cent(spread)}"]
+    words += [f"†{diverged}"] if diverged else []
+    words += [f"‡{crashed}"] if crashed else []
+    return TableEntry(" ".join(words), mean, note=note)
 
 
-def _greatest(entries: Sequence[Entry | None]) -> float | None:
-    means = [each.mean for each in entries if each is not None and each.mean is not None]
-    return max(means, default=None)
+def _worst(
+    split: Split, row: str, entries: Sequence[TableEntry], results: Mapping[Experiment, Result]
+) -> TableEntry:
+    """Return the least number of a row, or "–" while a possible cell is missing, which might be less."""
+    possible = [(e.value, column) for e, column in zip(entries, split.columns, strict=True) if not e.note]
+    runs = [each for _, column in possible for each in split.runs[row, column]]
+    means = [(value, column) for value, column in possible if value is not None]
+    if not means or not all(isinstance(results.get(each), Outcome) for each in runs):
+        return TableEntry("–")
+    value, column = min(means, key=itemgetter(0))
+    return TableEntry(f"{per_cent(value)} ({column})", value)
 
 
-def _worst(columns: Sequence[str], entries: Sequence[Entry]) -> Worst | None:
-    """The first of the least means; nothing while a cell that can be is missing: it might be worse."""
-    possible = [(c, e) for c, e in zip(columns, entries, strict=True) if e.impossible is None]
-    if not possible or not all(entry.complete for _, entry in possible):
-        return None
-    means = [(entry.mean, column) for column, entry in possible if entry.mean is not None]
-    least = min(value for value, _ in means)
-    return Worst(next(column for value, column in means if value == least), least)
+def _with_best(column: Sequence[TableEntry]) -> list[TableEntry]:
+    """Return the entries of a column, those with its greatest number marked."""
+    greatest = max((each.value for each in column if each.value is not None), default=None)
+    return [replace(each, best=each.value is not None and each.value == greatest) for each in column]
+
+
+def _timing_entries(ended: Sequence[tuple[int, Outcome]]) -> tuple[TableEntry, ...]:
+    """Return the entries under `TIMINGS`, of (steps, outcome) of each seed."""
+
+    def ms(part: str) -> float:
+        return fmean(1000 * float(getattr(outcome.seconds, part)) / steps for steps, outcome in ended)
+
+    times = [ms(part) for part in ("gradients", "encode", "attack", "aggregate")]
+    errors, steps = sum(outcome.decode_errors for _, outcome in ended), sum(steps for steps, _ in ended)
+    # A rule encodes nothing, and has no decode errors.
+    decoded = TableEntry(f"{errors} of {steps}", errors) if times[1] else TableEntry("–")
+    return (*(TableEntry(f"{time:.2f}", time) for time in times), decoded)

@@ -10,65 +10,70 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
-from btard.arena.report import Report, Section
+from btard.arena.report import TIMING_NOTE, Report
 from btard.arena.table import Table
-from btard.arena.timing import HEADINGS, TimingTable
-from btard.arena.wording import TIMING_NOTE, parts
 
 GAP = 2
 NAME_MAX = 28
-"""Widest column of names; longer ones are folded."""
+"""Upper bound on the width of a column of names; longer ones are folded."""
 
 HEADING_MAX = 14
 Column = tuple[str, list[str]]
 
 
 def show_report(console: Console, report: Report) -> None:
-    """Print the report's tables, and what has no result."""
+    """Print the tables of the report, and the cells without a result."""
     for section in report.sections:
-        for grid in _tables(console.width, report, section.table):
-            console.print()
-            console.print(grid)
+        _show_table(console, section.table, section.table.name or report.title)
     console.print()
-    console.print(" ".join((report.metric, "*: the best of its column.")), highlight=False)
-    for sentence in report.legend:
+    for sentence in (f"{report.metric} *: the best of its column.", *report.legend):
         console.print(sentence, highlight=False)
-    if report.timed:
+    if report.timings:
         console.print(f"\n{TIMING_NOTE}", highlight=False)
-        for grid in _timings(report.sections, report):
-            console.print()
-            console.print(grid)
-    for title, rows in parts(report):
+    for table in report.timings:
+        _show_table(console, table, table.name)
+    for title, cells in report.unfinished:
         console.print(f"\n[bold]{title}[/]")
-        for name, reason in rows:
+        for name, reason in cells:
             console.print(f"  {escape(name)}: {escape(reason)}", highlight=False)
     if report.missing:
         console.print(f"{report.missing} of {report.cells} cells were not run.", highlight=False)
 
 
-def _tables(width: int, report: Report, table: Table) -> Iterator[Grid]:
-    names = [row.name for row in table.rows]
-    columns: list[Column] = [
-        (heading, [_marked(row.entries[i].text, row.entries[i].best) for row in table.rows])
+def _show_table(console: Console, table: Table, title: str) -> None:
+    names = [(label, [row.names[i] for row in table.rows]) for i, label in enumerate(table.labels)]
+    columns = [
+        (
+            heading,
+            [f"*{row.entries[i].text}" if row.entries[i].best else row.entries[i].text for row in table.rows],
+        )
         for i, heading in enumerate(table.columns)
     ]
-    if table.has_worst:
-        worst = [_marked(row.worst.text, row.worst.best) if row.worst else "–" for row in table.rows]
-        columns.append(("worst", worst))
-    label = min(NAME_MAX, max(map(cell_len, [report.rows, *names])))
-    for number, block in enumerate(_blocks(columns, width - label)):
-        grid = _grid((table.name or report.title) if number == 0 else None)
-        grid.add_column(report.rows, overflow="fold", max_width=NAME_MAX)
+    widths = [min(NAME_MAX, max(map(cell_len, (label, *texts)))) for label, texts in names]
+    for number, block in enumerate(_blocks(columns, console.width - sum(widths) - GAP * (len(widths) - 1))):
+        grid = Grid(
+            title=escape(title) if title and number == 0 else None,
+            title_justify="left",
+            title_style="bold",
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, GAP - 1, 0, 0),
+            box=box.SIMPLE_HEAD,
+        )
+        for (label, _), width in zip(names, widths, strict=True):
+            grid.add_column(label, overflow="fold", max_width=width)
         for heading, texts in block:
-            width = _width(heading, texts)
-            grid.add_column(escape(_folded(heading)), justify="right", overflow="fold", max_width=width)
-        for i, name in enumerate(names):
-            grid.add_row(escape(name), *(_styled(texts[i]) for _, texts in block))
-        yield grid
+            grid.add_column(
+                escape(_folded(heading)), justify="right", overflow="fold", max_width=_width(heading, texts)
+            )
+        for row in zip(*(texts for _, texts in (*names, *block)), strict=True):
+            grid.add_row(*(f"[bold green]{escape(t)}[/]" if t.startswith("*") else escape(t) for t in row))
+        console.print()
+        console.print(grid)
 
 
 def _blocks(columns: Sequence[Column], room: int) -> Iterator[list[Column]]:
-    """The columns in order, as many at a time as fit into `room`, and at least one."""
+    """Yield the columns in order, as many at a time as fit into `room`, and at least one."""
     block: list[Column] = []
     used = 0
     for column in columns:
@@ -82,52 +87,10 @@ def _blocks(columns: Sequence[Column], room: int) -> Iterator[list[Column]]:
 
 
 def _width(heading: str, texts: Sequence[str]) -> int:
-    lines = map(cell_len, _folded(heading).splitlines())
+    lines = map(cell_len, _folded(heading).split())
     return max(min(HEADING_MAX, max(lines)), *map(cell_len, texts))
 
 
 def _folded(heading: str) -> str:
-    """Its arguments on a second line where it is long."""
+    """Return a long heading with its arguments on a second line."""
     return heading.replace("(", "\n(", 1) if cell_len(heading) > HEADING_MAX else heading
-
-
-def _timings(sections: Sequence[Section], report: Report) -> Iterator[Grid]:
-    for section in sections:
-        if section.timing is not None:
-            yield _timing(section.timing, report)
-
-
-def _timing(table: TimingTable, report: Report) -> Grid:
-    grid = _grid(table.name or None)
-    for heading, names in (
-        (report.rows, [row.row for row in table.rows]),
-        (report.columns, [row.column for row in table.rows]),
-    ):
-        width = min(NAME_MAX, max(map(cell_len, [heading, *names])))
-        grid.add_column(heading, overflow="fold", min_width=width, max_width=width)
-    for i, heading in enumerate(HEADINGS):
-        width = max(map(cell_len, [*heading.split(), *(row.texts[i] for row in table.rows)]))
-        grid.add_column(heading, justify="right", max_width=width)
-    for row in table.rows:
-        grid.add_row(escape(row.row), escape(row.column), *row.texts)
-    return grid
-
-
-def _grid(title: str | None) -> Grid:
-    return Grid(
-        title=escape(title) if title else None,
-        title_justify="left",
-        title_style="bold",
-        show_edge=False,
-        pad_edge=False,
-        padding=(0, GAP - 1, 0, 0),
-        box=box.SIMPLE_HEAD,
-    )
-
-
-def _marked(text: str, best: bool) -> str:
-    return f"*{text}" if best else text
-
-
-def _styled(text: str) -> str:
-    return f"[bold green]{escape(text)}[/]" if text.startswith("*") else escape(text)

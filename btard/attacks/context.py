@@ -28,13 +28,13 @@ _NO_AGGREGATE = _not_given("what the rule makes of a forged gradient")
 
 @dataclass(frozen=True, slots=True)
 class AttackContext:
-    """One attacker, one step. What takes work is asked for only by the attacks that need it.
+    """One attacker, one step. The callables take work: only attacks that need them call them.
 
     `own` is the attacker's honest gradient (d,); `step` counts from 0; `seed` is common to all attackers
     of a run; `peers` (n) take part, `byzantine` (f) of them attack. `honest()` gives the gradients of the
     honest peers (n - f, d), `relabelled()` the attacker's gradient on wrong labels (d,), `past(k)` its
     honest gradient of k steps ago (d,), or the oldest that it has. `aggregate(x)` is what the rule gives,
-    (d,), when every attacker sends the vector x (d,). Whatever is asked for twice is the same twice.
+    (d,), when every attacker sends the vector x (d,). Each call with the same argument returns the same.
     """
 
     own: Tensor
@@ -52,10 +52,10 @@ class AttackContext:
 class Attack(ABC):
     """A gradient attack: a frozen value, callable on what the attacker knows, without hidden state.
 
-    What its host (the laboratory, an adversary of a swarm) must provide is said by the attack itself:
+    The attack itself says what its host (the laboratory, an adversary of a swarm) must provide:
 
     - `look_back`: `past(k)` is asked for steps up to this k, so that many own honest gradients must be kept;
-    - `wrong_labels`: `relabelled()` is asked for, a gradient that nobody else needs;
+    - `wrong_labels`: `relabelled()` is asked for, a gradient that no other attack needs;
     - `common`: all attackers of a step send the same vector, whatever their own gradients are, so a host may
       compute it once for all of them.
 
@@ -66,11 +66,11 @@ class Attack(ABC):
     common: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
-        """Refuses parameters that are no numbers; attacks with bounds of their own call it first."""
+        """Refuse NaN and Inf; attacks with bounds of their own call it first."""
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, float) and not math.isfinite(value):
-                raise ConfigurationError(f"{field.name} = {value} of an attack: give a finite number")
+                raise ConfigurationError(f"{field.name} is {value}: give a finite number")
 
     @property
     def look_back(self) -> int:
@@ -79,7 +79,7 @@ class Attack(ABC):
 
     @abstractmethod
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """The vector (d,) that the attacker commits to in place of its gradient, of the dtype and device of
-        what it is made from. Never changes the tensors of the context, but may return one of them.
+        """Return the vector (d,) that the attacker commits to in place of its gradient, of the dtype and
+        device of its inputs. Never changes the tensors of the context, but may return one of them.
 
-        Raises ConfigurationError where the context lacks what the attack needs."""
+        Raises ConfigurationError if the context lacks something that the attack needs."""

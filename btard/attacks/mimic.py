@@ -13,7 +13,7 @@ from btard.attacks.context import Attack, AttackContext
 from btard.errors import ConfigurationError
 
 COLUMNS = 1 << 16
-"""Columns that are centred at a time: what is held in float64 beside the rows."""
+"""Columns that are centred at a time, in float64."""
 
 TIE = 1e-9
 """Projections that differ by less than this part of the largest are one: eigenvectors are rounded."""
@@ -22,7 +22,7 @@ TIE = 1e-9
 @dataclass(frozen=True, slots=True)
 class Mimic(Attack):
     """A copy of one honest row (Karimireddy, He, Jaggi 2022, "Byzantine-Robust Learning on Heterogeneous
-    Datasets via Bucketing"): f + 1 equal rows, and whoever holds other data counts for less.
+    Datasets via Bucketing"): f + 1 equal rows, so that peers with other data count for less.
 
     `variant` "row" copies honest row `row`, counted from 0. "variance" copies the row x_i with the greatest
     |<x_i - mu, v>|, v the direction in which the honest rows vary most; ties go to the lowest index, and rows
@@ -31,7 +31,7 @@ class Mimic(Attack):
     Deviation: the paper estimates v over a warm-up (Oja's method) and keeps to the worker that it found. A
     pure function of the context has the rows of this step only: v is their exact top right singular vector
     once centred, and the worker is chosen anew in every step. v's sign does not matter, nor which v is taken
-    where two directions vary the same, as long as one row stands out."""
+    if two directions vary the same, as long as one row stands out."""
 
     common: ClassVar[bool] = True
 
@@ -41,12 +41,12 @@ class Mimic(Attack):
     def __post_init__(self) -> None:
         Attack.__post_init__(self)
         if self.variant not in ("row", "variance"):
-            raise ConfigurationError(f'the variant of mimic is "row" or "variance", not {self.variant!r}')
+            raise ConfigurationError(f'the variant of mimic is {self.variant!r}: use "row" or "variance"')
         if self.row < 0:
-            raise ConfigurationError(f"mimic copies a row counted from 0, not {self.row}")
+            raise ConfigurationError(f"row is {self.row}: give an honest row, counted from 0")
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """The copied gradient (d,). Raises ConfigurationError where there is no such row."""
+        """Return the copied gradient (d,). Raises ConfigurationError if there is no such row."""
         honest_ND = context.honest()
         if self.row >= len(honest_ND):
             raise ConfigurationError(
@@ -57,7 +57,7 @@ class Mimic(Attack):
 
 
 def _outermost(rows_ND: Tensor) -> int | None:
-    """The row that lies furthest from the mean along the direction of most variance; None: not finite."""
+    """Return the row furthest from the mean along the direction of most variance; None: not finite."""
     largest = max(abs(float(bound)) for bound in torch.aminmax(rows_ND))
     if not math.isfinite(largest):
         return None

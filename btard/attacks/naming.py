@@ -33,10 +33,10 @@ ATTACKS: Mapping[str, type[Attack]] = {
 
 
 def parse(text: str) -> Attack:
-    """The attack that `text` names: "ipm", "alie(z=1.5)", "mimic(variant=variance)".
+    """Return the attack that `text` names: "ipm", "alie(z=1.5)", "mimic(variant=variance)".
 
-    "none" is no attack: whoever allows it asks first. Raises `ConfigurationError` for unknown names and
-    arguments, arguments out of bounds, and more than one attack.
+    "none" is not an attack: a caller that allows it checks for it first. Raises `ConfigurationError` for
+    unknown names and arguments, arguments out of bounds, and more than one attack.
     """
     first, *others = parse_terms(text)
     if others:

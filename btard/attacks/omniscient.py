@@ -18,14 +18,14 @@ class InnerProductManipulation(Attack):
     """IPM: -epsilon mu, mu the mean of the honest gradients (Xie, Koyejo, Gupta 2020, "Fall of Empires").
 
     A small epsilon (0.1) hides near the origin and shrinks the average, a large one (0.6 and more) turns
-    it round where the aggregation rule lets it."""
+    it round if the aggregation rule lets it."""
 
     common: ClassVar[bool] = True
 
     epsilon: float = 0.6
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """The forged gradient (d,)."""
+        """Return the forged gradient (d,)."""
         return context.honest().mean(0) * -self.epsilon
 
 
@@ -46,10 +46,10 @@ class ALittleIsEnough(Attack):
     def __post_init__(self) -> None:
         Attack.__post_init__(self)
         if self.sign not in (-1, 1):
-            raise ConfigurationError(f"the sign of ALIE is -1 or 1, not {self.sign}")
+            raise ConfigurationError(f"sign is {self.sign}: use -1 or 1")
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """The forged gradient (d,)."""
+        """Return the forged gradient (d,)."""
         z = alie_z(context.peers, context.byzantine) if self.z is None else self.z
         honest_ND = context.honest()
         mean_D = honest_ND.mean(0)
@@ -59,7 +59,7 @@ class ALittleIsEnough(Attack):
 def alie_z(peers: int, byzantine: int) -> float:
     """ALIE's z of n peers, f of them Byzantine (Baruch et al. 2019, Algorithm 3).
 
-    Raises ConfigurationError where the formula has no value: n - f - s must lie between 1 and n - f - 1."""
+    Raises ConfigurationError if the formula has no value: n - f - s must lie between 1 and n - f - 1."""
     honest = peers - byzantine
     supporters = peers // 2 + 1 - byzantine
     if not 0 < honest - supporters < honest:

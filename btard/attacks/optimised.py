@@ -21,7 +21,7 @@ class Optimised(Attack):
     mean of the honest gradients.
 
     s is searched on both sides of zero, strength_max / 1000 <= |s| <= strength_max, with `evaluations` calls
-    of `AttackContext.aggregate` (`strength.strongest`: a coarse grid, then golden section). Where the rule
+    of `AttackContext.aggregate` (`strength.strongest`: a coarse grid, then golden section). If the rule
     refuses a forgery, its ConfigurationError passes through.
 
     The objective is that of Allouah et al. 2023, "Fixing by Mixing", as ByzFL 0.0.11 has it; the search
@@ -38,18 +38,16 @@ class Optimised(Attack):
     def __post_init__(self) -> None:
         Attack.__post_init__(self)
         if self.strength_max <= 0:
-            raise ConfigurationError(f"strength_max = {self.strength_max} leaves no range: give one above 0")
+            raise ConfigurationError(f"strength_max is {self.strength_max}: give one above 0")
         if self.evaluations < 2:
-            raise ConfigurationError(
-                f"{self.evaluations} evaluations cannot compare both sides: give at least 2"
-            )
+            raise ConfigurationError(f"evaluations is {self.evaluations}: use at least 2, one for each side")
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """The forged gradient (d,), at the strength found."""
+        """Return the forged gradient (d,), at the strength found."""
         return self._search(context)[1]
 
     def strength(self, context: AttackContext, /) -> float:
-        """The strength found: epsilon of IPM, z of ALIE (its paper's side being z > 0)."""
+        """Return the strength found: epsilon of IPM, z of ALIE (its paper's side being z > 0)."""
         return self._search(context)[0]
 
     def _search(self, context: AttackContext) -> tuple[float, Tensor]:
@@ -66,7 +64,7 @@ class Optimised(Attack):
 
     @abstractmethod
     def _line(self, honest_ND: Tensor, mean_D: Tensor) -> tuple[Tensor, Tensor]:
-        """The origin and the direction of the line of forgeries, (d,) each."""
+        """Return the origin and the direction of the line of forgeries, (d,) each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ class SignFlip(Attack):
     scale: float = 1000.0
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """The forged gradient (d,)."""
+        """Return the forged gradient (d,)."""
         return context.own * -self.scale
 
 
@@ -29,19 +29,19 @@ class Reversed(Attack):
     scale: float = 100.0
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """The forged gradient (d,)."""
+        """Return the forged gradient (d,)."""
         return context.own * -self.scale
 
 
 @dataclass(frozen=True, slots=True)
 class LabelFlip(Attack):
-    """The gradient on wrong labels: l -> C - 1 - l (Gorbunov et al. 2022, section 4.1). Which labels are
-    wrong, and how, is for whoever gives `AttackContext.relabelled`."""
+    """The gradient on wrong labels: l -> C - 1 - l (Gorbunov et al. 2022, section 4.1). The host decides
+    which labels are wrong, and how (`AttackContext.relabelled`)."""
 
     wrong_labels: ClassVar[bool] = True
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """The forged gradient (d,)."""
+        """Return the forged gradient (d,)."""
         return context.relabelled()
 
 
@@ -56,7 +56,7 @@ class DelayedGradient(Attack):
     def __post_init__(self) -> None:
         Attack.__post_init__(self)
         if self.delay < 1:
-            raise ConfigurationError(f"a delay of {self.delay} steps is no attack: use at least 1")
+            raise ConfigurationError(f"delay is {self.delay} steps: use at least 1")
 
     @property
     def look_back(self) -> int:
@@ -64,5 +64,5 @@ class DelayedGradient(Attack):
         return self.delay
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """The forged gradient (d,)."""
+        """Return the forged gradient (d,)."""
         return context.past(self.delay)

@@ -15,13 +15,13 @@ GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 def strongest(shift: Callable[[float], float], strength_max: float, evaluations: int) -> float:
-    """The strength s, strength_max / 1000 <= |s| <= strength_max, of the greatest `shift(s)` found.
+    """Return the strength s, strength_max / 1000 <= |s| <= strength_max, of the greatest `shift(s)` found.
 
     First a geometric grid on both sides of zero; then golden section, in log |s|, between the neighbours of
     the grid's best. `shift` is called exactly `evaluations` times (at least 2), and the result is the best
-    of all that were tried. Of equals the first wins: on the grid the least |s|, s before -s, so that where a
-    rule bounds what any strength does, the attack stays small. A NaN counts as infinite: nothing is left of
-    an aggregate that is not a number.
+    of all that were tried. Of equals the first wins: on the grid the least |s|, s before -s, so that the
+    attack stays small if a rule bounds the effect of any strength. A NaN counts as infinite: such an
+    aggregate is destroyed.
     """
 
     def measured(s: float) -> float:

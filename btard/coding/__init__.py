@@ -5,7 +5,7 @@
     code.decode(rows, seed=fresh_bytes)                           # Decoded(sum, adversarial)
 
 Source: Chen, Wang, Charles, Papailiopoulos, "DRACO: Byzantine-resilient Distributed Training via Redundant
-Gradients", ICML 2018. Where an aggregation rule bounds the harm of s adversaries, a code removes it, for
+Gradients", ICML 2018. An aggregation rule bounds the harm of s adversaries; a code removes it, for
 2s + 1 times the computation, which they prove to be the least that can do it.
 """
 

@@ -11,7 +11,8 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
-from btard.coding.decoded import Decoded, Rows, Undecodable, check_size, check_worker, stacked
+from btard.aggregators.rows import Rows, as_rows
+from btard.coding.decoded import Decoded, Undecodable, check_size, check_worker
 from btard.coding.locator import EXACT, code_basis, consistent_rows, fit
 from btard.coding.projection import chunks, project
 from btard.errors import ConfigurationError
@@ -28,7 +29,7 @@ class CyclicCode:
 
     W = C1 Q, with C1 the first n - 2s columns of the n x n Fourier matrix, row i supported on i .. i + 2s
     and Q's first row all ones. `dtype` is that of gradients and sum, float32 or float64; `rows_dtype` that of
-    what is sent: complex128, or complex64 for half the bytes where the code is conditioned well enough.
+    what is sent: complex128, or complex64 for half the bytes if the code is conditioned well enough.
 
     The weights grow with n and s: max|W| is 1.4 at (7, 2), 24 at (15, 3), 1.8e5 at (45, 5), and rounding
     grows with them. `conditioning` and `resolution` state it; beyond RESOLUTION_MAX the constructor raises
@@ -105,13 +106,13 @@ class CyclicCode:
         return 2.0 * self.tolerance * _extrapolation(self.n, self.s)
 
     def encode(self, worker: int, gradients: Rows) -> Tensor:
-        """What `worker` sends, shape (d,), of `rows_dtype`, on the gradients' device.
+        """Return the row that `worker` sends, shape (d,), of `rows_dtype`, on the gradients' device.
 
         `gradients`: `all_n[code.assignment[worker]]`, i.e. its 2s + 1, ascending by index, of the code's
-        dtype. Computed in complex128. Raises ConfigurationError where they or the worker are wrong.
+        dtype. Computed in complex128. Raises ConfigurationError if they or the worker are wrong.
         """
         check_worker(worker, self.n)
-        gradients_RD = stacked(gradients, self.redundancy, (self.dtype,), "gradients").to(torch.float64)
+        gradients_RD = as_rows(gradients, "gradients", self.redundancy, (self.dtype,)).to(torch.float64)
         indices = sorted((worker + d) % self.n for d in range(self.redundancy))
         weights = self.weights
         w_R = torch.tensor([weights[(k - worker) % self.n] for k in indices], dtype=torch.complex128)
@@ -119,12 +120,13 @@ class CyclicCode:
         return torch.complex(*parts).to(self.rows_dtype)
 
     def decode(self, rows: Rows, seed: bytes = b"draco") -> Decoded:
-        """The sum of all n gradients, shape (d,), of the code's dtype, and the adversarial workers.
+        """Return the sum of all n gradients, shape (d,), of the code's dtype, and the adversarial workers.
 
-        `rows`: (n, d), or n of (d,), of `rows_dtype`. A row with NaN or Inf is adversarial. The `seed` makes
-        the random vector u that rows are projected on. Adversaries who know u can send an error orthogonal
-        to it, which no projection shows: against them give a fresh seed, of entropy drawn or agreed on
-        after all rows arrived. The default is fixed, for adversaries who don't know it is being used.
+        `rows`: (n, d), or n of (d,), of `rows_dtype`. A row with NaN or Inf is adversarial: give one for a
+        row that did not come. The `seed` makes the random vector u that rows are projected on. Adversaries
+        that know u can send an error orthogonal to it, which no projection shows: against them give a fresh
+        seed, of entropy drawn or agreed on after all rows arrived. The default is fixed, for adversaries that
+        do not know that it is used.
 
         Deviations from Chen et al.: not the rows with |P| under a threshold are dropped but the s
         smallest (a threshold is wrong for any fixed n, s and scale); the n - s kept must be consistent,
@@ -134,7 +136,7 @@ class CyclicCode:
         may also have a wrong sum accepted. ConfigurationError for wrong rows. Rows are judged relative
         to the largest kept, so gradients that all but cancel in every row may be refused as Undecodable.
         """
-        rows_ND = stacked(rows, self.n, (self.rows_dtype,), "rows")
+        rows_ND = as_rows(rows, "rows", self.n, (self.rows_dtype,))
         basis_NK = code_basis(self.n, self.s)
         e_N, norms_N = project(rows_ND, seed)
         kept = consistent_rows(e_N, norms_N, basis_NK, self.s, self.tolerance)

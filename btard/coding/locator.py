@@ -26,7 +26,7 @@ def code_basis(n: int, s: int) -> Tensor:
 
 
 def fit(e_N: Tensor, basis_NK: Tensor, rows: list[int]) -> tuple[Tensor, float]:
-    """The codeword, (n,), that fits `rows` of e best, and the largest residual over them."""
+    """Return the codeword, (n,), that fits `rows` of e best, and the largest residual over them."""
     a_K = torch.linalg.lstsq(basis_NK[rows], e_N[rows, None], driver="gelsd", rcond=1e-15).solution
     codeword_N = (basis_NK @ a_K).flatten()
     return codeword_N, float((codeword_N - e_N)[rows].abs().max())
@@ -35,7 +35,7 @@ def fit(e_N: Tensor, basis_NK: Tensor, rows: list[int]) -> tuple[Tensor, float]:
 def consistent_rows(
     e_N: Tensor, norms_N: Tensor, basis_NK: Tensor, s: int, tolerance: float
 ) -> list[int] | None:
-    """All usable rows or n - s of them, those that are the most consistent, None if none are consistent.
+    """Return all usable rows or the most consistent n - s of them, None if none are consistent.
 
     Consistent: the residual of the fit is at most `tolerance` times the largest norm among these rows. That
     bounds the rounding of any gradients, mostly far from below; so it admits, but the least residual
@@ -60,7 +60,7 @@ def consistent_rows(
 
 
 def _candidates(e_N: Tensor, norms_N: Tensor, lost: list[int], s: int) -> Iterator[list[int]]:
-    """Sets of n - s rows, the likeliest first.
+    """Yield sets of n - s rows, the likeliest first.
 
     Chen et al. locate once. But a row of 1e30 drowns the syndromes of the others' errors in its rounding,
     so the j largest rows are also set aside in turn, j = 0, 1, ..: an erased row is an error of the

@@ -1,4 +1,4 @@
-"""One random number per row: what the cyclic decoder locates adversaries by, in one pass over the rows."""
+"""One random number per row, in one pass: the cyclic decoder locates adversaries by them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CHUNK = 1 << 13
 
 
 def chunks(rows_ND: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """The rows' columns in order, up to CHUNK at a time, as complex128."""
+    """Return the rows' columns in order, up to CHUNK at a time, as complex128."""
     for start in range(0, rows_ND.shape[1], CHUNK):
         columns = slice(start, start + CHUNK)
         yield columns, rows_ND[:, columns].to(torch.complex128).resolve_conj()

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from btard.coding.decoded import Decoded, Rows, Undecodable, check_size, check_worker, stacked
+from btard.aggregators.rows import Rows, as_rows
+from btard.coding.decoded import Decoded, Undecodable, check_size, check_worker
 from btard.errors import ConfigurationError
 
 _BITS = {torch.float32: torch.int32, torch.float64: torch.int64}
@@ -23,7 +24,7 @@ class RepetitionCode:
 
     Corrects s adversaries in every group, so up to s n / r altogether if they are spread. Source: Chen
     et al. 2018, the fractional repetition code and its majority vote decoder. Deviations: s + 1 rows must
-    agree, so that more adversaries are noticed as long as they don't collude; the tolerance is ours.
+    agree, so that more adversaries are noticed as long as they do not collude; the tolerance is ours.
 
     Raises ConfigurationError for sizes or a tolerance that cannot be.
     """
@@ -36,7 +37,7 @@ class RepetitionCode:
         check_size(self.n, self.s)
         if self.n % self.redundancy:
             raise ConfigurationError(
-                f"n = {self.n} workers don't split into groups of 2s + 1 = {self.redundancy}: give a multiple"
+                f"n is {self.n}: give a multiple of {self.redundancy}, as workers form groups of 2s + 1"
             )
         if not 0.0 <= self.tolerance < 1.0:
             raise ConfigurationError(f"tolerance = {self.tolerance}: give a relative one, 0 <= tolerance < 1")
@@ -53,22 +54,22 @@ class RepetitionCode:
         return group[:, None] == group[None, :]
 
     def encode(self, worker: int, gradients: Rows) -> Tensor:
-        """What `worker` sends, shape (d,): the sum of its gradients, in their dtype.
+        """Return the row that `worker` sends, shape (d,): the sum of its gradients, in their dtype.
 
         `gradients`: `all_n[code.assignment[worker]]`, i.e. its 2s + 1, ascending by index, float32 or
-        float64. Raises ConfigurationError where they or the worker are wrong.
+        float64. Raises ConfigurationError if they or the worker are wrong.
         """
         check_worker(worker, self.n)
-        return stacked(gradients, self.redundancy, tuple(_BITS), "gradients").sum(0)
+        return as_rows(gradients, "gradients", self.redundancy, tuple(_BITS)).sum(0)
 
     def decode(self, rows: Rows) -> Decoded:
-        """The sum of all n gradients, in the rows' dtype, and the workers outside their group's majority.
+        """Return the sum of all n gradients, of the rows' dtype, and the workers outvoted in their groups.
 
         `rows`: (n, d), or n of (d,), float32 or float64. A row with NaN or Inf is adversarial. With a
         tolerance an honest worker is never named, as long as honest rows are within it of each other.
         Raises Undecodable when a group has no s + 1 that agree, ConfigurationError for wrong rows.
         """
-        rows_ND = stacked(rows, self.n, tuple(_BITS), "rows")
+        rows_ND = as_rows(rows, "rows", self.n, tuple(_BITS))
         total_D = torch.zeros_like(rows_ND[0])
         adversarial: list[int] = []
         for first in range(0, self.n, self.redundancy):
@@ -79,7 +80,7 @@ class RepetitionCode:
         return Decoded(total_D, tuple(adversarial))
 
     def _majority(self, group_RD: Tensor, first: int) -> tuple[int, list[int]]:
-        """The lowest row with which s + 1 agree, itself among them, and the rows with which fewer do."""
+        """Return the lowest row with which s + 1 agree, itself included, and the rows with which fewer do."""
         finite = [i for i in range(self.redundancy) if bool(group_RD[i].isfinite().all())]
         # At least one of any s + 1 finite rows is honest, if the group is.
         for chosen in finite[: self.s + 1]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from btard.crypto.commitment import SALT_BYTES, commit, opens
 from btard.crypto.digest import DIGEST_BYTES, digest
 from btard.crypto.expansion import DIRECTION_SCALE, Draw, directions, keystream
-from btard.crypto.identity import PEER_ID_BYTES, SEED_BYTES, SIGNATURE_BYTES, Identity, verify
+from btard.crypto.identity import PEER_ID_BYTES, SIGNATURE_BYTES, Identity, verify
 
 __all__ = [
     "DIGEST_BYTES",
     "DIRECTION_SCALE",
     "PEER_ID_BYTES",
     "SALT_BYTES",
-    "SEED_BYTES",
     "SIGNATURE_BYTES",
     "Draw",
     "Identity",

@@ -70,7 +70,7 @@ class Identity:
         file cannot be written.
         """
         path = Path(path)
-        # lexists: a dangling symbolic link is not a free name, and `load` says what is wrong with it.
+        # lexists: a dangling symbolic link is not a free name; `load` reports it.
         if os.path.lexists(path):
             return cls.load(path)
         identity = cls.from_seed(entropy(SEED_BYTES))
@@ -97,7 +97,9 @@ class Identity:
         return f"Identity({short(self.peer)})"
 
     def __reduce__(self) -> str:
-        raise IdentityError("an identity cannot be copied into another process: give it the key file's path")
+        raise IdentityError(
+            "an identity cannot be copied into another process: give it the path of the key file"
+        )
 
 
 def verify(peer: bytes, message: bytes, signature: bytes) -> bool:
@@ -120,7 +122,7 @@ def _render(seed: bytes) -> bytes:
 
 
 def _parse(content: bytes, path: Path) -> bytes:
-    """The seed in a key file. The file must be what `_render` writes, byte by byte."""
+    """Return the seed in a key file, which must be what `_render` writes, byte by byte."""
     lines = content.decode("ascii", errors="replace").split("\n")
     if lines[0] != _HEADER:
         raise IdentityError(f"{path} is not a btard key file: give the path of one, or of a file to create")

@@ -1,4 +1,4 @@
-"""Labelled images, standardised and checked: what classifiers train on, in the swarm and in the laboratory.
+"""Labelled images, standardised and checked, for the classifiers of the swarm and of the laboratory.
 
 load_images("digits")                            # comes with scikit-learn
 load_images("cifar10", folder="~/cifar10")       # the hub's parquet files, without internet

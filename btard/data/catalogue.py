@@ -1,4 +1,4 @@
-"""The images that a name stands for."""
+"""The images by name."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _BUNDLED: dict[str, Callable[[], Images]] = {"digits": load_digits}
 
 
 def known_images() -> tuple[str, ...]:
-    """The names that `load_images` takes."""
+    """Return the names that `load_images` takes."""
     return (*_BUNDLED, *_HUB)
 
 
 def load_images(name: str, folder: str | Path | None = None) -> Images:
-    """The images of this name: read once, and shared from then on by all of the process.
+    """Return the images of this name, which are read once and shared by the whole process.
 
     "digits" comes with scikit-learn. "mnist" and "cifar10" are read from the parquet files in `folder`, as
     `hf download ylecun/mnist --repo-type dataset --local-dir FOLDER` fetches them, else from the cache of the
-    Hugging Face hub, else from the hub; that needs the extra `datasets`.
+    Hugging Face hub, else from the hub; they need the extra `datasets`.
 
-    Raises ConfigurationError for an unknown name, and where the images cannot be had or are others.
+    Raises ConfigurationError if the name is unknown, or the images are missing or different.
     """
     return _load(name, None if folder is None else Path(folder).expanduser().absolute())
 

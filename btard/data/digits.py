@@ -1,4 +1,4 @@
-"""Handwritten digits: 1,797 images of 8x8 pixels that come with scikit-learn, offline."""
+"""Handwritten digits: 1,797 images of 8x8 pixels that come with scikit-learn."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ CLASSES = 10
 PIXELS = 64
 TEST_IMAGES = 360
 SPLIT_SEED = bytes(32)
-"""Public and fixed: everyone must hold out the same images."""
+"""Public and fixed: all peers must hold out the same images."""
 
 
 def load_digits() -> Images:
-    """1,437 images to train on and 360 held out, (64,) each, standardised pixel by pixel.
+    """Return 1,437 images to train on and 360 held out, (64,) each, standardised pixel by pixel.
 
-    Raises ConfigurationError where scikit-learn is missing.
+    Raises ConfigurationError if scikit-learn is missing.
     """
     try:
         from sklearn.datasets import load_digits as bundled
@@ -28,7 +28,7 @@ def load_digits() -> Images:
     pixels, labels = bundled(return_X_y=True)
     order = list(Draw(SPLIT_SEED, "digits split").shuffle(range(len(labels))))
     train, test = order[TEST_IMAGES:], order[:TEST_IMAGES]
-    # Some border pixels are the same in all images: their deviation is 0, and they stay at 0.
+    # Some border pixels are the same in all images: their deviation is 0, and they become 0.
     mean, deviation = pixels[train].mean(0), pixels[train].std(0)
     images = torch.from_numpy(((pixels - mean) / np.where(deviation > 0, deviation, 1)).astype(np.float32))
     targets = torch.from_numpy(labels.astype(np.int64))

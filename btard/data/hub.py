@@ -27,7 +27,7 @@ BATCH = 1000
 
 @dataclass(frozen=True, slots=True)
 class HubImages:
-    """Where a set of images is, and what it must look like.
+    """The place of a set of images, and their expected form.
 
     `repository` is a data set of the hub that keeps its splits in train*.parquet and test*.parquet: PNG
     images of `shape` (channels, height, width) in the column `images`, labels below `classes` in `labels`.
@@ -41,13 +41,13 @@ class HubImages:
     classes: int
 
     def load(self, folder: Path | None = None) -> Images:
-        """The images, standardised by channel, of the parquet files in `folder` and below.
+        """Return the images, standardised by channel, of the parquet files in `folder` and below.
 
-        Without a folder: those of the hub's cache (HF_HOME), brought up to date from the hub where it can be
-        reached. No code comes with the data: the files are tables, and only PNG is decoded.
+        Without a folder they come from the hub's cache (HF_HOME), updated from the hub if it can be reached.
+        No code comes with the data: the files are tables, and only PNG is decoded.
 
-        Raises ConfigurationError where the extra `datasets` is missing, the files cannot be had, or hold
-        anything else.
+        Raises ConfigurationError if the extra `datasets` or the files are missing, or the files hold anything
+        else.
         """
         try:
             import datasets  # noqa: F401
@@ -61,15 +61,15 @@ class HubImages:
         return Images(self.name, train_images, train_labels, test_images, test_labels, self.classes)
 
     def _fetched(self) -> Path:
-        """The folder of the hub's cache that has the files."""
+        """Return the folder of the hub's cache that has the files."""
         from huggingface_hub import snapshot_download
 
         try:
             found = snapshot_download(self.repository, repo_type="dataset", allow_patterns=["*.parquet"])
         except OSError as error:
             raise ConfigurationError(
-                f"{self.name} is not on this machine and the hub can't be reached: where there is internet,"
-                f" run `hf download {self.repository} --repo-type dataset` and bring its cache here"
+                f"{self.name} is not on this machine and the hub cannot be reached: run"
+                f" `hf download {self.repository} --repo-type dataset` with internet and bring its cache here"
                 " (~/.cache/huggingface), or give load_images a folder with the parquet files"
             ) from error
         return Path(found)
@@ -80,7 +80,7 @@ class HubImages:
 
     @contextmanager
     def _table(self, folder: Path, split: str) -> Iterator[Dataset]:
-        """One split, for as long as the block lasts."""
+        """Open one split for the duration of a block."""
         import datasets
 
         files = sorted(glob.escape(str(path)) for path in folder.rglob(f"{split}*.parquet"))
@@ -88,7 +88,7 @@ class HubImages:
             raise ConfigurationError(
                 f"there is no {split}*.parquet in {folder}: fetch it by {self._command(folder)}"
             )
-        # The library converts what it reads to files of its own, of no use once the images are decoded.
+        # The library writes converted files of its own, useless once the images are decoded.
         with TemporaryDirectory() as cache:
             try:
                 with _without_progress_bars():
@@ -98,13 +98,13 @@ class HubImages:
             except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
                 reason = str(error.__cause__ or error).partition("\n")[0]
                 raise ConfigurationError(
-                    f"{split}*.parquet in {folder} can't be read ({reason}): fetch it again by"
+                    f"{split}*.parquet in {folder} cannot be read ({reason}): fetch it again by"
                     f" {self._command(folder)}"
                 ) from error
             yield table
 
     def _pixels(self, split: str, table: Dataset) -> Pixels:
-        """(N, *shape)."""
+        """Return the images, (N, *shape)."""
         from datasets import Image
 
         column = self._column(split, self.images, table)
@@ -112,7 +112,7 @@ class HubImages:
             encoded = column.cast_column(self.images, Image(decode=False))
         except (NotImplementedError, TypeError, ValueError) as error:
             raise self._other(f"the column {self.images!r} of the {split} split has no images") from error
-        # In batches, because the library takes longer over single rows than Pillow over their images.
+        # In batches, because the library takes longer for single rows than Pillow for their images.
         rows = (row for batch in encoded.iter(BATCH) for row in batch[self.images])
         pixels = np.empty((len(encoded), *self.shape), np.uint8)
         for index, row in enumerate(rows):
@@ -126,7 +126,7 @@ class HubImages:
         return pixels
 
     def _labels(self, split: str, table: Dataset) -> Tensor:
-        """(N,) int64; `Images` looks at their range."""
+        """Return the labels, (N,) int64; `Images` checks their range."""
         column = self._column(split, self.labels, table)
         labels = column.with_format("numpy")[:][self.labels]
         if labels.dtype.kind not in "iu":
@@ -151,7 +151,7 @@ class HubImages:
 
 @contextmanager
 def _without_progress_bars() -> Iterator[None]:
-    """The library's bars belong to the process, and flash by in a second."""
+    """Hide the library's bars, which belong to the process and end within a second."""
     import datasets
 
     if datasets.are_progress_bars_disabled():

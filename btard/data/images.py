@@ -1,4 +1,4 @@
-"""What a set of labelled images is."""
+"""A set of labelled images."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from btard.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Images:
-    """Images to train on and images held out, on the CPU. Shared by all who load them: never change them.
+    """Images to train on and images held out, on the CPU. They are shared: never change them.
 
     `train_images` (N, *shape) and `test_images` (M, *shape) are float32, standardised by the training
     images' mean and deviation; `train_labels` (N,) and `test_labels` (M,) are int64 in [0, `classes`).
-    Raises ConfigurationError where they are anything else.
+    Raises ConfigurationError if they are anything else.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Images:
         return tuple(self.train_images.shape[1:])
 
     def _check(self, split: str, images: Tensor, labels: Tensor) -> None:
-        """Raises ConfigurationError unless the split is as the class says."""
+        """Raise ConfigurationError unless the split is as the class says."""
         what = f"the {split} split of {self.name}"
         if images.dtype != torch.float32 or labels.dtype != torch.int64:
             raise ConfigurationError(

@@ -12,10 +12,10 @@ _MODES = {1: "L", 3: "RGB"}
 
 
 def decode_png(encoded: bytes, shape: tuple[int, int, int]) -> Pixels:
-    """The pixels, `shape` (channels, height, width) uint8, of one grey or RGB image.
+    """Return the pixels, `shape` (channels, height, width) uint8, of one grey or RGB image.
 
-    Only PNG is decoded, whatever the bytes claim to be. Raises ValueError, with what they are instead, for
-    anything else or an image of another size, which is looked at before the pixels are.
+    Raises ValueError, which describes the difference, if the bytes are not a PNG of this size and mode; both
+    are checked before the pixels are decoded.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -27,5 +27,5 @@ def decode_png(encoded: bytes, shape: tuple[int, int, int]) -> Pixels:
                 raise ValueError("is {} {}x{} instead of {} {}x{}".format(*found, *wanted))
             pixels: Pixels = np.asarray(image, np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise ValueError("is no whole PNG") from error
+        raise ValueError("is not a whole PNG") from error
     return pixels

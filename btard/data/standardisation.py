@@ -14,22 +14,22 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def standardise(train: Pixels, test: Pixels) -> tuple[Tensor, Tensor]:
-    """Both as float32 tensors of their shapes: (x - mean) / deviation of the channel's training pixels.
+    """Return both as float32 tensors: (x - mean) / deviation of the channel's training pixels.
 
-    Mean and variance come from sums of integers, and every byte value is converted once: no order of
-    summation, and so no machine, makes a difference. A channel that never changes becomes 0.
+    Mean and variance come from sums of integers, and every byte value is converted once, so the result is the
+    same on every machine. A constant channel becomes 0.
     """
     tables = [_table(train[:, channel]) for channel in range(train.shape[1])]
     return _converted(train, tables), _converted(test, tables)
 
 
 def _table(pixels: Pixels) -> npt.NDArray[np.float32]:
-    """(256,): what each byte value becomes."""
+    """Return (256,): the number for each byte value."""
     counts = [int(count) for count in np.bincount(pixels.reshape(-1), minlength=256)]
     number = sum(counts)
     first = sum(value * count for value, count in enumerate(counts))
     second = sum(value * value * count for value, count in enumerate(counts))
-    # number times the deviation: whole up to the root.
+    # number times the deviation, an integer before the root.
     spread = math.sqrt(number * second - first * first)
     return np.array([(value * number - first) / spread if spread else 0 for value in range(256)], np.float32)
 

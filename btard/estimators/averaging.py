@@ -11,8 +11,8 @@ from torch import Tensor
 class AnytimeAveraging:
     """The server's part of mu^2-SGD: w_{t+1} = w_t - eta alpha_t a_t, x_{t+1} = (1 - c) x_t + c w_{t+1}.
 
-    a_t is the aggregate of the messages, x_t is where the workers differentiate, and what is evaluated.
-    `weighted`: alpha_t = t, else 1. c is `gamma`, or alpha_{t+1} / alpha_{1:t+1} where None, so that
+    a_t is the aggregate of the messages, x_t is the point of differentiation and of evaluation.
+    `weighted`: alpha_t = t, else 1. c is `gamma`, or alpha_{t+1} / alpha_{1:t+1} if None, so that
     x_t = sum_{k <= t} alpha_k w_k / alpha_{1:t}, w_1 = x_1.
 
     Source: Cutkosky 2019 for the average; Dahan, Levy 2025 ("Do Stochastic, Feel Noiseless"), for
@@ -28,7 +28,7 @@ class AnytimeAveraging:
         return float(step + 1) if self.weighted else 1.0
 
     def mixing(self, step: int) -> float:
-        """How much of w_{t+1} is in x_{t+1}, after `step`."""
+        """Return how much of w_{t+1} is in x_{t+1}, after `step`."""
         if self.gamma is not None:
             return self.gamma
         t = step + 1
@@ -36,7 +36,7 @@ class AnytimeAveraging:
         return 2.0 / (t + 2) if self.weighted else 1.0 / (t + 1)
 
     def start(self, x_D: Tensor) -> Tensor:
-        """The first iterate w_1 = x_1, a copy of shape (d,)."""
+        """Return the first iterate w_1 = x_1, a copy of shape (d,)."""
         return x_D.clone()
 
     def advance(

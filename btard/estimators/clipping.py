@@ -17,8 +17,8 @@ from btard.estimators.estimator import Estimator
 class Clip(Estimator):
     """`base` of gradients shortened to at most `norm`: g min(1, norm / |g|), by worker.
 
-    BTARD-Clipped-SGD (Gorbunov et al. 2022, section 4) is "clip(norm=...)+gradient". Where `base` takes
-    two gradients both are clipped, as in CTMA's code.
+    BTARD-Clipped-SGD (Gorbunov et al. 2022, section 4) is "clip(norm=...)+gradient". If `base` takes
+    two gradients, both are clipped, as in CTMA's code.
     """
 
     base: Estimator
@@ -26,7 +26,7 @@ class Clip(Estimator):
 
     def __post_init__(self) -> None:
         if not (self.norm > 0 and math.isfinite(self.norm)):
-            raise ConfigurationError(f"norm = {self.norm} clips nothing: give a finite norm > 0")
+            raise ConfigurationError(f"norm is {self.norm}: give a finite norm > 0")
 
     @property
     def points(self) -> int:

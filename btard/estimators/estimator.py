@@ -17,22 +17,22 @@ class Estimator(ABC):
 
     @property
     def points(self) -> int:
-        """Where a step's samples are differentiated: 1, at x_t; or 2, at x_t and at x_{t-1}."""
+        """The number of points at which a step's samples are differentiated: x_t, or x_t and x_{t-1}."""
         return 1
 
     @property
     def averaging(self) -> AnytimeAveraging | None:
-        """How the server must average its iterates, None where it may step as it likes."""
+        """How the server must average its iterates, None if it may step as it likes."""
         return None
 
     def estimate(
         self, step: int, previous: Tensor | None, gradient: Tensor, gradient_before: Tensor | None = None
     ) -> Tensor:
-        """The message of `step`, counted from 0, of the shape (..., d), dtype and device of `gradient`.
+        """Return the message of `step`, counted from 0, of shape (..., d), dtype and device of `gradient`.
 
         `previous` is the same worker's message of the step before, None in step 0. `gradient` is taken at
-        x_t on the step's samples, `gradient_before` on the same samples at x_{t-1}, where `points` is 2 and
-        step > 0. No tensor is changed, but the result may be one of them. Raises ConfigurationError where one
+        x_t on the step's samples, `gradient_before` on the same samples at x_{t-1}, if `points` is 2 and
+        step > 0. No tensor is changed, but the result may be one of them. Raises ConfigurationError if one
         is missing or of another shape.
         """
         needed = {"previous": previous}
@@ -52,4 +52,4 @@ class Estimator(ABC):
     def _estimate(
         self, step: int, previous: Tensor | None, gradient: Tensor, gradient_before: Tensor | None
     ) -> Tensor:
-        """The estimator itself, on tensors of one shape; those that it needs are there if step > 0."""
+        """Return the estimator itself, on tensors of one shape; those that it needs are there if step > 0."""

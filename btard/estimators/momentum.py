@@ -33,7 +33,7 @@ class WorkerMomentum(Estimator):
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.beta < 1.0:
-            raise ConfigurationError(f"beta = {self.beta} is no momentum: give 0 <= beta < 1")
+            raise ConfigurationError(f"beta is {self.beta}: use 0 <= beta < 1")
 
     def _estimate(
         self, step: int, previous: Tensor | None, gradient: Tensor, gradient_before: Tensor | None

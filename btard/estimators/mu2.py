@@ -15,7 +15,7 @@ from btard.estimators.estimator import Estimator
 class Mu2(Estimator):
     """d_t = grad(x_t; z_t) + (1 - beta_t) (d_{t-1} - grad(x_{t-1}; z_t)), the server averaging anytime.
 
-    beta_t is `beta` in (0, 1], or 1 / t where None, t counted from 1, as in theory. `weighted` (alpha_t = t,
+    beta_t is `beta` in (0, 1], or 1 / t if None, t counted from 1, as in theory. `weighted` (alpha_t = t,
     else 1) and `gamma` (None: alpha_{t+1} / alpha_{1:t+1}) are those of `AnytimeAveraging`. With alpha_t = t
     the steps grow by t: over T steps a learning rate of about 4 / T times SGD's goes as far.
 
@@ -30,7 +30,7 @@ class Mu2(Estimator):
     def __post_init__(self) -> None:
         for name, value in (("beta", self.beta), ("gamma", self.gamma)):
             if value is not None and not 0.0 < value <= 1.0:
-                raise ConfigurationError(f"{name} = {value} weighs nothing in: give 0 < {name} <= 1")
+                raise ConfigurationError(f"{name} is {value}: use 0 < {name} <= 1")
 
     @property
     def points(self) -> int:

@@ -17,11 +17,11 @@ ESTIMATORS: Mapping[str, type[Estimator]] = {
 }
 
 AROUND: Mapping[str, type[Estimator]] = {"clip": Clip}
-"""What goes before another estimator, its `base`."""
+"""Estimators that take the one after them as `base`."""
 
 
 def parse(text: str) -> Estimator:
-    """The estimator that `text` names: "clip(norm=2)+momentum(beta=0.9)" is Clip(WorkerMomentum(0.9), 2).
+    """Return the estimator named `text`: "clip(norm=2)+momentum(beta=0.9)" is Clip(WorkerMomentum(0.9), 2).
 
     Raises ConfigurationError for unknown names and arguments.
     """

@@ -2,12 +2,12 @@
 
     run(Experiment(rule="ctma+median", byzantine=7, attack="alie"))     # -> Outcome
 
-`check` says before any training whether an experiment can be.
+`prepare` refuses, before any training, an experiment that cannot be trained.
 """
 
 from btard.lab.experiment import Experiment
 from btard.lab.outcome import Measurement, Outcome, Seconds
-from btard.lab.plan import check
+from btard.lab.setup import Setup, prepare
 from btard.lab.training import run
 
-__all__ = ["Experiment", "Measurement", "Outcome", "Seconds", "check", "run"]
+__all__ = ["Experiment", "Measurement", "Outcome", "Seconds", "Setup", "prepare", "run"]

@@ -1,4 +1,4 @@
-"""What the server makes of the workers' rows: a rule's aggregate, or what a code decodes."""
+"""The server's view of the workers' rows: the aggregate of a rule, or the sum that a code decodes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Code: TypeAlias = CyclicCode | RepetitionCode
 
 
 @dataclass(frozen=True, slots=True)
-class Aggregate:
-    """The mean gradient (d,) as the server sees it, None where nothing could be decoded.
+class MeanGradient:
+    """The mean gradient (d,) as the server sees it, None if nothing could be decoded.
 
-    `named` are the workers that a code found to be adversarial, None where a rule aggregated.
+    `named` are the workers that a code found to be adversarial, None if a rule aggregated.
     """
 
     vector: Tensor | None
@@ -33,33 +33,32 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True)
 class ByRule:
-    """An aggregation rule, which draws anew every step where it draws at all.
+    """An aggregation rule; a rule that draws at random draws anew every step.
 
-    Up to f rows with NaN or Inf are left out, and the rule goes on with as many fewer faulty rows; it
-    raises NonFiniteRows for more.
+    Up to f rows with NaN or Inf are left out, and f is reduced by their number. More raise NonFiniteRows.
     """
 
     rule: Rule
     seed: int
 
-    def aggregate(self, step: int, rows_ND: Tensor) -> Aggregate:
-        """What the rule gives for all workers' rows in `step`."""
-        return Aggregate(self.trial(step, rows_ND))
+    def aggregate(self, step: int, rows_ND: Tensor) -> MeanGradient:
+        """Return the aggregate of all workers' rows in `step`."""
+        return MeanGradient(self.trial(step, rows_ND))
 
     def trial(self, step: int, rows_ND: Tensor) -> Tensor:
-        """The same vector, (d,), for attackers who try what they might send."""
+        """Return the same vector, (d,), for attackers that search for a message."""
         return self.rule.with_seed(derive_number(self.seed, "rule", step))(rows_ND)
 
 
 @dataclass(frozen=True, slots=True)
 class ByCode:
-    """The decoder of one of DRACO's codes, on rows as `CodedWorkers` send them; the sum divided by n."""
+    """The decoder of one of DRACO's codes, on rows as `CodedWorkers` send them; its sum is divided by n."""
 
     code: Code
     seed: int
 
-    def aggregate(self, step: int, rows: Tensor) -> Aggregate:
-        """What the code decodes, projecting on a direction that `step` draws."""
+    def aggregate(self, step: int, rows: Tensor) -> MeanGradient:
+        """Return the decoded mean; the decoder projects on a direction drawn for `step`."""
         try:
             if isinstance(self.code, CyclicCode):
                 complex_ND = torch.view_as_complex(rows.view(len(rows), -1, 2))
@@ -67,14 +66,14 @@ class ByCode:
             else:
                 decoded = self.code.decode(rows)
         except Undecodable:
-            return Aggregate(None, frozenset())
-        return Aggregate(decoded.sum / self.code.n, frozenset(decoded.adversarial))
+            return MeanGradient(None, frozenset())
+        return MeanGradient(decoded.sum / self.code.n, frozenset(decoded.adversarial))
 
     def trial(self, step: int, rows: Tensor) -> Tensor:
-        """Refuses: raises ConfigurationError."""
+        """Raise ConfigurationError."""
         raise ConfigurationError(
-            "an attack that searches for what moves a rule most finds nothing to search in a code, which is"
-            " exact or fails: choose another attack"
+            "the attack searches for the vector that moves a rule most, and a code is exact or fails:"
+            " choose another attack"
         )
 
 
@@ -82,17 +81,17 @@ CODES: Mapping[str, type[Code]] = {"cyclic": CyclicCode, "repetition": Repetitio
 
 
 def parse_aggregation(experiment: Experiment) -> ByRule | ByCode:
-    """What the experiment's `rule` names: one of CODES for `told` adversaries, or a rule.
+    """Return the code or the rule that the experiment's `rule` names, configured with `assumed_f`.
 
-    Raises ConfigurationError for names, arguments and sizes that cannot be.
+    Raises ConfigurationError for unknown names and arguments, and for impossible sizes.
     """
     first, *more = parse_terms(experiment.rule)
     if first.name not in CODES:
-        rule = aggregators.parse(experiment.rule, experiment.told)
+        rule = aggregators.parse(experiment.rule, experiment.assumed_f)
         return ByRule(replace(rule, non_finite="drop"), experiment.seed)
     if more:
-        raise ConfigurationError(f"{experiment.rule!r}: a code takes no rule beside it, give its name alone")
-    given: dict[str, object] = {"n": experiment.workers, "s": experiment.told}
+        raise ConfigurationError(f"{experiment.rule!r}: a code takes no rule beside it, give the code alone")
+    given: dict[str, object] = {"n": experiment.workers, "s": experiment.assumed_f}
     if first.name == "cyclic":
         given |= {"dtype": torch.float32, "rows_dtype": torch.complex128}
     return ByCode(make(first, CODES, "a code", **given), experiment.seed)

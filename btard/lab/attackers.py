@@ -1,4 +1,4 @@
-"""The Byzantine workers of an experiment: the last rows, replaced by what an attack makes."""
+"""The Byzantine workers of an experiment: an attack replaces the last rows."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from btard.lab.seeds import derive
 
 
 class Attackers:
-    """The last `experiment.byzantine` workers, who collude and know the step's honest rows.
+    """The last `experiment.byzantine` workers, which collude and know the step's honest rows.
 
-    `attack` is None where the experiment's is "none". `aggregate` says what the server would make of rows
-    (n, k) in a step: attackers know the rule, and even what it draws. Their own honest rows are kept as far
-    back as the attack looks.
+    `attack` is None if the experiment's is "none". `aggregate(step, rows)` is the server's aggregate of rows
+    (n, k): attackers know the rule and even its random draws. Their own honest rows are kept as far back as
+    the attack looks.
     """
 
     def __init__(
@@ -33,14 +33,14 @@ class Attackers:
         self._past: deque[Tensor] = deque(maxlen=attack.look_back + 1 if attack else 0)
 
     def liars(self, step: int) -> int:
-        """How many workers, the last ones, take their gradients of `step` on wrong labels."""
+        """Return how many of the last workers take their gradients of `step` on wrong labels."""
         attacking = self._attacking(step)
         return self._experiment.byzantine if attacking and attacking.wrong_labels else 0
 
     def send(self, step: int, rows: Tensor) -> Tensor:
-        """What arrives of the workers' own `rows` (n, k): these, or a copy of which the last are forged.
+        """Return the rows that arrive: the workers' own `rows` (n, k), or a copy whose last rows are forged.
 
-        The copy is good until the next call. To be called in every step, attacked or not, since attackers
+        The copy is valid until the next call. Call it in every step, attacked or not, because attackers
         remember their own rows.
         """
         if self._attack and self._attack.look_back:
@@ -53,7 +53,7 @@ class Attackers:
         return self._forged(rows, torch.stack(made))
 
     def tampering(self, step: int, rows: Tensor, sent: Tensor) -> frozenset[int]:
-        """The workers who in `step` sent something else than an honest one in their place would have."""
+        """Return the workers whose message of `step` differs from an honest one in their place."""
         lying = self.liars(step) > 0
         own = range(self._honest, self._experiment.workers)
         return frozenset(i for i in own if lying or not torch.equal(rows[i], sent[i]))
@@ -62,7 +62,7 @@ class Attackers:
         return self._attack if self._experiment.attacks_in(step) else None
 
     def _forged(self, rows: Tensor, forged: Tensor) -> Tensor:
-        # One buffer for all steps and trials: the system takes longer to give fresh memory than to copy rows.
+        # One buffer for all steps and trials: fresh memory takes longer than a copy of the rows.
         if self._buffer is None:
             self._buffer = torch.empty_like(rows)
         self._buffer.copy_(rows)
@@ -85,7 +85,7 @@ class Attackers:
             peers=self._experiment.workers,
             byzantine=self._experiment.byzantine,
             honest=lambda: rows[: self._honest],
-            # Where an attack wants wrong labels, they were put in before the rows were made.
+            # The rows of an attack with wrong labels were made with them.
             relabelled=lambda: own,
             past=past,
             aggregate=aggregate,

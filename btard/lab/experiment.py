@@ -1,4 +1,4 @@
-"""What one experiment of the laboratory is: a value, and everything that its outcome depends on."""
+"""An experiment of the laboratory: a value that holds everything that its outcome depends on."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ class Experiment:
     Text in the fields is written as `btard.terms` reads it:
 
     - `rule`: `btard.aggregators.parse` ("nnm+ctma+median"), or one of DRACO's codes, "cyclic" or
-      "repetition(tolerance=1e-5)". It is told of `f` faulty rows, `byzantine` where None.
+      "repetition(tolerance=1e-5)". It is configured with `f`, or with `byzantine` if `f` is None.
     - `attack`: `btard.attacks.parse` ("alie(z=1.5)"), or "none". The last `byzantine` workers attack in
       steps t >= `attack_start` with (t - attack_start) divisible by `attack_period`, else they are honest.
     - `estimator`: `btard.estimators.parse` ("gradient", "momentum(beta=0.9)", "clip(norm=1)+mu2").
-    - `heterogeneity`: who holds which training samples: "iid", "dirichlet(alpha=0.1)", "labels(count=2)".
+    - `heterogeneity`: the spread of training samples over workers: "iid", "dirichlet(alpha=0.1)",
+      "labels(count=2)".
 
     Every worker draws `batch_size` samples a step. The server steps by SGD with `learning_rate`, `momentum`
-    (Nesterov's where `nesterov`), `weight_decay` and the `schedule`; mu2 brings its own iterate and takes the
+    (Nesterov's if `nesterov`), `weight_decay` and the `schedule`; mu2 brings its own iterate and takes the
     learning rate only. The model is evaluated on held-out data every `evaluate_every` steps and at the end.
     """
 
@@ -48,29 +49,30 @@ class Experiment:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuses numbers that cannot be; what the texts name is refused where it is made."""
+        """Refuse impossible numbers; `prepare` refuses impossible names."""
         for name in ("workers", "steps", "batch_size", "evaluate_every", "attack_period"):
             if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} = {getattr(self, name)}: give at least 1")
+                raise ConfigurationError(f"{name} is {getattr(self, name)}: give at least 1")
         if not 0 <= self.byzantine < self.workers:
             raise ConfigurationError(
-                f"byzantine = {self.byzantine} of {self.workers} workers: give 0 to {self.workers - 1}"
+                f"byzantine is {self.byzantine} of {self.workers} workers: give 0 to {self.workers - 1}"
             )
-        if self.attack_start < 0 or (self.f is not None and self.f < 0) or self.seed < 0:
-            raise ConfigurationError("attack_start, f and seed count from 0: give none below")
+        for name in ("attack_start", "f", "seed"):
+            if (getattr(self, name) or 0) < 0:
+                raise ConfigurationError(f"{name} is {getattr(self, name)}: give at least 0")
         if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)):
-            raise ConfigurationError(f"learning_rate = {self.learning_rate}: give a finite one above 0")
+            raise ConfigurationError(f"learning_rate is {self.learning_rate}: give a finite one above 0")
         if self.schedule not in ("constant", "cosine"):
-            raise ConfigurationError(f'schedule = {self.schedule!r}: give "constant" or "cosine"')
+            raise ConfigurationError(f'schedule is {self.schedule!r}: give "constant" or "cosine"')
         if not 0 <= self.momentum < 1 or not 0 <= self.weight_decay < math.inf:
             raise ConfigurationError(
-                f"momentum = {self.momentum}, weight_decay = {self.weight_decay}:"
+                f"momentum is {self.momentum} and weight_decay is {self.weight_decay}:"
                 " give 0 <= momentum < 1 and a finite weight_decay >= 0"
             )
 
     @property
-    def told(self) -> int:
-        """The number of faulty rows that the rule is told of."""
+    def assumed_f(self) -> int:
+        """The f that the aggregation rule is configured with."""
         return self.byzantine if self.f is None else self.f
 
     def attacks_in(self, step: int) -> bool:

@@ -14,35 +14,35 @@ from btard.training.vector import unflatten_into
 class FlatModel:
     """A classifier as a function of its parameter vector (d,), the trainable parameters in their order.
 
-    `workers_at_once` bounds the memory: so many workers' activations are held at a time, None for all. It
-    must work under `torch.func.vmap`: no buffer changes, no batch statistics.
+    `workers_at_once` bounds the memory: the activations of that many workers are held at a time, None for
+    all. The model must work under `torch.func.vmap`: no buffer changes, no batch statistics.
     """
 
     def __init__(self, model: nn.Module, workers_at_once: int | None = None) -> None:
         self._model = model
         self._named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self._sizes = [parameter.numel() for parameter in self._named.values()]
-        # Differentiated by the vector, not by its pieces: autograd then writes the rows (n, d) at once.
+        # The derivative is by the vector, not by its pieces: autograd then writes the rows (n, d) at once.
         self._gradients = vmap(
             grad(self._loss), in_dims=(None, 0, 0), randomness="different", chunk_size=workers_at_once
         )
 
     @property
     def device(self) -> torch.device:
-        """Where the model is."""
+        """The device of the model."""
         return next(iter(self._named.values())).device
 
     def parameters(self) -> Tensor:
-        """A copy of the model's own parameters, (d,)."""
+        """Return a copy of the model's own parameters, (d,)."""
         return parameters_to_vector(self._named.values()).detach().clone()
 
     def gradients(self, parameters_D: Tensor, images: Tensor, labels_NB: Tensor) -> Tensor:
-        """(n, d): row i is the gradient of worker i's mean cross-entropy, `images` of shape (n, b, ...)."""
+        """Return (n, d): row i is the gradient of worker i's mean cross-entropy; `images` are (n, b, ...)."""
         rows_ND: Tensor = self._gradients(parameters_D, images, labels_NB)
         return rows_ND
 
     def at(self, parameters_D: Tensor) -> nn.Module:
-        """The model itself with these parameters copied in."""
+        """Return the model itself with these parameters copied in."""
         unflatten_into(parameters_D, list(self._named.values()))
         return self._model
 

@@ -1,4 +1,4 @@
-"""What came of an experiment."""
+"""The outcome of an experiment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Seconds:
-    """Where the time went, in seconds of all steps together; the one part that differs between like runs.
+    """The seconds that all steps took together; they alone differ between two runs of one experiment.
 
     `gradients` of all workers, `encode` of DRACO's codes (0 for rules), `attack`, `aggregate` (a rule, or a
     code's decoding), and the `total`, evaluations included.
@@ -33,11 +33,10 @@ class Seconds:
 class Outcome:
     """The measurements of one experiment, the first of the untrained model, the last at its end.
 
-    `diverged` is the step in which the parameters ceased to be finite, or more rows than the rule could leave
-    out; None where there was no such step. Training stops there, and the measurement at the end has the
-    accuracy of chance and an infinite loss.
-    `decode_errors` counts steps in which a code named an honest worker, missed an attacker, or could not
-    decode (and skipped the step); 0 for rules.
+    `diverged` is the step in which the parameters, or more rows than the rule can leave out, ceased to be
+    finite; None if there was no such step. Training stops there, and the last measurement has the accuracy
+    of chance and an infinite loss. `decode_errors` counts the steps in which a code named an honest worker,
+    missed an attacker, or could not decode (which skips the step); 0 for rules.
     """
 
     measurements: tuple[Measurement, ...]

@@ -1,4 +1,4 @@
-"""Who holds which training samples: "iid", "dirichlet(alpha=0.1)" or "labels(count=2)".
+"""The training samples of each worker: "iid", "dirichlet(alpha=0.1)" or "labels(count=2)".
 
 A partition gives every worker, the Byzantine ones included, at least one sample and no sample to two workers.
 """
@@ -20,14 +20,14 @@ Indices = NDArray[np.int64]
 
 
 class Partition(ABC):
-    """How samples are dealt out by their labels."""
+    """A way to spread samples over workers by their labels."""
 
     __slots__ = ()
 
     def split(self, labels: Indices, workers: int, seed: int) -> tuple[Indices, ...]:
-        """The indices of each worker's samples, ascending, of `labels` (N,); deterministic by `seed`.
+        """Return the indices of each worker's samples, ascending, of `labels` (N,); a function of `seed`.
 
-        Raises ConfigurationError where not every worker can have one.
+        Raises ConfigurationError if a worker would have none.
         """
         if len(labels) < workers:
             raise ConfigurationError(
@@ -42,7 +42,7 @@ class Partition(ABC):
 
     @abstractmethod
     def _split(self, labels: Indices, workers: int, dice: np.random.Generator) -> list[Indices]:
-        """The split itself; N >= workers."""
+        """Return each worker's indices in any order; N >= workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +58,16 @@ class Dirichlet(Partition):
     """Label proportions of each worker from Dirichlet(alpha p), p those of all samples (Hsu et al. 2019).
 
     Shares are equal up to one sample, and every sample is held. A small `alpha` gives most workers one or
-    two labels, a large one approaches iid. A label that is used up is drawn no more, the rest of the
-    proportions rescaled, as in the authors' code; workers draw in random order, so that no place in the
-    roster (the Byzantine workers are the last) is more likely to get what is left.
+    two labels, a large one approaches iid. A label that is used up is not drawn again, and the other
+    proportions are rescaled, as in the authors' code. Workers draw in random order, so that no place in the
+    roster (the Byzantine workers are the last) is more likely to get the rest.
     """
 
     alpha: float = 0.5
 
     def __post_init__(self) -> None:
         if not (self.alpha > 0 and math.isfinite(self.alpha)):
-            raise ConfigurationError(f"alpha = {self.alpha} is no concentration: give a finite one above 0")
+            raise ConfigurationError(f"alpha is {self.alpha}: give a finite one above 0")
 
     def _split(self, labels: Indices, workers: int, dice: np.random.Generator) -> list[Indices]:
         stock = [dice.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
@@ -85,11 +85,11 @@ class Dirichlet(Partition):
 
 
 def _draw(proportions: NDArray[np.float64], left: Indices, size: int, dice: np.random.Generator) -> Indices:
-    """How many of each label, `size` altogether and none beyond what is `left`."""
+    """Return how many samples of each label are drawn: `size` in all, of each at most what is `left`."""
     drawn = np.zeros_like(left)
     while (missing := size - int(drawn.sum())) > 0:
         open_to_draw = np.where(drawn < left, proportions, 0.0)
-        # With a tiny alpha all proportions but one are 0: what is left decides then.
+        # With a tiny alpha all proportions but one are 0: then the rest decides.
         weights = open_to_draw if open_to_draw.sum() > 0 else (left - drawn).astype(np.float64)
         drawn = np.minimum(drawn + dice.multinomial(missing, weights / weights.sum()), left)
     return drawn
@@ -100,22 +100,21 @@ class Labels(Partition):
     """Every worker holds samples of `count` labels only (McMahan et al. 2017, section 3, in spirit).
 
     Each worker in random order takes the `count` labels that the fewest others have, ties at random; a
-    label's samples are dealt out equally among its holders. With workers * count below the number of labels
-    some are held by nobody. Deviation: the paper deals out shards of sorted samples, which may
-    straddle labels.
+    label's samples are spread equally over its holders. If workers * count is below the number of labels,
+    some have no holder. Deviation: the paper spreads shards of sorted samples, which may straddle labels.
     """
 
     count: int = 2
 
     def __post_init__(self) -> None:
         if self.count < 1:
-            raise ConfigurationError(f"{self.count} labels a worker are none: give at least 1")
+            raise ConfigurationError(f"count is {self.count}: give at least 1")
 
     def _split(self, labels: Indices, workers: int, dice: np.random.Generator) -> list[Indices]:
         present = np.unique(labels)
         if self.count > len(present):
             raise ConfigurationError(
-                f"{self.count} labels a worker, and there are only {len(present)}: give no more"
+                f"count is {self.count}, and there are only {len(present)} labels: give no more"
             )
         holders: list[list[int]] = [[] for _ in present]
         for worker in dice.permutation(workers):
@@ -136,7 +135,7 @@ PARTITIONS: Mapping[str, type[Partition]] = {"iid": Iid, "dirichlet": Dirichlet,
 
 
 def parse_partition(text: str) -> Partition:
-    """The partition that `text` names. Raises ConfigurationError for unknown names and arguments."""
+    """Return the partition that `text` names. Raises ConfigurationError for unknown names and arguments."""
     terms = parse_terms(text)
     if len(terms) != 1:
         raise ConfigurationError(f"{text!r} names {len(terms)} partitions of the data: give one")

@@ -1,4 +1,4 @@
-"""Which samples every worker takes in a step."""
+"""The samples that every worker takes in a step."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class Batches:
         self._held_NM = pad_sequence([torch.from_numpy(own) for own in held], batch_first=True)
 
     def indices(self) -> Tensor:
-        """Of the next step's samples among all training samples, (n, b) int64, on the CPU."""
+        """Return the indices of the next step's samples, (n, b) int64, on the CPU."""
         shape = (len(self._held_NM), self._batch_size)
         # In float64 a uniform number below 1 times a size below 2^53 stays below that size.
         uniform_NB = torch.rand(shape, generator=self._generator, dtype=torch.float64)
         return self._held_NM.gather(1, (uniform_NB * self._sizes_N1).long())
 
     def draw(self) -> tuple[Tensor, Tensor]:
-        """The next step's images (n, b, ...) and labels (n, b), both new."""
+        """Return the next step's images (n, b, ...) and labels (n, b), both new."""
         indices_NB = self.indices().to(self._labels_S.device)
         return self._images[indices_NB], self._labels_S[indices_NB]

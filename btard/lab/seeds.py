@@ -1,4 +1,4 @@
-"""Where an experiment's randomness comes from: one seed a purpose and step, all from its own."""
+"""The randomness of an experiment: one seed for each purpose and step, derived from its own."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from btard.crypto import digest
 
 
 def derive(seed: int, purpose: str, step: int = 0) -> bytes:
-    """32 bytes that depend on all three, so that no purpose sees what another one draws."""
+    """Return 32 bytes that depend on all three, so that no purpose shares the draws of another."""
     return digest("lab", str(seed).encode(), purpose.encode(), str(step).encode())
 
 
 def derive_number(seed: int, purpose: str, step: int = 0) -> int:
-    """The same as a number of 63 bits, for generators that take one."""
+    """Return the same as a number of 63 bits, for generators that take one."""
     return int.from_bytes(derive(seed, purpose, step)[:8], "little") >> 1
 
 
 def generator(seed: int, purpose: str) -> torch.Generator:
-    """A generator on the CPU, so that what it draws is the same whatever device trains."""
+    """Return a generator on the CPU, which draws the same whatever device trains."""
     return torch.Generator().manual_seed(derive_number(seed, purpose))

@@ -19,7 +19,7 @@ class Server(ABC):
 
     @abstractmethod
     def advance(self, step: int, aggregate_D: Tensor) -> None:
-        """Moves the parameters by the aggregate (d,) of `step`."""
+        """Move the parameters by the aggregate (d,) of `step`."""
 
 
 class SgdServer(Server):
@@ -38,14 +38,14 @@ class SgdServer(Server):
         )
 
     def advance(self, step: int, aggregate_D: Tensor) -> None:
-        """One step of SGD with the aggregate for a gradient."""
+        """Take a step of SGD with the aggregate for a gradient."""
         self._optimizer.param_groups[0]["lr"] = learning_rate(self._experiment, step)
         self._leaf.grad = aggregate_D
         self._optimizer.step()
 
 
 class AveragingServer(Server):
-    """An estimator's own averaging of iterates: `parameters` is the average, where gradients are taken."""
+    """An estimator's own averaging of iterates: `parameters` is the average, at which gradients are taken."""
 
     def __init__(self, parameters_D: Tensor, experiment: Experiment, averaging: AnytimeAveraging) -> None:
         self.parameters = parameters_D
@@ -54,7 +54,7 @@ class AveragingServer(Server):
         self._averaging = averaging
 
     def advance(self, step: int, aggregate_D: Tensor) -> None:
-        """One step of the iterate, and of the average with it."""
+        """Move the iterate, and the average with it."""
         rate = learning_rate(self._experiment, step)
         self.parameters, self._iterate_D = self._averaging.advance(
             step, self.parameters, self._iterate_D, aggregate_D, rate
@@ -62,7 +62,7 @@ class AveragingServer(Server):
 
 
 def learning_rate(experiment: Experiment, step: int) -> float:
-    """That of `step`: constant, or lr (1 + cos(pi step / steps)) / 2, which is CosineAnnealingLR's to 0."""
+    """Return the rate of `step`: constant, or lr (1 + cos(pi step / steps)) / 2, CosineAnnealingLR's to 0."""
     if experiment.schedule == "constant":
         return experiment.learning_rate
     return experiment.learning_rate * (1.0 + math.cos(math.pi * step / experiment.steps)) / 2.0

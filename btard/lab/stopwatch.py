@@ -1,4 +1,4 @@
-"""Where the time of a run goes."""
+"""The time that each activity of a run takes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 class Stopwatch:
-    """Adds up the seconds spent on each activity, kernels that a GPU still works on included."""
+    """The seconds spent on each activity, with the kernels that a GPU still works on."""
 
     def __init__(self, clock: Callable[[], float], device: torch.device) -> None:
         self._clock = clock
@@ -19,7 +19,7 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, activity: str) -> Iterator[None]:
-        """Counts the block's time as spent on `activity`; blocks may contain others."""
+        """Count the time of a block as spent on `activity`; blocks may contain others."""
         start = self._now()
         try:
             yield

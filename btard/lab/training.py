@@ -1,4 +1,4 @@
-"""`run`: one experiment from beginning to end."""
+"""`run`: one experiment from start to end."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from btard.lab.attackers import Attackers
 from btard.lab.experiment import Experiment
 from btard.lab.gradients import FlatModel
 from btard.lab.outcome import Measurement, Outcome, Seconds
-from btard.lab.plan import Plan, check
-from btard.lab.reproducible import reproducible
 from btard.lab.sampling import Batches
 from btard.lab.seeds import derive, derive_number, generator
 from btard.lab.server import AveragingServer, Server, SgdServer
+from btard.lab.setup import Setup, prepare
 from btard.lab.stopwatch import Stopwatch
 from btard.lab.workers import CodedWorkers, EstimatingWorkers, Workers
+from btard.training.determinism import seeded
 from btard.training.task import Task
 
 
@@ -36,38 +36,38 @@ def run(
     clock: Callable[[], float] = perf_counter,
     workers_at_once: int | None = None,
 ) -> Outcome:
-    """Trains as `experiment` says on `device`, and reports what came of it.
+    """Train as `experiment` says on `device`, and return the outcome.
 
-    The outcome, its seconds apart, is a function of the experiment, the versions of torch and numpy, and the
-    kind of device, which has no part in what is drawn. `on_step` is called after each step with the number of
-    steps done, `on_measurement` with each measurement and the model in eval mode, to be copied if it is kept.
-    `clock` gives seconds. `workers_at_once` bounds the memory that large models need: only so many workers'
-    activations are held at a time.
+    The outcome, except its seconds, is a function of the experiment, the versions of torch and numpy, and the
+    kind of device, which has no influence on random draws. `on_step` is called after each step with the
+    number of steps done, `on_measurement` with each measurement and the model in eval mode; copy the model to
+    keep it. `clock` gives seconds. `workers_at_once` bounds the memory that large models need: the
+    activations of that many workers are held at a time.
 
-    Attackers forge what is sent, after the estimator, as in ByzFL and CTMA's code. Batches are drawn with
-    replacement from what a worker holds. Thread counts are the caller's.
+    Attackers forge the messages, after the estimator, as in ByzFL and CTMA's code. Batches are drawn with
+    replacement from the worker's samples. Thread counts are the caller's.
 
-    Raises ConfigurationError, before training, for what cannot be; see `btard.lab.check`.
+    Raises ConfigurationError before training if that is impossible; see `btard.lab.prepare`.
     """
-    plan = check(experiment)
+    setup = prepare(experiment)
     place = _place(device)
-    with reproducible(derive(experiment.seed, "torch"), place):
-        model = FlatModel(plan.task.build(derive(experiment.seed, "parameters")).to(place), workers_at_once)
-        examine = partial(_measure, plan.task, model, on_measurement)
-        return _train(experiment, plan, model, examine, on_step, Stopwatch(clock, place))
+    with seeded(derive(experiment.seed, "torch"), place):
+        model = FlatModel(setup.task.build(derive(experiment.seed, "parameters")).to(place), workers_at_once)
+        examine = partial(_measure, setup.task, model, on_measurement)
+        return _train(experiment, setup, model, examine, on_step, Stopwatch(clock, place))
 
 
 def _train(
     experiment: Experiment,
-    plan: Plan,
+    setup: Setup,
     model: FlatModel,
     examine: Callable[[int, Tensor], Measurement],
     on_step: Callable[[int], None] | None,
     watch: Stopwatch,
 ) -> Outcome:
-    server = _server(experiment, plan, model)
-    workers = _workers(experiment, plan, model)
-    attackers = Attackers(experiment, plan.attack, plan.aggregation.trial)
+    server = _server(experiment, setup, model)
+    workers = _workers(experiment, setup, model)
+    attackers = Attackers(experiment, setup.attack, setup.aggregation.trial)
     diverged: int | None = None
     decode_errors = 0
     with watch("total"):
@@ -78,7 +78,7 @@ def _train(
                 with watch("attack"):
                     sent = attackers.send(step, rows)
                 with watch("aggregate"):
-                    aggregate = plan.aggregation.aggregate(step, sent)
+                    aggregate = setup.aggregation.aggregate(step, sent)
             except NonFiniteRows:
                 diverged = step
                 break
@@ -95,28 +95,28 @@ def _train(
             if on_step:
                 on_step(step + 1)
     if diverged is not None:
-        measurements.append(Measurement(experiment.steps, math.inf, 1.0 / plan.task.data.classes))
+        measurements.append(Measurement(experiment.steps, math.inf, 1.0 / setup.task.data.classes))
     names = ("gradients", "encode", "attack", "aggregate", "total")
     seconds = Seconds(**{name: watch.seconds[name] for name in names})
     return Outcome(tuple(measurements), seconds, diverged, decode_errors)
 
 
-def _server(experiment: Experiment, plan: Plan, model: FlatModel) -> Server:
-    averaging = plan.estimator.averaging
+def _server(experiment: Experiment, setup: Setup, model: FlatModel) -> Server:
+    averaging = setup.estimator.averaging
     if averaging is None:
         return SgdServer(model.parameters(), experiment)
     return AveragingServer(model.parameters(), experiment, averaging)
 
 
-def _workers(experiment: Experiment, plan: Plan, model: FlatModel) -> Workers:
-    data = plan.task.data
+def _workers(experiment: Experiment, setup: Setup, model: FlatModel) -> Workers:
+    data = setup.task.data
     seed = derive_number(experiment.seed, "partition")
-    held = plan.partition.split(data.train_labels.numpy(), experiment.workers, seed)
+    held = setup.partition.split(data.train_labels.numpy(), experiment.workers, seed)
     draws = generator(experiment.seed, "batches")
     batches = Batches(data, held, experiment.batch_size, draws, model.device)
-    if isinstance(plan.aggregation, ByCode):
-        return CodedWorkers(model, batches, plan.estimator, plan.aggregation.code)
-    return EstimatingWorkers(model, batches, plan.estimator)
+    if isinstance(setup.aggregation, ByCode):
+        return CodedWorkers(model, batches, setup.estimator, setup.aggregation.code)
+    return EstimatingWorkers(model, batches, setup.estimator)
 
 
 def _measure(
@@ -129,7 +129,7 @@ def _measure(
     module = model.at(parameters_D).eval()
     with torch.no_grad():
         evaluation = task.evaluate(module)
-    # Parameters that are finite and huge give a loss that is none.
+    # Finite but huge parameters give a loss that is not finite.
     loss = evaluation.loss if math.isfinite(evaluation.loss) else math.inf
     measurement = Measurement(step, loss, evaluation.accuracy)
     if on_measurement:
@@ -142,9 +142,11 @@ def _place(device: str) -> torch.device:
     try:
         place = torch.device(device)
     except RuntimeError:
-        raise ConfigurationError(f"{device!r} is no device: give cpu, cuda, or cuda:1") from None
+        raise ConfigurationError(f"device is {device!r}: give cpu, cuda, or cuda:1") from None
     if place.type not in ("cpu", "cuda"):
-        raise ConfigurationError(f"the lab does not train on {device!r}: give cpu, cuda, or cuda:1")
+        raise ConfigurationError(f"device is {device!r}: give cpu, cuda, or cuda:1")
     if place.type == "cuda" and not (place.index or 0) < torch.cuda.device_count():
-        raise ConfigurationError(f"{device!r} is not there: choose another device, or cpu")
+        raise ConfigurationError(
+            f"device is {device!r}, which this machine does not have: choose another one, or cpu"
+        )
     return place

@@ -1,4 +1,4 @@
-"""The workers: what all of them would send in a step if none forged it."""
+"""The workers: the messages that all of them would send in a step if none forged them."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class Workers(Protocol):
     """All workers of a run, the Byzantine ones last."""
 
     def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
-        """The rows (n, k) of `step`, of gradients at `parameters_D` (d,).
+        """Return the rows (n, k) of `step`, of gradients at `parameters_D` (d,).
 
-        The last `liars` workers take theirs on wrong labels, C - 1 - y in place of y. The rows are good
+        The last `liars` workers take theirs on wrong labels, C - 1 - y in place of y. The rows are valid
         until the next call.
         """
         ...
 
 
 class EstimatingWorkers:
-    """Each sends what its estimator makes of its own gradients, (d,); its last message is all its state."""
+    """Each sends its estimator's value for its own gradients, (d,); its last message is all its state."""
 
     def __init__(self, model: FlatModel, batches: Batches, estimator: Estimator) -> None:
         self._model = model
@@ -38,7 +38,7 @@ class EstimatingWorkers:
         self._parameters_before_D: Tensor | None = None
 
     def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
-        """All messages of `step`, (n, d)."""
+        """Return all messages of `step`, (n, d)."""
         with watch("gradients"):
             images, labels_NB = self._batches.draw()
             honest = len(labels_NB) - liars
@@ -50,8 +50,8 @@ class EstimatingWorkers:
                     before_ND = self._model.gradients(self._parameters_before_D, images, labels_NB)
                 self._parameters_before_D = parameters_D.clone()
             messages_ND = self._estimator.estimate(step, self._messages_ND, gradients_ND, before_ND)
-            # In one place from step to step: large tensors that outlive a step make the allocator give all
-            # memory back and take it again, which costs more than the copy.
+            # In one place from step to step: large tensors that outlive a step make the allocator return all
+            # memory and take it again, which costs more than the copy.
             if self._messages_ND is None:
                 self._messages_ND = torch.empty_like(messages_ND)
             return self._messages_ND.copy_(messages_ND)
@@ -60,10 +60,10 @@ class EstimatingWorkers:
 class CodedWorkers:
     """Each computes the 2s + 1 gradients that a code assigns to it, and sends them encoded.
 
-    There are n batches a step, and whoever computes the gradient of one must get the same bits, which the
-    repetition code needs: so each gradient is computed once and shared. The seconds of `gradients` therefore
-    count n gradients where real workers would compute n (2s + 1); those of `encode` are all n workers'.
-    What the cyclic code sends is complex: it is seen here as reals, (n, 2d) float64.
+    There are n batches a step. The repetition code needs the same bits of a gradient from every worker that
+    computes it, so each gradient is computed once and shared. The seconds of `gradients` therefore count n
+    gradients, and real workers would compute n (2s + 1); those of `encode` are all n workers'. The complex
+    messages of the cyclic code are viewed as reals, (n, 2d) float64.
     """
 
     def __init__(self, model: FlatModel, batches: Batches, estimator: Estimator, code: Code) -> None:
@@ -73,7 +73,7 @@ class CodedWorkers:
         self._code = code
 
     def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
-        """All messages of `step`, (n, d) or (n, 2d)."""
+        """Return all messages of `step`, (n, d) or (n, 2d)."""
         with watch("gradients"):
             images, labels_NB = self._batches.draw()
             right_ND = self._messages(parameters_D, images, labels_NB)

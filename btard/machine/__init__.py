@@ -8,14 +8,16 @@ machine in the node, in the simulator and in tests.
 
 from __future__ import annotations
 
-from btard.machine.actions import Actions, Machine, Send
+from btard.machine.actions import Actions, Machine, Output, Send
 from btard.machine.effects import (
     Adopt,
     Aggregate,
     Aggregated,
     ComputeGradient,
     Effect,
+    EffectOf,
     Fingerprint,
+    Perform,
     Project,
     ProjectRows,
     PushBlob,
@@ -34,9 +36,12 @@ __all__ = [
     "ComputeGradient",
     "Done",
     "Effect",
+    "EffectOf",
     "Event",
     "Fingerprint",
     "Machine",
+    "Output",
+    "Perform",
     "Project",
     "ProjectRows",
     "PushBlob",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from btard.machine.effects import Effect
 from btard.machine.events import Event
-from btard.types import Fault, PeerId
+from btard.types import Digest, Fault, PeerId
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,19 @@ class Send:
     raw: bytes
 
 
+class Output:
+    """Base of what a machine reports to its driver. Each protocol has its own kinds."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class Actions:
-    """What a machine wants after one event, in order. Outputs are read by whoever composes it."""
+    """What a machine wants after one event, in order."""
 
     messages: list[Send] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
-    outputs: list[Any] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     def extend(self, other: Actions) -> None:
@@ -36,9 +42,18 @@ class Actions:
 
 
 class Machine(Protocol):
-    """A driver calls `handle` with each event, and with a `Tick` once `now` reaches `wake`."""
+    """A driver calls `begin`, then `handle` with each event, and with a `Tick` once `now` reaches `wake`.
+
+    No blob is larger than `part_bytes_max`; `expects` tells whether a sender is entitled to push one now."""
 
     @property
     def wake(self) -> float | None: ...
 
+    @property
+    def part_bytes_max(self) -> int: ...
+
+    def begin(self, now: float) -> Actions: ...
+
     def handle(self, event: Event, now: float) -> Actions: ...
+
+    def expects(self, sender: PeerId, name: Digest) -> bool: ...

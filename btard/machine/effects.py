@@ -6,37 +6,26 @@ Gradients, parts and aggregates are *blobs*: the bytes of a vector in the run's 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from btard.types import Digest, PeerId, Scalars
 
-
-@dataclass(frozen=True, slots=True)
-class ComputeGradient:
-    """Compute this peer's gradient of `step` from `seed` at x_step, split it into `parts`, store the
-    parts as blobs. Result: tuple of `parts` digests. Asked again with another number of parts (a
-    restarted attempt) the gradient itself need not be computed again."""
-
-    step: int
-    seed: bytes
-    parts: int
+R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class PushBlob:
-    """Send a held blob to peers. No result; loss is the transport's to report as silence."""
+class EffectOf(Generic[R]):
+    """Base of all effects: `R` is the type of the result, which comes back in a `Done` event."""
 
-    digest: Digest
-    to: tuple[PeerId, ...]
+    __slots__ = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Aggregate:
-    """CenteredClip over the blobs `rows` (all of one size), in order; store the result as a blob.
-    Result: `Aggregated`."""
+Effect: TypeAlias = EffectOf[Any]
+"""Any effect."""
 
-    rows: tuple[Digest, ...]
-    tau: float
+Perform = Callable[[Effect], Any]
+"""Performs one effect and returns its result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +37,43 @@ class Aggregated:
 
 
 @dataclass(frozen=True, slots=True)
-class Project:
+class Recomputed:
+    """`norm` is the norm of the whole gradient: the scale of the tolerance."""
+
+    scalars: tuple[Scalars, ...]
+    norm: float
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeGradient(EffectOf[tuple[Digest, ...]]):
+    """Compute this peer's gradient of `step` from `seed` at x_step, split it into `parts`, store the
+    parts as blobs. Result: tuple of `parts` digests. Asked again with another number of parts (a
+    restarted attempt) the gradient itself need not be computed again."""
+
+    step: int
+    seed: bytes
+    parts: int
+
+
+@dataclass(frozen=True, slots=True)
+class PushBlob(EffectOf[None]):
+    """Send a held blob to peers. No result; loss is the transport's to report as silence."""
+
+    digest: Digest
+    to: tuple[PeerId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate(EffectOf[Aggregated]):
+    """CenteredClip over the blobs `rows` (all of one size), in order; store the result as a blob.
+    Result: `Aggregated`."""
+
+    rows: tuple[Digest, ...]
+    tau: float
+
+
+@dataclass(frozen=True, slots=True)
+class Project(EffectOf[tuple[Scalars, ...]]):
     """Scalars of this peer's own gradient of `step` against the aggregates of all parts.
     Result: tuple of Scalars, one a part."""
 
@@ -60,7 +85,7 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectRows:
+class ProjectRows(EffectOf[tuple[Scalars | None, ...]]):
     """Scalars of each held row blob of part `part` of `parts` against its aggregate.
     Result: tuple of Scalars, one a row; None at a row whose blob is not held or is not finite."""
 
@@ -73,7 +98,7 @@ class ProjectRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Recompute:
+class Recompute(EffectOf[Recomputed]):
     """Recompute the gradient that the peer with `seed` owed in `step` (the current step or the one
     before; the engine keeps x_t of both) and the scalars that it should have published.
     Result: `Recomputed`."""
@@ -86,15 +111,7 @@ class Recompute:
 
 
 @dataclass(frozen=True, slots=True)
-class Recomputed:
-    """`norm` is the norm of the whole gradient: the scale of the tolerance."""
-
-    scalars: tuple[Scalars, ...]
-    norm: float
-
-
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(EffectOf[Scalars]):
     """Projections of the whole gradient of (step, seed) on fresh directions of `coin`, recomputed
     where this peer does not hold it. Result: Scalars (norm = the gradient's norm)."""
 
@@ -104,7 +121,7 @@ class Fingerprint:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class Update(EffectOf[Digest]):
     """Apply the aggregates to a *copy* of model and optimizer, as candidate for x_(step+1).
     Result: the candidate's model digest."""
 
@@ -113,14 +130,9 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
-class Adopt:
+class Adopt(EffectOf[None]):
     """The step is final: the candidate becomes the model, x_step is kept as the previous model for
     recomputation, older gradients and blobs that are not in `keep` may go. No result."""
 
     step: int
     keep: tuple[Digest, ...] = ()
-
-
-Effect = (
-    ComputeGradient | PushBlob | Aggregate | Project | ProjectRows | Recompute | Fingerprint | Update | Adopt
-)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeAlias
 
-from btard.machine.effects import Effect
+from btard.machine.effects import EffectOf, R
 from btard.types import Digest, PeerId
 
 
@@ -19,8 +19,8 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class BlobHeld:
-    """The blob of this digest has arrived, verified against it. `finite` is False where some value of it is
-    NaN or Inf; then, or where it hasn't the size of its part, its owner's commitment is worthless."""
+    """The blob of this digest has arrived, verified against it. `finite` is False if a value of it is NaN or
+    Inf; then, or if it has not the size of its part, its owner's commitment is worthless."""
 
     digest: Digest
     size_bytes: int
@@ -28,11 +28,11 @@ class BlobHeld:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """The result of an effect. `result` has the type that the effect's docstring states."""
+class Done(Generic[R]):
+    """The result of an effect."""
 
-    effect: Effect
-    result: Any
+    effect: EffectOf[R]
+    result: R
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,4 +40,4 @@ class Tick:
     """Time has passed: sent by the driver at `machine.wake` or later."""
 
 
-Event = Received | BlobHeld | Done | Tick
+Event: TypeAlias = Received | BlobHeld | Done[Any] | Tick

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass, field
 
 from btard.types import PeerId
@@ -62,8 +63,7 @@ class Counters:
             total.add(traffic)
         return total
 
-    def forget(self, peer: PeerId) -> None:
-        """Fold a peer that has left into `others`."""
-        traffic = self.peers.pop(peer, None)
-        if traffic is not None:
-            self.others.add(traffic)
+    def keep(self, roster: Container[PeerId]) -> None:
+        """Fold peers outside of the roster into `others`."""
+        for peer in [peer for peer in self.peers if peer not in roster]:
+            self.others.add(self.peers.pop(peer))

@@ -63,9 +63,7 @@ class DhtNode:
         try:
             return await within(_CALL_TIMEOUT_S, getattr(self._kademlia, method)(*arguments, **options))
         except asyncio.TimeoutError:
-            raise NetworkError(
-                f"{what} in the DHT took over {_CALL_TIMEOUT_S:g} s: check the connection"
-            ) from None
+            raise NetworkError(f"{what} in the DHT took over {_CALL_TIMEOUT_S:g} s: try again") from None
         except (OSError, RuntimeError, ValueError, asyncio.IncompleteReadError) as error:
             raise NetworkError(f"{what} in the DHT failed ({error}): try again") from error
 

@@ -80,9 +80,8 @@ def open_publication(raw: Any, expiration: float) -> Publication | None:
         return None
     if not publication.name and publication.payload:
         record = open_record(publication.payload)
-        if not isinstance(record, PeerRecord):
-            return None
-        if (record.run, record.peer) != (publication.run, publication.publisher):
+        about = (record.run, record.peer) if isinstance(record, PeerRecord) else None
+        if about != (publication.run, publication.publisher):
             return None
     return publication
 
@@ -107,15 +106,11 @@ class PublicationValidator(RecordValidatorBase):  # type: ignore[misc]  # hivemi
         publication = open_publication(raw, record.expiration_time)
         if publication is None:
             return False
-        if publication.name:
-            key = document_key(publication.run, publication.name, publication.publisher)
-        else:
-            key = members_key(publication.run)
-        at_home = record.key == DHTID.generate(source=key).to_bytes()
-        return (
-            at_home
-            and record.subkey == msgpack.packb(publication.publisher)
-            and self._room(record.key, publication.publisher, record.expiration_time)
+        run, name, publisher = publication.run, publication.name, publication.publisher
+        key = document_key(run, name, publisher) if name else members_key(run)
+        home = (DHTID.generate(source=key).to_bytes(), msgpack.packb(publisher))
+        return (record.key, record.subkey) == home and self._room(
+            record.key, publisher, record.expiration_time
         )
 
     def _room(self, key: bytes, publisher: bytes, expiration: float) -> bool:

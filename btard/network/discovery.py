@@ -54,7 +54,5 @@ def check_document(name: str, content: bytes) -> None:
             f"the name of a document is {name!r}: use 1 to {NAME_BYTES_MAX} ASCII characters and no slash"
         )
     if len(content) > DOCUMENT_BYTES_MAX:
-        raise ConfigurationError(
-            f"the document {name} has {len(content)} bytes, over the limit of {DOCUMENT_BYTES_MAX}: "
-            "publish its digest instead"
-        )
+        size = f"{len(content)} bytes of at most {DOCUMENT_BYTES_MAX}"
+        raise ConfigurationError(f"the document {name} has {size}: publish its digest instead")

@@ -56,10 +56,9 @@ class Link:
         self._me = me
         self._record = record
         self._traffic = traffic
-        self._control: Outbox[bytes] = Outbox(limits.control_queue_messages, limits.control_queue_bytes)
-        self._blobs: Outbox[tuple[Digest, bytes]] = Outbox(
-            limits.control_queue_messages, limits.blob_queue_bytes
-        )
+        items_max = limits.control_queue_messages
+        self._control: Outbox[bytes] = Outbox(items_max, limits.control_queue_bytes)
+        self._blobs: Outbox[tuple[Digest, bytes]] = Outbox(items_max, limits.blob_queue_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
         self.up = False
         self._open()

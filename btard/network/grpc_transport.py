@@ -95,9 +95,7 @@ class GrpcTransport:
                 self._links[peer] = Link(me, record, self.counters.of(peer))
             else:
                 self._retire(link.move(record))
-        for peer in tuple(self.counters.peers):
-            if peer not in roster:
-                self.counters.forget(peer)
+        self.counters.keep(roster)
 
     def connected(self, peer: PeerId) -> bool:
         """Return whether the control stream to `peer` is open."""

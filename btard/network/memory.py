@@ -80,18 +80,15 @@ class MemoryTransport:
     def connect(self, records: Iterable[PeerRecord]) -> None:
         """Take the roster; only its names matter here. See `Transport.connect`."""
         roster = {record.peer for record in records} - {self.me}
-        for peer in tuple(self._links):
-            if peer not in roster:
-                del self._links[peer]
+        for peer in self._links.keys() - roster:
+            del self._links[peer]
         for peer in roster:
             if peer not in self._links:
                 self._links[peer] = (
                     _Wire(self, peer, self.limits.control_queue_bytes, _carry_control),
                     _Wire(self, peer, self.limits.blob_queue_bytes, _carry_blob),
                 )
-        for peer in tuple(self.counters.peers):
-            if peer not in roster:
-                self.counters.forget(peer)
+        self.counters.keep(roster)
 
     def connected(self, peer: PeerId) -> bool:
         """Return whether `peer` is in the roster, online, and lets us in."""

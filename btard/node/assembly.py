@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 from btard.adversary import AdversarialMachine, Adversary, tampered
 from btard.codec import FP32
 from btard.crypto import Identity, digest
+from btard.machine import Perform
 from btard.network import PeerRecord, Transport
 from btard.node.node import Ledger, Node
-from btard.node.performer import Perform, Performer
+from btard.node.performer import Performer
 from btard.node.worker import Worker
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
@@ -42,9 +42,10 @@ def assemble(
     seats = len(genesis.members)
     store.resize(STORE_MODELS_PER_SEAT * (seats + 1) * FP32.size_bytes(engine.dimension + seats))
     secret = digest("peer secret", identity.seed, config.digest)
-    machine = PeerMachine(identity, secret, genesis, config.steps, engine.dimension, now)
+    arguments = (identity, secret, genesis, config.steps, engine.dimension, now)
+    machine = PeerMachine(*arguments)
     perform: Perform = Performer(engine)
     if adversary is not None:
         perform = tampered(adversary, perform, engine)
-        machine = cast(PeerMachine, AdversarialMachine(machine, adversary))  # it delegates the rest
-    return Node(machine, perform, engine, store, transport, worker, records, ledger)
+        machine = AdversarialMachine(adversary, *arguments)
+    return Node(machine, perform, engine, transport, worker, records, ledger)

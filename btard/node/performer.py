@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from btard.machine import (
@@ -19,9 +18,6 @@ from btard.machine import (
     Update,
 )
 from btard.training.engine import Engine
-
-Perform = Callable[[Effect], Any]
-"""Performs one effect and returns its result, of the type that the effect's docstring states."""
 
 
 class Performer:

@@ -8,49 +8,47 @@ falls into a dispute (`slow_path.py`). The machine has ended when `conclusion` i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from btard.crypto import Identity
-from btard.machine import Actions, BlobHeld, Done, Effect, Event, PushBlob, Send, Tick
-from btard.protocol.broadcast import Board, Post, audience
+from btard.machine import Actions, BlobHeld, Done, Event, Send, Tick
+from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported, Seating
+from btard.protocol.blobs import Blobs, expected, owed
+from btard.protocol.broadcast import Board, Post, Signer, audience
 from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
+from btard.protocol.dispute import Final, GoOn
 from btard.protocol.duties import Duties
 from btard.protocol.messages import (
     ENDORSE,
     GRADIENT,
     PHASES,
     RECORD,
+    Completed,
+    Endorse,
     Need,
+    Phase,
     RecordVote,
     ViewRelay,
     Want,
 )
 from btard.protocol.outputs import Diverged
-from btard.protocol.record import ABORT, NOTHING, STEP, Entry, Record
-from btard.protocol.rules import Ending, Reported, Seating, after_phase, coin_of, finished, make_record
-from btard.protocol.slow_path import SlowPath
-from btard.protocol.state import Finished, RosterState, roster_digest
+from btard.protocol.record import ABORT, NOTHING, STEP, Record
+from btard.protocol.requests import Requests
+from btard.protocol.rules import Ending, after_phase, make_record
+from btard.protocol.slow_path import Conclusion, SlowPath, Unsettled, conclusion
+from btard.protocol.state import RosterState
 from btard.types import Digest, Fault, PeerId
-from btard.wire import Envelope, Rejection, Sealed, encode, open_sealed, seal
+from btard.wire import Rejection, Sealed, encode
 
-NOBODY_REPORTED = Reported()
-
-
-@dataclass(frozen=True, slots=True)
-class Conclusion:
-    """How the attempt ended: the ledger's entry, and what the next attempt needs beside it. `finished` is
-    given for a step; `reported` are the peers that a dispute about the vote left to be named."""
-
-    entry: Entry
-    finished: Finished | None = None
-    reported: Reported = NOBODY_REPORTED
+MakeDuties = Callable[[Identity, bytes, Seating, Blobs, Reported], Duties]
+"""`Duties`, or a wrapper of it."""
 
 
 class AttemptMachine:
     """Drives one attempt. `secret` (32 bytes, this peer's own) is the entropy of its coin shares and salts;
-    `named` are the peers to name (`messages.GradientCommitment`), `held` the blobs that arrived
-    already (`Duties`); `proof` certifies the end of the attempt before this one.
+    `blobs` the inventory; `reported` the peers to name (`messages.GradientCommitment`); `proof` certifies the
+    end of the attempt before this one.
 
     A peer of the roster that takes no part in the attempt runs the same machine: it follows the phases
     and says nothing."""
@@ -60,37 +58,34 @@ class AttemptMachine:
         identity: Identity,
         secret: bytes,
         state: RosterState,
-        dimension: int,
+        blobs: Blobs,
         now: float,
-        named: Reported = NOBODY_REPORTED,
-        held: dict[Digest, int] | None = None,
+        *,
+        reported: Reported = NOBODY_REPORTED,
         proof: tuple[bytes, ...] = (),
+        make_duties: MakeDuties = Duties,
     ) -> None:
         self.state = state
-        self.attempt = Seating(state)
-        self.board = Board(self.attempt)
+        self.seating = Seating(state)
+        self.agreed = Agreed(self.seating)
+        self.board = Board(self.seating)
         self.seat = self.board.seat_of.get(identity.peer)
-        self.identity = identity
-        self.trail: list[tuple[str, Digest]] = []
-        self.sets: dict[str, tuple[Any, ...]] = {}
-        self.phase = GRADIENT
+        self.phase: Phase = GRADIENT
         self.ending: Ending | None = None
         self.record: Record | None = None
         self.conclusion: Conclusion | None = None
-        self.proof = proof
-        self.out = Actions()
-        self.duties = Duties(self, secret, dimension, named, {} if held is None else held)
-        self._roster = roster_digest(self.attempt.participants)
+        self._blobs = blobs
+        self._signer = Signer(identity, self.seating)
+        self._duties = make_duties(identity, secret, self.seating, blobs, reported)
+        self._slow = SlowPath(self._signer, self.agreed, self.board, proof)
+        self._requests = Requests(len(self.seating.participants))
         self._others = audience(state.members, identity.peer)
-        self._slow = SlowPath(self)
         self._votes: dict[int, Post] = {}
-        self._needs: dict[tuple[str, int], set[PeerId]] = {}
-        self._wants: dict[Digest, set[PeerId]] = {}
-        self._served: set[tuple[PeerId, Digest]] = set()
+        self._out = Actions()
         self._asked = 0
         self._entered = now
 
-    # ------------------------------------------------------------ driving
+    # ------------------------------------------------------------ time
 
     @property
     def soft(self) -> float:
@@ -107,217 +102,267 @@ class AttemptMachine:
         """When the next tick is due."""
         if self.conclusion is not None:
             return None
+        return self._slow.deadline if self._slow.active else self._deadline
+
+    @property
+    def _deadline(self) -> float:
+        """The next deadline of the phase: to ask early, to ask again, to dispute."""
+        early = self._entered + ASK_SHARE * self.state.config.phase_s
+        return (early, self.soft, self.hard)[self._asked]
+
+    @property
+    def in_dispute(self) -> bool:
+        """Whether the attempt is on its slow path."""
+        return self._slow.active
+
+    def waited(self, now: float) -> float:
+        """Return for how long this phase has lasted, in seconds; 0 if it has just begun."""
+        return now - self._entered
+
+    @property
+    def awaited(self) -> tuple[PeerId, ...]:
+        """The participants that have yet to speak in this phase."""
+        return tuple(self.seating.participants[seat] for seat in self.board.missing(self.phase))
+
+    def _overdue(self, now: float) -> bool:
+        """Whether the vote is overdue. Honest deadlines differ by at most 2 delta_s, so others may have
+        started the dispute before ours expired."""
+        return self.phase == RECORD and now >= self.hard - 2 * self.state.config.delta_s
+
+    def _tick(self, now: float) -> None:
         if self._slow.active:
-            return self._slow.deadline
-        return (self._early, self.soft, self.hard)[self._asked]
+            self._settle(now)
+        elif now >= self.hard:
+            if self.seat is not None:
+                self._dispute(now)
+            else:
+                self._enter(self.phase, now)  # a follower waits, and asks again
+        elif now >= self._deadline:
+            self._asked += 1
+            missing = self.board.missing(self.phase)
+            if missing:
+                self._say(Need(self.state.step, self.state.attempt, self.phase, missing))
 
-    @property
-    def _early(self) -> float:
-        return self._entered + ASK_SHARE * self.state.config.phase_s
-
-    @property
-    def coin(self) -> bytes:
-        """r_t once the reveals are agreed, zero before."""
-        return coin_of(self.sets)
+    # ------------------------------------------------------------ what comes in
 
     def begin(self, now: float) -> Actions:
-        """The first effects and messages of the attempt."""
-        self.enter(self.phase, now)
+        """Return the first effects and messages of the attempt."""
+        self._enter(self.phase, now)
         return self.run(now)
 
     def handle(self, event: Event, now: float) -> Actions:
         """Take the result of an effect, a blob or the time; messages come by `post`, `relay` and so on."""
         if isinstance(event, Done):
-            self.duties.done(event.effect, event.result)
+            self._duties.done(event.effect, event.result)
         elif isinstance(event, BlobHeld):
-            self.duties.hold(event.digest, event.size_bytes if event.finite else 0)
+            self._blobs.hold(event.digest, event.size_bytes, event.finite)
             self._serve()
         elif isinstance(event, Tick):
             self._tick(now)
         return self.run(now)
 
-    def effect(self, effect: Effect) -> None:
-        """Ask the driver for an effect."""
-        self.out.effects.append(effect)
+    def post(self, sealed: Sealed, sender: PeerId, now: float) -> Actions:
+        """Take a sealed message of this attempt, from its author or forwarded."""
+        if sealed.envelope.phase == ENDORSE:
+            self._conclude(self._slow.endorsed(sealed))
+            return self.run(now)
+        post = self.board.read(sealed)
+        if isinstance(post, Rejection):
+            self._out.faults.append(Fault(sender, post.reason, post.detail))
+            return self.run(now)
+        said = post.payload
+        if isinstance(said, RecordVote) and self.record is not None and said.record == self.record.digest:
+            # A vote for our record counts even if its author also voted for other records.
+            self._votes.setdefault(post.seat, post)
+        if self.board.add(post):
+            self._out.extend(self._requests.came(sealed, post.seat, sender))
+        return self.run(now)
+
+    def need(self, request: Need, sender: PeerId) -> Actions:
+        """Forward the messages that somebody lacks: now, or as soon as they come."""
+        return self._requests.need(request, sender, self.board)
+
+    def want(self, request: Want, sender: PeerId) -> Actions:
+        """Push the blobs that somebody lacks and is owed: now, or as soon as they come."""
+        self._requests.want(request, sender)
+        self._serve()
+        out, self._out = self._out, Actions()
+        return out
+
+    def relay(self, request: ViewRelay, sender: PeerId, now: float) -> Actions:
+        """Take a view on its way through the agreement of a dispute."""
+        if self.conclusion is None:
+            self._out.extend(self._slow.relay(request, sender, self.agreed, self._overdue(now), now))
+        return self.run(now)
+
+    def expects(self, sender: PeerId, name: Digest) -> bool:
+        """Return whether `sender` is entitled to push this blob now."""
+        return expected(self.seating, self.board, self.phase, self.seat, sender, name)
+
+    def dispute(self, now: float) -> Actions:
+        """Begin a dispute, as at the hard deadline."""
+        if not self._slow.active:
+            self._dispute(now)
+        return self.run(now)
+
+    # ------------------------------------------------------------ the fast path
 
     def run(self, now: float) -> Actions:
-        """Do all that can be done now; what it takes."""
-        while self._advance(now) or self._slow.reconsider(now):
+        """Do all that can be done now; return what it takes."""
+        while self._advance(now) or self._reconsider(now):
             pass
-        out, self.out = self.out, Actions()
+        out, self._out = self._out, Actions()
         return out
 
     def _advance(self, now: float) -> bool:
-        """Do the next thing that can be done; False where there's none."""
+        """Do the next thing that can be done; return False if there is none."""
         if self.conclusion is not None:
             return False
         if self.phase == RECORD:
             self._make_record()
             votes = self._unanimous()
             if self.record is not None and votes is not None:
-                self.end(self.record, votes)
+                self._conclude(conclusion(self.record, self.agreed, self.board, votes))
                 return False
         if self._slow.active:
-            return self._slow.advance()
-        if self.board.conflicts and self.seat is not None:
-            return self._doubt(now)
-        phase = self.phase
-        if self.seat is not None and self.seat not in self.board.posts[phase]:
-            payload = self._vote() if phase == RECORD else self.duties.prepare(phase, now)
-            if payload is not None:
-                self.say(phase, encode(payload))
-                self.duties.posted(phase, payload)
-                return True
-        if not self.board.is_full(phase):
+            self._end_final()
             return False
-        if not self.board.agrees(phase, self.held):
-            return self._doubt(now)
-        if phase == RECORD:
-            return False if self.record is None else self._doubt(now)  # somebody voted for another record
-        self.complete(phase, now)
+        if self.board.conflicts and self.seat is not None:
+            self._dispute(now)
+            return False
+        if self.seat is not None and self.seat not in self.board.posts[self.phase] and self._speak(now):
+            return True
+        if not self.board.is_full(self.phase):
+            return False
+        if not self.board.agrees(self.phase, self.agreed.previous_set):
+            self._dispute(now)
+            return False
+        if self.phase == RECORD:
+            if self.record is not None:  # somebody voted for another record
+                self._dispute(now)
+            return False
+        self._complete(self.phase, now)
         return True
 
-    def _doubt(self, now: float) -> bool:
-        """Fall into dispute. A follower has no view to give, and would dispute alone: it waits for theirs."""
-        if self.seat is not None:
-            self._slow.begin(now)
-        return False
+    def _speak(self, now: float) -> bool:
+        """Post this peer's message of the phase; return False while it is not ready."""
+        if self.phase == RECORD:
+            if self.record is None:
+                return False
+            self._post(RECORD, RecordVote(self.agreed.previous_set, self.record.digest))
+            return True
+        payload, out = self._duties.prepare(self.phase, self.agreed, now >= self.soft)
+        self._out.extend(out)
+        if payload is None:
+            return False
+        self._post(self.phase, payload)
+        self._out.extend(self._duties.posted(payload, self.agreed))
+        return True
 
-    @property
-    def held(self) -> Digest:
-        """What this peer's next message holds: the set of the last completed phase."""
-        return self.trail[-1][1] if self.trail else self.attempt.first_held()
-
-    def complete(self, phase: str, now: float) -> None:
+    def _complete(self, phase: Phase, now: float) -> None:
         """All messages of `phase` are there and agree: go on to what they decide."""
-        self.sets[phase] = self.board.payloads(phase)
-        self.trail.append((phase, self.board.digest(phase)))
-        following = after_phase(self.attempt, phase, self.sets)
+        self.agreed = self.agreed.after(phase, self.board.digest(phase), self.board.payloads(phase))
+        following = after_phase(self.seating, phase, self.agreed.sets)
         if isinstance(following, Ending):
             self.ending, following = following, RECORD
-        else:
-            self.duties.completed(phase)  # a malformed set ends the attempt, and obliges nobody
-        self.enter(following, now)
+        else:  # a malformed set ends the attempt, and obliges nobody
+            self._out.extend(self._duties.completed(phase, self.agreed))
+        self._enter(following, now)
         self._serve()
 
-    def enter(self, phase: str, now: float) -> None:
+    def _enter(self, phase: Phase, now: float) -> None:
         """Begin a phase, or begin it again after a dispute: its deadlines count from now."""
         self.phase, self._entered, self._asked = phase, now, 0
 
-    # ------------------------------------------------------------ the end of the attempt
+    # ------------------------------------------------------------ the record
 
     def _make_record(self) -> None:
-        """The record, as soon as it can be made: that of a step takes the model after it."""
+        """Make the record, as soon as it can be made: that of a step takes the model after it."""
         assert self.ending is not None
         if self.record is None:
-            model = self.duties.updated() if self.ending.kind == STEP else NOTHING
+            model: Digest | None = NOTHING
+            if self.ending.kind == STEP:
+                model, out = self._duties.updated(self.agreed)
+                self._out.extend(out)
             if model is not None:
-                self.record = make_record(self.attempt, self.ending, self.trail, self.coin, model)
-
-    def _vote(self) -> RecordVote | None:
-        return None if self.record is None else RecordVote(held=self.held, record=self.record.digest)
+                agreed = self.agreed
+                self.record = make_record(self.seating, self.ending, agreed.trail, agreed.coin, model)
 
     def _unanimous(self) -> tuple[bytes, ...] | None:
-        """Everybody's vote for this peer's record, None while one is lacking.
+        """Return everybody's vote for this peer's record, None while one is lacking.
 
-        That ends the attempt even in the midst of a dispute. Whoever has seen all votes has gone on, and
-        takes no part in a dispute that begins afterwards: it sends these votes instead. Those who are still
-        here would find it silent, and could outvote it together with Byzantine peers."""
+        This ends the attempt even during a dispute. A peer that has seen all votes has moved on and will not
+        join the dispute, so the remaining peers would count it as silent and, with Byzantine help, could
+        decide against it."""
         if self.record is None:
             return None
-        wanted = RecordVote(held=self.held, record=self.record.digest)
+        wanted = RecordVote(self.agreed.previous_set, self.record.digest)
         first = self.board.posts[RECORD]
-        votes = [self._votes.get(seat) or first.get(seat) for seat in range(len(self.attempt.participants))]
+        votes = [self._votes.get(seat) or first.get(seat) for seat in range(len(self.seating.participants))]
         found = tuple(vote.sealed.raw for vote in votes if vote is not None and vote.payload == wanted)
         return found if len(found) == len(votes) else None
 
-    def end(self, record: Record, votes: tuple[bytes, ...], named: Reported = NOBODY_REPORTED) -> None:
-        """The attempt ends with a record that its phases led to."""
-        transcript = self.board.raws(phase for phase, _ in self.trail)
-        done = finished(self.attempt, self.sets, record.coin) if record.kind == STEP else None
-        self.conclusion = Conclusion(Entry(record, transcript, votes), done, named)
-
-    def end_disputed(self, record: Record, views: tuple[bytes, ...], endorsements: tuple[bytes, ...]) -> None:
-        """The attempt ends with a record that agreed views led to, or that most participants endorse."""
+    def _conclude(self, end: Conclusion | None) -> None:
         if self.conclusion is None:
-            self.conclusion = Conclusion(Entry(record, views, endorsements))
+            self.conclusion = end
 
-    def diverged(self, final: Digest) -> None:
-        """The others made another record of the same messages: this peer's model isn't theirs."""
-        self.out.outputs.append(Diverged(self.state.step, final))
+    # ------------------------------------------------------------ the slow path
 
-    # ------------------------------------------------------------ what comes in
+    def _dispute(self, now: float) -> None:
+        """Start a dispute. A follower has no seat and therefore no view to contribute; it waits for the
+        participants' views."""
+        if self.seat is not None:
+            self._out.extend(self._slow.begin(self.agreed, self._overdue(now), now))
 
-    def post(self, sealed: Sealed, sender: PeerId, now: float) -> Actions:
-        """A sealed message of this attempt, from its author or forwarded."""
-        if sealed.envelope.phase == ENDORSE:
-            self._slow.endorsed(sealed)
-            return self.run(now)
-        post = self.board.read(sealed)
-        if isinstance(post, Rejection):
-            self.out.faults.append(Fault(sender, post.reason, post.detail))
-            return self.run(now)
-        self._keep_vote(post)
-        if self.board.add(post):
-            waiting = self._needs.pop((sealed.envelope.phase, post.seat), set()) - {sender}
-            if waiting:
-                self.out.messages.append(Send(tuple(sorted(waiting)), sealed.raw))
-        return self.run(now)
+    def _reconsider(self, now: float) -> bool:
+        out = self._slow.reconsider(self.agreed, self._overdue(now), now)
+        if out is not None:
+            self._out.extend(out)
+        return out is not None
 
-    def _keep_vote(self, post: Post) -> None:
-        """A vote for our record counts, however many others its author signed before."""
-        said = post.payload
-        if isinstance(said, RecordVote) and self.record is not None and said.record == self.record.digest:
-            self._votes.setdefault(post.seat, post)
+    def _settle(self, now: float) -> None:
+        """Do what the agreed views of a dispute decide, if they are agreed by now."""
+        decision, out = self._slow.tick(self.agreed, now)
+        self._out.extend(out)
+        if isinstance(decision, Final):
+            self._catch_up(decision.completed, decision.posts, now)
+        elif isinstance(decision, GoOn):
+            self._catch_up(decision.completed, decision.posts, now)
+            for post in decision.following.values():
+                self.board.add(post)
+            self._enter(self.phase, now)
+        elif isinstance(decision, Unsettled):
+            self._enter(self.phase, now)
+        elif decision is not None and self.seat is not None:
+            sealed = self._post(ENDORSE, Endorse(encode(decision)))
+            self._conclude(self._slow.endorse(sealed, now))
 
-    def need(self, request: Need, sender: PeerId) -> Actions:
-        """Forward what somebody lacks: now, or as soon as it comes."""
-        out = Actions()
-        for seat in sorted(set(request.seats)) if request.phase in PHASES else ():
-            post = self.board.posts[request.phase].get(seat)
-            if post is not None:
-                out.messages.append(Send((sender,), post.sealed.raw))
-            elif seat < len(self.attempt.participants):
-                self._needs.setdefault((request.phase, seat), set()).add(sender)
-        return out
-
-    def want(self, request: Want, sender: PeerId) -> Actions:
-        """Push what somebody lacks of the blobs that it's owed: now, or as soon as they come. Each once an
-        attempt, or asking would be a cheap way to use up a peer's upload."""
-        room = 2 * len(self.attempt.participants) - sum(sender in who for who in self._wants.values())
-        new = dict.fromkeys(Digest(d) for d in request.digests if (sender, d) not in self._served)
-        for name in list(new)[: max(0, room)]:
-            self._wants.setdefault(name, set()).add(sender)
-        self._serve()
-        out, self.out = self.out, Actions()
-        return out
-
-    def _serve(self) -> None:
-        """Push the wanted blobs that are here and owed; some are wanted before this peer knows that."""
-        if not self._wants or (self.ending is not None and self.ending.kind == ABORT):
+    def _catch_up(self, completed: Completed, posts: Mapping[int, Post], now: float) -> None:
+        """Complete the agreed phase, in place of what this peer took for it."""
+        if completed == "":
             return
-        owed = {peer: self.duties.servable(peer) for peer in set().union(*self._wants.values())}
-        for name in [name for name in self._wants if self.duties.holds(name)]:
-            to = sorted(peer for peer in self._wants[name] if name in owed[peer])
-            self._wants[name] -= set(to)
-            if to:
-                self._served.update((peer, name) for peer in to)
-                self.effect(PushBlob(name, tuple(to)))
-            if not self._wants[name]:
-                del self._wants[name]
+        self.board.replace(completed, posts.values())
+        if completed in self.agreed.phases:  # and a follower may be further, by messages that nobody else has
+            if (completed, self.board.digest(completed)) in self.agreed.trail:
+                return
+            self.agreed = self.agreed.before(completed)
+            self.ending = self.record = None
+        self._complete(completed, now)
 
-    def relay(self, request: ViewRelay, sender: PeerId, now: float) -> Actions:
-        """A view on its way through the agreement of a dispute."""
-        if self.conclusion is None:
-            self._slow.relay(request, sender, now)
-        return self.run(now)
+    def _end_final(self) -> None:
+        """End with the final record of a dispute, once this peer has made it too."""
+        end = None if self.record is None else self._slow.conclude(self.record, self.agreed)
+        if isinstance(end, Conclusion):
+            self._conclude(end)
+        elif end is not None:
+            self._out.outputs.append(Diverged(self.state.step, end))
 
     # ------------------------------------------------------------ what goes out
 
-    def say(self, phase: str, payload: bytes) -> Sealed:
+    def _post(self, phase: str, payload: Any) -> Sealed:
         """Sign a message of this attempt, take it as ours, send it to the whole roster."""
-        sealed = self.sign(phase, payload)
-        self.out.messages.append(Send(self._others, sealed.raw))
+        sealed = self._signer.sign(phase, encode(payload))
+        self._out.messages.append(Send(self._others, sealed.raw))
         if phase in PHASES:
             post = self.board.read(sealed)
             assert isinstance(post, Post), post
@@ -325,39 +370,11 @@ class AttemptMachine:
             self.board.add(post)
         return sealed
 
-    def sign(self, phase: str, payload: bytes) -> Sealed:
-        """Sign a message of this attempt."""
-        envelope = Envelope(*self.sign_place(phase), self.identity.peer, payload)
-        sealed = open_sealed(seal(self.identity, envelope))
-        assert isinstance(sealed, Sealed), sealed
-        return sealed
-
-    def sign_place(self, phase: str) -> tuple[bytes, int, int, str, bytes]:
-        """Run, step, attempt, phase and roster of this attempt's envelopes."""
-        return (self.state.run, self.state.step, self.state.attempt, phase, self._roster)
-
-    def ask_for(self, blobs: tuple[Digest, ...]) -> None:
-        """Ask everybody for blobs that most peers hold."""
-        self.ask(Want(self.state.step, self.state.attempt, blobs))
-
-    def ask(self, request: Need | Want | ViewRelay) -> None:
+    def _say(self, request: Need) -> None:
         """Send an unsigned request to the whole roster."""
-        self.out.messages.append(Send(self._others, encode(request)))
+        self._out.messages.append(Send(self._others, encode(request)))
 
-    def tell(self, raws: tuple[bytes, ...]) -> None:
-        """Send messages that exist already to the whole roster."""
-        self.out.messages += [Send(self._others, raw) for raw in raws]
-
-    def _tick(self, now: float) -> None:
-        if self._slow.active:
-            self._slow.tick(now)
-        elif now >= self.hard:
-            if self.seat is not None:
-                self._slow.begin(now)
-            else:
-                self.enter(self.phase, now)  # a follower waits, and asks again
-        elif now >= (self._early, self.soft, self.hard)[self._asked]:
-            self._asked += 1
-            missing = self.board.missing(self.phase)
-            if missing:
-                self.ask(Need(self.state.step, self.state.attempt, self.phase, missing))
+    def _serve(self) -> None:
+        """Push the blobs that others wait for."""
+        if self.ending is None or self.ending.kind != ABORT:
+            self._out.extend(self._requests.serve(self._blobs.holds, lambda peer: owed(self.agreed, peer)))

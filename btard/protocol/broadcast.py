@@ -1,13 +1,12 @@
 """Broadcast, fast path: one signed message a peer and phase, certified by the next phase's messages.
 
-The paper assumes a broadcast channel; peers only have links. A message of phase p carries, as `held`,
-the digest of the set of messages of phase p - 1 that its sender holds. Whoever holds all messages of
-phase p, with equal `held`, holds a certificate of phase p - 1 that anybody can check: everyone signed the
+The paper assumes a broadcast channel; peers only have links. A message of phase p carries, as
+`previous_set`, the digest of the set of messages of phase p - 1 that its sender holds. All messages of phase
+p, with equal `previous_set`, are a certificate of phase p - 1 that anybody can check: everyone signed the
 same set. In the common case agreement costs no message of its own.
 
 A peer enters phase p + 1 only when it holds all of phase p, so honest peers are at most one phase apart.
-What the fast path can't settle (somebody silent, two messages in one slot, unequal digests) goes to
-`dispute.py`.
+The fast path cannot settle silence, two messages in one slot, or unequal digests: these go to `dispute.py`.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from btard.crypto import digest
+from btard.crypto import Identity, digest
+from btard.protocol.agreed import Seating
 from btard.protocol.messages import PAYLOADS, size_max
-from btard.protocol.rules import Seating
 from btard.protocol.state import roster_digest
 from btard.types import Digest, FaultKind, PeerId
-from btard.wire import Rejection, Sealed, decode
+from btard.wire import Envelope, Rejection, Sealed, decode, open_sealed, seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +37,16 @@ class Board:
 
     Bounded: phases x seats slots, and at most one conflicting message a slot."""
 
-    def __init__(self, attempt: Seating) -> None:
-        self._attempt = attempt
-        self._roster = roster_digest(attempt.participants)
-        self.seat_of = {peer: seat for seat, peer in enumerate(attempt.participants)}
+    def __init__(self, seating: Seating) -> None:
+        self._state = seating.state
+        self._roster = roster_digest(seating.participants)
+        self.seat_of = {peer: seat for seat, peer in enumerate(seating.participants)}
         self.posts: dict[str, dict[int, Post]] = {phase: {} for phase in PAYLOADS}
         self.conflicts: dict[tuple[str, int], tuple[Post, Post]] = {}
 
     def read(self, sealed: Sealed) -> Post | Rejection:
         """A sealed message as a post of this attempt, or why it's none."""
-        envelope, state = sealed.envelope, self._attempt.state
+        envelope, state = sealed.envelope, self._state
         if envelope.run != state.run:
             return Rejection(FaultKind.WRONG_RUN, "the message belongs to another run")
         seat = self.seat_of.get(envelope.sender)
@@ -100,11 +99,13 @@ class Board:
         """Digest of a full phase: of what each seat said, in order."""
         return set_digest(phase, [self.posts[phase][seat] for seat in range(len(self.seat_of))])
 
-    def agrees(self, phase: str, held: bytes) -> bool:
-        """Whether all posts of a full phase hold the same set of the phase before, and it's ours.
+    def agrees(self, phase: str, previous_set: bytes) -> bool:
+        """Return whether all posts of a full phase name this set of the phase before.
 
-        A payload that doesn't decode holds nothing; it's judged with its phase, as malformed."""
-        return all(post.payload is None or post.payload.held == held for post in self.posts[phase].values())
+        An undecodable payload is ignored here; the rules treat it as malformed when the phase completes."""
+        return all(
+            p.payload is None or p.payload.previous_set == previous_set for p in self.posts[phase].values()
+        )
 
     def raws(self, phases: Iterable[str]) -> tuple[bytes, ...]:
         """The bytes of all posts of these phases, in order."""
@@ -124,5 +125,24 @@ def set_digest(phase: str, posts: Sequence[Post]) -> Digest:
 
 
 def audience(members: Sequence[PeerId], me: PeerId) -> tuple[PeerId, ...]:
-    """Everybody of the roster but this peer: also those that only lost the step follow it."""
+    """Return everybody of the roster but this peer: peers that only lost the step follow it too."""
     return tuple(peer for peer in members if peer != me)
+
+
+class Signer:
+    """Signs a peer's messages of one attempt."""
+
+    def __init__(self, identity: Identity, seating: Seating) -> None:
+        self.identity = identity
+        self._state = seating.state
+        self._roster = roster_digest(seating.participants)
+
+    def place(self, phase: str) -> tuple[bytes, int, int, str, bytes]:
+        """Return run, step, attempt, phase and roster of the attempt's envelopes."""
+        return (self._state.run, self._state.step, self._state.attempt, phase, self._roster)
+
+    def sign(self, phase: str, payload: bytes) -> Sealed:
+        """Sign a payload of this attempt."""
+        sealed = open_sealed(seal(self.identity, Envelope(*self.place(phase), self.identity.peer, payload)))
+        assert isinstance(sealed, Sealed), sealed
+        return sealed

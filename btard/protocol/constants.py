@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from btard.errors import ConfigurationError
 from btard.wire import MAX_PROJECTIONS
@@ -21,7 +22,7 @@ class ProtocolConfig:
     peers, retransmissions included; `phase_s` bounds the work and transfers of one phase. Both only
     decide how long the slow path waits: the fast path goes on as soon as everybody has spoken.
     `strikes` misses within `strike_window` steps end a seat (without a ban); a relay that two peers
-    with a broken link need lasts `relay_steps`.
+    with a broken link need lasts `relay_steps`. `kind` names the protocol in a run's description.
     """
 
     tau: float = 1.0
@@ -33,6 +34,7 @@ class ProtocolConfig:
     strikes: int = 3
     strike_window: int = 64
     relay_steps: int = 64
+    kind: Literal["btard"] = "btard"
 
     def __post_init__(self) -> None:
         positive = ("tau", "delta_max", "directions", "delta_s", "phase_s", "strikes", "strike_window")

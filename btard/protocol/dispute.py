@@ -23,15 +23,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
+from btard.protocol.agreed import Seating
 from btard.protocol.broadcast import Board, Post, set_digest
-from btard.protocol.messages import PHASES, RECORD, REVEAL, View
+from btard.protocol.messages import PHASES, RECORD, REVEAL, Completed, Phase, View
 from btard.protocol.record import BAN, LEAVE, Removal
-from btard.protocol.rules import Ending, Seating
+from btard.protocol.rules import Ending
 from btard.types import Digest
 from btard.wire import Rejection, Sealed, decode, open_sealed
 
-NextPhase = Callable[[str, dict[int, Post]], str | Ending]
+NextPhase = Callable[[Completed, dict[int, Post]], Phase | Ending]
 """The phase after a completed one, whose agreed posts are given; earlier ones are known to the caller."""
 
 
@@ -39,11 +41,11 @@ NextPhase = Callable[[str, dict[int, Post]], str | Ending]
 class Proof:
     """A view that holds: its posts, and the phase that it proves complete ("" before the first)."""
 
-    trail: tuple[str, ...]
+    trail: tuple[Phase, ...]
     board: Board
 
     @property
-    def completed(self) -> str:
+    def completed(self) -> Completed:
         return self.trail[-1] if self.trail else ""
 
     @property
@@ -58,7 +60,7 @@ class Final:
     The views have no vote of `silent`, and two messages of `equivocal` for one slot."""
 
     record: Digest
-    completed: str
+    completed: Completed
     posts: dict[int, Post]
     votes: dict[int, Post]
     silent: tuple[int, ...] = ()
@@ -76,7 +78,7 @@ class Remove:
 class GoOn:
     """Everybody holds these posts now: of the completed phase and of the one after it."""
 
-    completed: str
+    completed: Completed
     posts: dict[int, Post]
     following: dict[int, Post]
 
@@ -84,7 +86,7 @@ class GoOn:
 Decision = Final | Remove | GoOn
 
 
-def read_view(attempt: Seating, sealed: Sealed) -> Proof | None:
+def read_view(seating: Seating, sealed: Sealed) -> Proof | None:
     """A view as proof, None where it proves nothing (no honest peer signs such a view)."""
     view = decode(View, sealed.envelope.payload)
     if isinstance(view, Rejection):
@@ -92,19 +94,21 @@ def read_view(attempt: Seating, sealed: Sealed) -> Proof | None:
     ranks = [PHASES.index(phase) if phase in PHASES else -1 for phase in view.trail]
     if ranks != sorted(set(ranks)) or -1 in ranks or RECORD in view.trail:
         return None
-    board = Board(attempt)
+    board = Board(seating)
     for raw in view.messages:
         opened = open_sealed(raw)
         post = opened if isinstance(opened, Rejection) else board.read(opened)
         if isinstance(post, Rejection):
             return None
         board.add(post)
-    proof = Proof(view.trail, board)
+    proof = Proof(cast(tuple[Phase, ...], view.trail), board)
     if proof.trail:
         if not board.is_full(proof.completed):
             return None
         held = {
-            post.payload.held for post in board.posts[proof.completed].values() if post.payload is not None
+            post.payload.previous_set
+            for post in board.posts[proof.completed].values()
+            if post.payload is not None
         }
         if len(held) > 1:
             return None
@@ -112,22 +116,22 @@ def read_view(attempt: Seating, sealed: Sealed) -> Proof | None:
 
 
 def decide(
-    attempt: Seating, agreed: Sequence[Sequence[Sealed]], next_phase: NextPhase, lenient_used: Collection[str]
+    seating: Seating, agreed: Sequence[Sequence[Sealed]], next_phase: NextPhase, lenient_used: Collection[str]
 ) -> Decision:
     """The outcome of a dispute; `agreed` are the views by seat (`Agreement.agreed`).
 
     `lenient_used` are the completed phases at which rule 5 was already used. Where no view proves
     anything, all miss the step."""
-    proofs = [read_view(attempt, views[0]) if len(views) == 1 else None for views in agreed]
+    proofs = [read_view(seating, views[0]) if len(views) == 1 else None for views in agreed]
     held = [proof for proof in proofs if proof is not None]
-    union = Board(attempt)
+    union = Board(seating)
     for proof in held:
         for slots in proof.board.posts.values():
             for post in slots.values():
                 union.add(post)
         for _, second in proof.board.conflicts.values():
             union.add(second)
-    final = _final(attempt, proofs)
+    final = _final(seating, proofs)
     if final is not None:
         equivocal = {seat for seat, views in enumerate(agreed) if len(views) > 1}
         equivocal |= {seat for _, seat in union.conflicts}
@@ -135,22 +139,22 @@ def decide(
         return replace(final, silent=tuple(sorted(silent)), equivocal=tuple(sorted(equivocal)))
     best = max(held, key=lambda proof: proof.rank, default=None)
     if best is None:
-        return Remove(tuple(attempt.state.miss(peer, "silent") for peer in attempt.participants))
+        return Remove(tuple(seating.state.miss(peer, "silent") for peer in seating.participants))
     completed = best.completed
     posts = best.board.posts[completed] if completed else {}
     following = next_phase(completed, posts)
     collecting = RECORD if isinstance(following, Ending) else following
-    removals = _offenders(attempt, agreed, proofs, union, collecting, completed, posts)
+    removals = _offenders(seating, agreed, proofs, union, collecting, completed, posts)
     if removals:
         return Remove(removals)
     missing = union.missing(collecting)
     if not missing or completed not in lenient_used:
         return GoOn(completed, dict(posts), dict(union.posts[collecting]))
-    return Remove(tuple(_missing(attempt, seat, collecting) for seat in missing))
+    return Remove(tuple(_missing(seating, seat, collecting) for seat in missing))
 
 
-def _final(attempt: Seating, proofs: Sequence[Proof | None]) -> Final | None:
-    seats = len(attempt.participants)
+def _final(seating: Seating, proofs: Sequence[Proof | None]) -> Final | None:
+    seats = len(seating.participants)
     votes: dict[Digest, dict[int, Post]] = {}
     for proof in proofs:
         if proof is not None:
@@ -165,44 +169,44 @@ def _final(attempt: Seating, proofs: Sequence[Proof | None]) -> Final | None:
                 own = proof.board.posts[RECORD][seat].payload
                 if own is not None and own.record == record and proof.completed:
                     done = proof.completed
-                    if own.held == set_digest(done, [proof.board.posts[done][s] for s in range(seats)]):
+                    if own.previous_set == set_digest(
+                        done, [proof.board.posts[done][s] for s in range(seats)]
+                    ):
                         return Final(record, done, dict(proof.board.posts[done]), voters)
     return None
 
 
 def _offenders(
-    attempt: Seating,
+    seating: Seating,
     agreed: Sequence[Sequence[Sealed]],
     proofs: Sequence[Proof | None],
     union: Board,
-    collecting: str,
-    completed: str,
+    collecting: Phase,
+    completed: Completed,
     posts: dict[int, Post],
 ) -> tuple[Removal, ...]:
-    seats = len(attempt.participants)
-    peers = attempt.participants
+    seats = len(seating.participants)
+    peers = seating.participants
     found: dict[int, Removal] = {}
     for seat, views in enumerate(agreed):
         if len(views) > 1:
             found[seat] = Removal(peers[seat], BAN, "equivocation")
         elif proofs[seat] is None:
-            found[seat] = _missing(attempt, seat, collecting)
+            found[seat] = _missing(seating, seat, collecting)
     for _, seat in union.conflicts:
         found[seat] = Removal(peers[seat], BAN, "equivocation")
     if not any(phase == completed for phase, _ in union.conflicts):
         agreed_set = (
-            set_digest(completed, [posts[seat] for seat in range(seats)])
-            if completed
-            else attempt.first_held()
+            set_digest(completed, [posts[seat] for seat in range(seats)]) if completed else seating.state.head
         )
         for seat, post in union.posts[collecting].items():
-            if post.payload is not None and post.payload.held != agreed_set:
+            if post.payload is not None and post.payload.previous_set != agreed_set:
                 found.setdefault(seat, Removal(peers[seat], BAN, "false digest"))
     return tuple(found[seat] for seat in sorted(found))
 
 
-def _missing(attempt: Seating, seat: int, collecting: str) -> Removal:
-    peer = attempt.participants[seat]
+def _missing(seating: Seating, seat: int, collecting: Phase) -> Removal:
+    peer = seating.participants[seat]
     if PHASES.index(REVEAL) <= PHASES.index(collecting) < PHASES.index(RECORD):
         return Removal(peer, LEAVE, f"silent in phase {collecting}")
-    return attempt.state.miss(peer, f"silent in phase {collecting}")
+    return seating.state.miss(peer, f"silent in phase {collecting}")

@@ -12,12 +12,13 @@ that were never public, and that `model` is what the aggregates lead to (`btard 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
-from typing import Any, NoReturn
+from typing import NoReturn, cast
 
 from btard.errors import LedgerError
+from btard.protocol.agreed import Agreed, Seating, Sets
 from btard.protocol.broadcast import Board, Post, set_digest
 from btard.protocol.dispute import Remove, decide
 from btard.protocol.messages import (
@@ -31,11 +32,13 @@ from btard.protocol.messages import (
     SCALARS,
     VERDICT,
     VIEW,
+    Completed,
     Endorse,
+    Phase,
     View,
 )
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Entry, Record
-from btard.protocol.rules import Ending, Seating, after_phase, coin_of, finished, make_record
+from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import RosterState, roster_digest
 from btard.types import Digest, short
 from btard.wire import Rejection, Sealed, decode, encode, open_sealed
@@ -43,7 +46,7 @@ from btard.wire import Rejection, Sealed, decode, encode, open_sealed
 EVIDENCE_MAX = 2
 """Messages that a transcript may hold of one slot: the agreed one, and one that proves an equivocation."""
 
-_ONWARD = {REVEAL: SCALARS, ACCUSE: VERDICT}
+_ONWARD: dict[Phase, Phase] = {REVEAL: SCALARS, ACCUSE: VERDICT}
 """Phases that end the attempt or don't, depending on sets that the views of a dispute don't hold."""
 _LAST = (RELAY, VERDICT)
 """Phases that always end the attempt."""
@@ -57,7 +60,7 @@ class Checked:
 
     record: Record
     state: RosterState
-    sets: Mapping[str, Sequence[Any]]
+    sets: Sets
     signatures: int
     derived: bool
 
@@ -87,9 +90,9 @@ class _Check:
         self._state = state
         self._entry = entry
         self._record = entry.record
-        self._attempt = Seating(state)
+        self._seating = Seating(state)
         self._peers = state.participants
-        self._board = Board(self._attempt)
+        self._board = Board(self._seating)
 
     def run(self) -> Checked:
         if not self._state.has_majority:
@@ -97,17 +100,17 @@ class _Check:
         self._place()
         if self._record.disputed:
             derived = self._disputed()
-            sets: dict[str, tuple[Any, ...]] = {}
+            agreed = Agreed(self._seating)
             done = None
         else:
             derived = True
-            sets = self._phases()
-            done = finished(self._attempt, sets, self._record.coin) if self._record.kind == STEP else None
+            agreed = self._phases()
+            done = agreed.finished() if self._record.kind == STEP else None
             self._votes()
         return Checked(
             record=self._record,
             state=self._state.after(self._record, done),
-            sets=sets,
+            sets=agreed.sets,
             signatures=len(self._entry.transcript) + len(self._entry.certificate),
             derived=derived,
         )
@@ -132,35 +135,29 @@ class _Check:
 
     # ------------------------------------------------------------ an attempt that its phases ended
 
-    def _phases(self) -> dict[str, tuple[Any, ...]]:
-        """Follow the rules through the transcript, and make the record again; the agreed payloads."""
-        posts = self._transcript()
-        sets: dict[str, tuple[Any, ...]] = {}
-        trail = []
-        held = self._attempt.first_held()
-        following: str | Ending = GRADIENT
-        for phase, slots in posts:
+    def _phases(self) -> Agreed:
+        """Follow the rules through the transcript, and make the record again; return what was agreed."""
+        agreed = Agreed(self._seating)
+        following: Phase | Ending = GRADIENT
+        for phase, slots in self._transcript():
             if isinstance(following, Ending):
                 self._fail(f"the attempt had ended before its phase {phase}")
             if phase != following:
                 self._fail(f"phase {following} is due where its transcript has {phase}")
             for post in slots:
-                if post.payload is not None and post.payload.held != held:
-                    self._fail(f"{self._name(post.seat)} holds another set before phase {phase}")
-            held = set_digest(phase, slots)
-            trail.append((phase, held))
-            sets[phase] = tuple(post.payload for post in slots)
-            following = after_phase(self._attempt, phase, sets)
+                if post.payload is not None and post.payload.previous_set != agreed.previous_set:
+                    self._fail(f"{self._name(post.seat)} names another set before phase {phase}")
+            agreed = agreed.after(phase, set_digest(phase, slots), [post.payload for post in slots])
+            following = after_phase(self._seating, phase, agreed.sets)
         if not isinstance(following, Ending):
             self._fail(f"the attempt had not ended: phase {following} is missing")
-        coin = coin_of(sets)
-        if coin != self._record.coin:
+        if agreed.coin != self._record.coin:
             self._fail("its coin is not that of the reveals")
         model = Digest(self._record.model) if following.kind == STEP else NOTHING
-        self._compare(make_record(self._attempt, following, trail, coin, model))
-        return sets
+        self._compare(make_record(self._seating, following, agreed.trail, agreed.coin, model))
+        return agreed
 
-    def _transcript(self) -> list[tuple[str, list[Post]]]:
+    def _transcript(self) -> list[tuple[Phase, list[Post]]]:
         """The transcript as posts, by phase and seat. Messages beyond the agreed ones must be evidence."""
         seats = len(self._peers)
         raws = self._entry.transcript
@@ -177,7 +174,7 @@ class _Check:
                     f"message {k} of its transcript is {phase} of {self._name(post.seat)}, out of order"
                 )
         return [
-            (phase, posts[index * seats : (index + 1) * seats])
+            (cast(Phase, phase), posts[index * seats : (index + 1) * seats])
             for index, phase in enumerate(self._record.phases)
         ]
 
@@ -206,7 +203,7 @@ class _Check:
         """The endorsements hold; whether the views lead to the record too. Views that don't are a failure."""
         record = self._record
         self._compare(
-            make_record(self._attempt, Ending(ABORT, record.removals), (), NOTHING, NOTHING, disputed=True)
+            make_record(self._seating, Ending(ABORT, record.removals), (), NOTHING, NOTHING, disputed=True)
         )
         seats = [self._peers.index(r.peer) if r.peer in self._peers else -1 for r in record.removals]
         if not seats or -1 in seats or seats != sorted(set(seats)):
@@ -218,7 +215,7 @@ class _Check:
             return False
         dispute, agreed = self._views()
         used = ((),) if dispute == 0 else ((), ("", *PHASES))
-        if not any(_decides(self._attempt, agreed, record, *each) for each in product(used, (False, True))):
+        if not any(_decides(self._seating, agreed, record, *each) for each in product(used, (False, True))):
             self._fail("whom it removes is not what the views of its dispute lead to")
         return True
 
@@ -285,20 +282,20 @@ class _Check:
 
 
 def _decides(
-    attempt: Seating, agreed: Sequence[Sequence[Sealed]], record: Record, used: Sequence[str], ends: bool
+    seating: Seating, agreed: Sequence[Sequence[Sealed]], record: Record, used: Sequence[str], ends: bool
 ) -> bool:
     """Whether `dispute.decide` removes whom the record removes, if earlier disputes of the attempt used up
     their lenience at the phases `used`, and the attempt `ends` where the views can't tell."""
 
-    def next_phase(completed: str, posts: dict[int, Post]) -> str | Ending:
-        if not completed:
+    def next_phase(completed: Completed, posts: dict[int, Post]) -> Phase | Ending:
+        if completed == "":
             return GRADIENT
         if completed in _LAST or (completed in _ONWARD and ends):
             return Ending(ABORT)
         if completed in _ONWARD:
             return _ONWARD[completed]
         payloads = tuple(posts[seat].payload for seat in range(len(posts)))
-        return after_phase(attempt, completed, {completed: payloads})
+        return after_phase(seating, completed, Agreed(seating).after(completed, NOTHING, payloads).sets)
 
-    decision = decide(attempt, agreed, next_phase, used)
+    decision = decide(seating, agreed, next_phase, used)
     return isinstance(decision, Remove) and decision.removals == record.removals

@@ -10,7 +10,7 @@ Peers are named by *seat*: their index in the sorted tuple of the attempt's part
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Final, Literal, TypeAlias
 
 from btard.wire import MAX_PEERS, MaxLen, MaxSize, Range, Size, message
 
@@ -24,15 +24,20 @@ PhaseName = Annotated[str, MaxLen(16)]
 Reason = Annotated[str, MaxLen(120)]
 Seats = Annotated[tuple[Seat, ...], MaxLen(MAX_PEERS)]
 
-GRADIENT = "gradient"
-AGGREGATE = "aggregate"
-RELAY = "relay"
-REVEAL = "reveal"
-SCALARS = "scalars"
-ACCUSE = "accuse"
-VERDICT = "verdict"
-RECORD = "record"
-PHASES = (GRADIENT, AGGREGATE, RELAY, REVEAL, SCALARS, ACCUSE, VERDICT, RECORD)
+GRADIENT: Final = "gradient"
+AGGREGATE: Final = "aggregate"
+RELAY: Final = "relay"
+REVEAL: Final = "reveal"
+SCALARS: Final = "scalars"
+ACCUSE: Final = "accuse"
+VERDICT: Final = "verdict"
+RECORD: Final = "record"
+Phase: TypeAlias = Literal[
+    "gradient", "aggregate", "relay", "reveal", "scalars", "accuse", "verdict", "record"
+]
+Completed: TypeAlias = Phase | Literal[""]
+"""The last phase that is complete; "" before the first."""
+PHASES: tuple[Phase, ...] = (GRADIENT, AGGREGATE, RELAY, REVEAL, SCALARS, ACCUSE, VERDICT, RECORD)
 """In order. RELAY follows only a complaint, VERDICT only an accusation; RECORD ends every attempt."""
 
 VIEW = "view"
@@ -47,7 +52,7 @@ class GradientCommitment:
     Where the last record took a dispute to settle, `silent` names those that did not vote, `equivocal`
     those that signed two messages for one slot. Whom most name is out before any tensor is sent."""
 
-    held: DigestField
+    previous_set: DigestField
     parts: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
     coin: DigestField
     silent: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
@@ -60,7 +65,7 @@ class AggregateCommitment:
     """Hash of the aggregate of this peer's part; or, with `missing`, the seats whose part of the
     gradient did not arrive, or is invalid (not finite, or of a wrong size); then `aggregate` is zero."""
 
-    held: DigestField
+    previous_set: DigestField
     aggregate: DigestField
     missing: Seats
 
@@ -70,7 +75,7 @@ class AggregateCommitment:
 class RelayVotes:
     """For each complaint, in order: 0 the part never came here either, 1 it did, 2 it is invalid."""
 
-    held: DigestField
+    previous_set: DigestField
     votes: Annotated[tuple[Annotated[int, Range(0, 2)], ...], MaxLen(MAX_PEERS * MAX_PEERS)]
 
 
@@ -79,7 +84,7 @@ class RelayVotes:
 class CoinReveal:
     """This peer's share of the coin, opened; and the seats whose aggregate it holds."""
 
-    held: DigestField
+    previous_set: DigestField
     share: Secret
     salt: Secret
     available: Seats
@@ -101,7 +106,7 @@ class PublishedScalars:
     """Scalars of this peer's gradient in every part; and, for the validator and the target of a pair,
     the commitment to the fingerprint of the target's last gradient on this step's coin."""
 
-    held: DigestField
+    previous_set: DigestField
     parts: Annotated[tuple[PartScalars, ...], MaxLen(MAX_PEERS)]
     fingerprint: DigestField
 
@@ -121,7 +126,7 @@ class Accusation:
 class Accusations:
     """This peer's accusations (usually none) and the opening of its fingerprint, where it owes one."""
 
-    held: DigestField
+    previous_set: DigestField
     accusations: Annotated[tuple[Accusation, ...], MaxLen(MAX_PEERS + 1)]
     fingerprint: PartScalars | None
     salt: Secret
@@ -141,7 +146,7 @@ class Vote:
 class Verdicts:
     """One vote a case, in the order of the cases that the agreed accusations define."""
 
-    held: DigestField
+    previous_set: DigestField
     votes: Annotated[tuple[Vote, ...], MaxLen(MAX_PEERS * (MAX_PEERS + 2))]
 
 
@@ -150,7 +155,7 @@ class Verdicts:
 class RecordVote:
     """The digest of the ledger record that ends this attempt."""
 
-    held: DigestField
+    previous_set: DigestField
     record: DigestField
 
 

@@ -6,15 +6,19 @@ The machine that node and simulator drive. It opens and routes what comes in; `s
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
-from btard.codec import FP32
+from btard.codec import FP32, Codec
 from btard.crypto import Identity
 from btard.machine import Actions, Adopt, BlobHeld, Done, Event, Received, Send
-from btard.parts import part_size
-from btard.protocol.attempt import NOBODY_REPORTED, AttemptMachine, Conclusion
+from btard.protocol.agreed import NOBODY_REPORTED
+from btard.protocol.attempt import AttemptMachine, MakeDuties
+from btard.protocol.blobs import Blobs
+from btard.protocol.duties import Duties
 from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, REQUESTS, Need, ViewRelay, Want
 from btard.protocol.outputs import FINISHED, Ended, Recorded
 from btard.protocol.record import BAN, LEAVE, STEP, Record
+from btard.protocol.slow_path import Conclusion
 from btard.protocol.state import RosterState
 from btard.types import Digest, Fault, FaultKind, PeerId
 from btard.wire import Rejection, Sealed, decode, open_sealed
@@ -30,44 +34,69 @@ class PeerMachine:
     """Drives a peer through `steps` steps of a run, or until it loses its seat.
 
     `secret` (32 bytes) is this peer's entropy: all its coin shares and salts derive from it. The model has
-    `dimension` parameters."""
+    `dimension` parameters, which travel in `codec`. `make_duties` may wrap the honest duties."""
 
     def __init__(
-        self, identity: Identity, secret: bytes, state: RosterState, steps: int, dimension: int, now: float
+        self,
+        identity: Identity,
+        secret: bytes,
+        state: RosterState,
+        steps: int,
+        dimension: int,
+        now: float,
+        *,
+        codec: Codec = FP32,
+        make_duties: MakeDuties = Duties,
     ) -> None:
         self.state = state
         self.ended: Ended | None = None
         self._identity = identity
         self._secret = secret
         self._steps = steps
-        self._dimension = dimension
-        self._held: dict[Digest, int] = {}
-        self._named = NOBODY_REPORTED
+        self._blobs = Blobs(dimension, codec)
+        self._make_duties = make_duties
+        self._reported = NOBODY_REPORTED
         self._last: AttemptMachine | None = None
         self._answered: set[PeerId] = set()
-        self._former: set[PeerId] = set()  # whoever lost its seat may not know it yet, and may ask
+        self._former: set[PeerId] = set()  # a peer that lost its seat may not know it yet, and may ask
         self._early: list[Received] = []
         self._early_count: Counter[PeerId] = Counter()
         self._early_bytes: Counter[PeerId] = Counter()
-        self._step = AttemptMachine(identity, secret, state, dimension, now, held=self._held)
+        self.attempt = self._begin_attempt((), now)
+
+    def _begin_attempt(self, proof: tuple[bytes, ...], now: float) -> AttemptMachine:
+        return AttemptMachine(
+            self._identity,
+            self._secret,
+            self.state,
+            self._blobs,
+            now,
+            reported=self._reported,
+            proof=proof,
+            make_duties=self._make_duties,
+        )
 
     @property
     def wake(self) -> float | None:
         """When the next tick is due."""
-        return None if self.ended is not None else self._step.wake
+        return None if self.ended is not None else self.attempt.wake
+
+    def holds(self, name: Digest) -> bool:
+        """Return whether this blob is here."""
+        return self._blobs.holds(name)
 
     @property
-    def attempt(self) -> AttemptMachine:
-        """The attempt under way."""
-        return self._step
+    def part_bytes_max(self) -> int:
+        """The size of the largest part in the attempt under way: no blob is larger."""
+        return self._blobs.part_bytes(0, max(1, len(self.state.participants)))
 
     def expects(self, sender: PeerId, name: Digest) -> bool:
         """Whether `sender` has a reason to push this blob now."""
-        return self.ended is None and self._step.duties.expects(sender, name)
+        return self.ended is None and self.attempt.expects(sender, name)
 
     def begin(self, now: float) -> Actions:
         """The first effects and messages."""
-        return self._follow(self._step.begin(now), now)
+        return self._follow(self.attempt.begin(now), now)
 
     def handle(self, event: Event, now: float) -> Actions:
         """Take one event. Never raises on what a peer sent."""
@@ -77,9 +106,9 @@ class PeerMachine:
             return Actions()
         if isinstance(event, (Done, BlobHeld)) and not self._concerns(event):
             return Actions()
-        return self._follow(self._step.handle(event, now), now)
+        return self._follow(self.attempt.handle(event, now), now)
 
-    def _concerns(self, event: Done | BlobHeld) -> bool:
+    def _concerns(self, event: Done[Any] | BlobHeld) -> bool:
         """Whether the result of an effect is of the current step (an aborted attempt's may come late)."""
         return (
             isinstance(event, BlobHeld)
@@ -112,7 +141,7 @@ class PeerMachine:
             )
         order = self._order(envelope.step, envelope.attempt)
         if order == 0 and self.ended is None:
-            return self._step.post(sealed, event.sender, now)
+            return self.attempt.post(sealed, event.sender, now)
         if order > 0:
             if event.sender not in self.state.members:
                 return Actions(
@@ -132,10 +161,10 @@ class PeerMachine:
         if order < 0 or self.ended is not None:
             return self._answer_late(request, event.sender)
         if isinstance(request, Need):
-            return self._step.need(request, event.sender)
+            return self.attempt.need(request, event.sender)
         if isinstance(request, Want):
-            return self._step.want(request, event.sender)
-        return self._step.relay(request, event.sender, now)
+            return self.attempt.want(request, event.sender)
+        return self.attempt.relay(request, event.sender, now)
 
     def _answer_late(self, request: Need | Want | ViewRelay, sender: PeerId) -> Actions:
         """Somebody is still at the attempt that this peer has ended: give it messages, and the proof."""
@@ -179,8 +208,8 @@ class PeerMachine:
 
     def _follow(self, out: Actions, now: float) -> Actions:
         """Enter the next attempt where this one has ended; attempts may end at once when all is known."""
-        while self.ended is None and self._step.conclusion is not None:
-            out.extend(self._next(self._step.conclusion, now))
+        while self.ended is None and self.attempt.conclusion is not None:
+            out.extend(self._next(self.attempt.conclusion, now))
         return out
 
     def _next(self, conclusion: Conclusion, now: float) -> Actions:
@@ -189,33 +218,21 @@ class PeerMachine:
         record = entry.record
         self.state = self.state.after(record, finished)
         out.outputs.append(Recorded(entry, self.state))
-        self._last, self._answered = self._step, set()
+        self._last, self._answered = self.attempt, set()
         self._former.update(self._last.state.members)
         heard = record.kind == STEP or GRADIENT in record.phases
-        self._named = conclusion.reported if heard else self._named
+        self._reported = conclusion.reported if heard else self._reported
         if record.kind == STEP:
             assert finished is not None
             out.effects.append(Adopt(record.step, finished.aggregates))
-            self._held.clear()
-            parts = len(finished.aggregates)
-            sizes = (FP32.size_bytes(part_size(self._dimension, parts, part)) for part in range(parts))
-            self._held.update(zip(finished.aggregates, sizes, strict=True))
+            self._blobs.begin_step(finished.aggregates)
         end = self._end(record)
         if end is not None:
             self.ended = Ended(end)
             out.outputs.append(self.ended)
             return out
-        self._step = AttemptMachine(
-            self._identity,
-            self._secret,
-            self.state,
-            self._dimension,
-            now,
-            named=self._named,
-            held=self._held,
-            proof=entry.certificate,
-        )
-        out.extend(self._step.begin(now))
+        self.attempt = self._begin_attempt(entry.certificate, now)
+        out.extend(self.attempt.begin(now))
         early, self._early = self._early, []
         self._early_count.clear()
         self._early_bytes.clear()

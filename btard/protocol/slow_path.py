@@ -3,17 +3,19 @@
 While it lasts the peer says nothing new in the attempt: what it signed as its view stays true. Views go
 through authenticated agreement (`agreement.py`), and the agreed views decide (`dispute.py`): the votes make
 a record final; or peers are removed, by a record that more than half of the participants endorse; or
-everybody goes on with what the views contain.
+everybody goes on with the messages that the views contain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from btard.crypto import digest
+from btard.machine import Actions, Send
+from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported
 from btard.protocol.agreement import Agreement
-from btard.protocol.broadcast import Board, Post
+from btard.protocol.broadcast import Board, Post, Signer, audience
 from btard.protocol.constants import SLACK_ROUNDS
 from btard.protocol.dispute import Final, GoOn, Remove, decide, read_view
 from btard.protocol.messages import (
@@ -23,31 +25,55 @@ from btard.protocol.messages import (
     PHASES,
     RECORD,
     VIEW,
+    Completed,
     Endorse,
+    Phase,
     View,
     ViewRelay,
 )
-from btard.protocol.record import ABORT, NOTHING, Record
-from btard.protocol.rules import Ending, Reported, after_phase, make_record
+from btard.protocol.record import ABORT, NOTHING, Entry, Record
+from btard.protocol.rules import Ending, after_phase, make_record
+from btard.protocol.state import Finished
 from btard.types import Digest, Fault, FaultKind, PeerId
 from btard.wire import Rejection, Sealed, decode, encode, open_sealed
 
-if TYPE_CHECKING:
-    from btard.protocol.attempt import AttemptMachine
-
-
 REPEATS_MAX = 3
-"""How often an endorsement is said again that too few answer."""
+"""How many times an endorsement is resent while it lacks a majority."""
 
 VIEWS_MAX = 2
-"""Views kept of one author from one sender: an honest one relays two where their author signed two."""
+"""Views kept of one author from one sender: an honest one relays two if their author signed two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """How the attempt ended: the ledger's entry, and what the next attempt needs beside it. `finished` is
+    given for a step; `reported` are the peers that a dispute about the vote left to be named."""
+
+    entry: Entry
+    finished: Finished | None = None
+    reported: Reported = NOBODY_REPORTED
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A dispute whose views name phases that this follower lacks: it asks for them, and goes on waiting."""
 
 
 class SlowPath:
-    """The disputes of one attempt, one after the other. `step` is the machine that it belongs to."""
+    """The disputes of one attempt, one after the other.
 
-    def __init__(self, step: AttemptMachine) -> None:
-        self._step = step
+    `board` holds the attempt's messages and takes those of early views; `proof` certifies the end of the
+    attempt before this one. Callers pass what is agreed by now, and whether the vote is `overdue`: the hard
+    deadline of RECORD has passed, or will within the skew of honest peers."""
+
+    def __init__(self, signer: Signer, agreed: Agreed, board: Board, proof: tuple[bytes, ...]) -> None:
+        self._signer = signer
+        self._seating = agreed.seating
+        self._state = agreed.seating.state
+        self._board = board
+        self._proof = proof
+        self._seat = board.seat_of.get(signer.identity.peer)
+        self._others = audience(self._state.members, signer.identity.peer)
         self._agreement: Agreement | None = None
         self._dispute = 0
         self._resumed: dict[str, float] = {}
@@ -64,207 +90,213 @@ class SlowPath:
     @property
     def active(self) -> bool:
         """Whether the fast path stands still."""
-        return self._agreement is not None or self._final is not None or self._removal is not None
+        return self._agreement is not None or self._settled
+
+    @property
+    def _settled(self) -> bool:
+        return self._final is not None or self._removal is not None
 
     @property
     def deadline(self) -> float | None:
-        """When the agreement ends, or the endorsement is said again; None while effects are awaited."""
+        """When the agreement ends, or the endorsement is resent; None while effects are awaited."""
         return self._repeat if self._agreement is None else self._agreement.deadline
 
-    def begin(self, now: float) -> None:
+    # ------------------------------------------------------------ views
+
+    def begin(self, agreed: Agreed, overdue: bool, now: float) -> Actions:
         """Fall into dispute: sign the view, and start the agreement."""
-        step, state = self._step, self._step.state
-        # Peers come to their deadlines at most two delays apart: others may have begun before ours.
-        self._overdue = step.phase == RECORD and now >= step.hard - 2 * state.config.delta_s
+        self._overdue = overdue
+        state = self._state
         self._agreement = Agreement(
-            step.identity,
-            step.attempt.participants,
+            self._signer.identity,
+            self._seating.participants,
             digest("dispute", state.head, self._dispute.to_bytes(4, "little")),
             state.config.delta_s,
             now,
         )
-        if step.seat is None:
-            return
-        trail = tuple(phase for phase, _ in step.trail)
-        since = PHASES.index(trail[-1]) if trail else 0
-        view = View(self._dispute, trail, _within_a_view(step.board, PHASES[since:]))
-        sealed = step.sign(VIEW, encode(view))
+        if self._seat is None:
+            return Actions()
+        since = PHASES.index(agreed.phases[-1]) if agreed.phases else 0
+        view = View(self._dispute, agreed.phases, _within_a_view(self._board, PHASES[since:]))
+        sealed = self._signer.sign(VIEW, encode(view))
         relay = ViewRelay(state.step, state.attempt, self._dispute, sealed.raw, (), ())
-        self._agreement.accept(step.seat, sealed, relay, now)
-        if not step.trail:
-            step.tell(step.proof)  # who has not yet ended the last attempt must be here within delta, too
-        step.ask(relay)
+        self._agreement.accept(self._seat, sealed, relay, now)
+        # A peer that has not ended the last attempt must be here within delta_s, too.
+        raws = (*(self._proof if not agreed.trail else ()), encode(relay))
+        return self._to_all(*raws)
 
-    def relay(self, request: ViewRelay, sender: PeerId, now: float) -> None:
-        """Take a relayed view. It draws this peer into the dispute too, but not early (`_may_join`).
-
-        Until then it is kept, and its messages are taken: if there is a reason, it's in them."""
-        if self._final is not None or self._removal is not None:
-            return
-        if request.dispute not in (self._dispute, self._dispute + 1):
-            return
+    def relay(self, request: ViewRelay, sender: PeerId, agreed: Agreed, overdue: bool, now: float) -> Actions:
+        """Take a relayed view. A valid one makes this peer join the dispute, unless it is too early
+        (`_may_join`). An early view is stored, and the messages inside it are added to the board at once,
+        because they may contain the evidence that justifies the dispute."""
+        if self._settled or request.dispute not in (self._dispute, self._dispute + 1):
+            return Actions()
         sealed = open_sealed(request.view)
         author = None if isinstance(sealed, Rejection) else self._author(sealed, request.dispute)
         if author is None or isinstance(sealed, Rejection):
-            self._step.out.faults.append(
-                Fault(sender, FaultKind.BAD_VIEW, "a relayed view is none of this dispute")
+            return Actions(
+                faults=[Fault(sender, FaultKind.BAD_VIEW, "a relayed view is none of this dispute")]
             )
-        elif request.dispute == self._dispute and (self._agreement is not None or self._may_join(now)):
-            self._accept(author, sealed, request, now)
-        elif sum(key[:2] == (sender, author) for key in self._kept) < VIEWS_MAX:
+        if request.dispute == self._dispute and (self._agreement is not None or self._may_join(agreed, now)):
+            return self._accept(author, sealed, request, agreed, overdue, now)
+        if sum(key[:2] == (sender, author) for key in self._kept) < VIEWS_MAX:
             self._kept[sender, author, sealed.digest] = request
-            proof = read_view(self._step.attempt, sealed) if self._agreement is None else None
+            proof = read_view(self._seating, sealed) if self._agreement is None else None
             for post in proof.board.all_posts() if proof is not None else ():
-                self._step.board.add(post)
+                self._board.add(post)
+        return Actions()
 
-    def _accept(self, author: int, sealed: Sealed, request: ViewRelay, now: float) -> None:
-        if self._agreement is None:
-            self.begin(now)
-        assert self._agreement is not None
-        onward = self._agreement.accept(author, sealed, request, now)
-        if onward is not None:
-            self._step.ask(onward)
-
-    def _may_join(self, now: float) -> bool:
-        """Whether an honest peer may have begun a dispute on account of its deadline.
-
-        After the first dispute of a phase the deadlines of honest peers lie at most delta apart: a view that
-        comes earlier has evidence in it, or is an attempt to disturb those who are still at work."""
-        trail, config = self._step.trail, self._step.state.config
-        resumed = self._resumed.get(trail[-1][0] if trail else "")
-        return resumed is None or now >= resumed + config.phase_s + (SLACK_ROUNDS - 1) * config.delta_s
-
-    def reconsider(self, now: float) -> bool:
-        """Take the kept views of the dispute under way, or whose time has come; whether there were any."""
-        if self._final is not None or self._removal is not None or not self._kept:
-            return False
-        if self._agreement is None and not self._may_join(now):
-            return False
+    def reconsider(self, agreed: Agreed, overdue: bool, now: float) -> Actions | None:
+        """Take the stored views of the dispute under way, or those whose time has come; None if there are
+        none."""
+        if self._settled or not self._kept:
+            return None
+        if self._agreement is None and not self._may_join(agreed, now):
+            return None
         due = [key for key, request in self._kept.items() if request.dispute == self._dispute]
+        out = Actions()
         for key in due:
             request = self._kept.pop(key)
             sealed = open_sealed(request.view)
             assert isinstance(sealed, Sealed), sealed
-            self._accept(key[1], sealed, request, now)
-        return bool(due)
+            out.extend(self._accept(key[1], sealed, request, agreed, overdue, now))
+        return out if due else None
+
+    def _accept(
+        self, author: int, sealed: Sealed, request: ViewRelay, agreed: Agreed, overdue: bool, now: float
+    ) -> Actions:
+        out = self.begin(agreed, overdue, now) if self._agreement is None else Actions()
+        assert self._agreement is not None
+        onward = self._agreement.accept(author, sealed, request, now)
+        if onward is not None:
+            out.extend(self._to_all(encode(onward)))
+        return out
+
+    def _may_join(self, agreed: Agreed, now: float) -> bool:
+        """Whether some honest peer's deadline can have passed by now.
+
+        After the first dispute of a phase the deadlines of honest peers lie at most delta_s apart: a view
+        that comes earlier has evidence in it, or is an attempt to disturb peers that are still at work."""
+        config = self._state.config
+        resumed = self._resumed.get(agreed.phases[-1] if agreed.phases else "")
+        return resumed is None or now >= resumed + config.phase_s + (SLACK_ROUNDS - 1) * config.delta_s
 
     def _author(self, sealed: Sealed, dispute: int) -> int | None:
-        """The seat of a view's author, None where it's no view of this dispute."""
-        envelope, mine = sealed.envelope, self._step.sign_place(VIEW)
+        """The seat of a view's author, None if it is no view of this dispute."""
+        envelope, mine = sealed.envelope, self._signer.place(VIEW)
         view = decode(View, envelope.payload)
         if (envelope.run, envelope.step, envelope.attempt, envelope.phase, envelope.roster) != mine:
             return None
         if isinstance(view, Rejection) or view.dispute != dispute:
             return None
-        return self._step.board.seat_of.get(envelope.sender)
+        return self._board.seat_of.get(envelope.sender)
 
-    def tick(self, now: float) -> None:
-        """The last round is over: decide. Or: nobody answers, say it again."""
-        step = self._step
+    def _to_all(self, *raws: bytes) -> Actions:
+        return Actions([Send(self._others, raw) for raw in raws])
+
+    # ------------------------------------------------------------ what the views decide
+
+    def tick(self, agreed: Agreed, now: float) -> tuple[Final | GoOn | Record | Unsettled | None, Actions]:
+        """Decide once the last round is over: on the way on, a final record, or the record of a removal, to
+        be endorsed. Resend an endorsement that too few answer."""
+        out = Actions()
         if self._repeat is not None and now >= self._repeat:
             self._repeats += 1
-            self._repeat = now + step.state.config.phase_s if self._repeats < REPEATS_MAX else None
-            step.tell(self._said)
+            self._repeat = now + self._state.config.phase_s if self._repeats < REPEATS_MAX else None
+            out = self._to_all(*self._said)
         if self._agreement is None or now < self._agreement.deadline:
-            return
+            return None, out
         views = self._agreement.agreed
         self._agreement = None
         self._dispute += 1
         self._views = tuple(view.raw for of_author in views for view in of_author)
-        if step.seat is None and not self._follows(views):
-            step.enter(step.phase, now)
-            return
-        decision = decide(step.attempt, views, self._next_phase, self._resumed)
+        if self._seat is None and not self._follows(agreed, views):
+            return Unsettled(), out
+
+        def next_phase(completed: Completed, posts: dict[int, Post]) -> Phase | Ending:
+            if completed == "":
+                return GRADIENT
+            known = agreed.after(completed, NOTHING, [posts[seat].payload for seat in range(len(posts))])
+            return after_phase(self._seating, completed, known.sets)
+
+        decision = decide(self._seating, views, next_phase, self._resumed)
+        if isinstance(decision, Remove):
+            ending = Ending(ABORT, decision.removals)
+            self._removal = make_record(self._seating, ending, (), NOTHING, NOTHING, disputed=True)
+            return self._removal, out
         if isinstance(decision, Final):
             self._final = decision
-            self._catch_up(decision.completed, decision.posts, now)
-        elif isinstance(decision, GoOn):
-            self._resumed[decision.completed] = now
-            self._catch_up(decision.completed, decision.posts, now)
-            for post in decision.following.values():
-                step.board.add(post)
-            step.enter(step.phase, now)
         else:
-            assert isinstance(decision, Remove)
-            ending = Ending(ABORT, decision.removals)
-            self._removal = make_record(step.attempt, ending, (), NOTHING, NOTHING, disputed=True)
-            if step.seat is not None:
-                payload = encode(Endorse(encode(self._removal)))
-                sealed = step.say(ENDORSE, payload)
-                self._said = (sealed.raw,)
-                self._repeat = now + step.state.config.phase_s
-                self._endorse(step.seat, sealed, payload)
+            self._resumed[decision.completed] = now
+        return decision, out
 
-    def _follows(self, agreed: Sequence[Sequence[Sealed]]) -> bool:
+    def _follows(self, agreed: Agreed, views: Sequence[Sequence[Sealed]]) -> bool:
         """Whether this peer knows all phases before the last one that a view proves complete.
 
-        A participant does (`dispute.py`); a follower may not, where Byzantine peers kept their messages from
-        it. It goes on asking for them, and learns of a removal from those who endorse it."""
-        read = [read_view(self._step.attempt, views[0]) if len(views) == 1 else None for views in agreed]
+        A participant does (`dispute.py`); a follower may not, if Byzantine peers kept their messages from it.
+        It goes on asking for them, and learns of a removal from those who endorse it."""
+        read = [read_view(self._seating, each[0]) if len(each) == 1 else None for each in views]
         furthest = max((proof.trail for proof in read if proof is not None), key=len, default=())
-        known = tuple(phase for phase, _ in self._step.trail)
-        return furthest[:-1] == known[: max(0, len(furthest) - 1)]
+        return furthest[:-1] == agreed.phases[: max(0, len(furthest) - 1)]
 
-    def _next_phase(self, completed: str, posts: dict[int, Post]) -> str | Ending:
-        if not completed:
-            return GRADIENT
-        sets = {**self._step.sets, completed: tuple(posts[seat].payload for seat in range(len(posts)))}
-        return after_phase(self._step.attempt, completed, sets)
-
-    def _catch_up(self, completed: str, posts: dict[int, Post], now: float) -> None:
-        """Complete the agreed phase, in place of what this peer took for it."""
-        step = self._step
-        if not completed:
-            return
-        step.board.replace(completed, posts.values())
-        known = [phase for phase, _ in step.trail]
-        if completed in known:  # and a follower may be further, by messages that nobody else has
-            place = known.index(completed)
-            if step.trail[place] == (completed, step.board.digest(completed)):
-                return
-            del step.trail[place:]
-            step.ending = step.record = None
-        step.complete(completed, now)
-
-    def advance(self) -> bool:
-        """Whether something could be done: end with the final record once this peer has made it too."""
-        step, final = self._step, self._final
-        if final is not None and step.record is not None:
-            if step.record.digest != final.record:
-                step.diverged(final.record)
-                return False
-            peers = step.attempt.participants
-            late = [s for s in final.silent if s not in step.board.posts[RECORD]] if self._overdue else []
-            named = Reported(tuple(peers[s] for s in late), tuple(peers[s] for s in final.equivocal))
-            step.end(step.record, tuple(final.votes[s].sealed.raw for s in sorted(final.votes)), named)
-        return False
+    def conclude(self, record: Record, agreed: Agreed) -> Conclusion | Digest | None:
+        """Return the end of the attempt with the record that the views made final, once this peer has made it
+        too; the digest of the final record if this peer's is another; None without a final one."""
+        final = self._final
+        if final is None:
+            return None
+        if record.digest != final.record:
+            return final.record
+        peers = self._seating.participants
+        late = [s for s in final.silent if s not in self._board.posts[RECORD]] if self._overdue else []
+        reported = Reported(tuple(peers[s] for s in late), tuple(peers[s] for s in final.equivocal))
+        votes = tuple(final.votes[s].sealed.raw for s in sorted(final.votes))
+        return conclusion(record, agreed, self._board, votes, reported)
 
     # ------------------------------------------------------------ endorsing a removal
 
-    def endorsed(self, sealed: Sealed) -> None:
-        """Somebody's endorsement of the record that a dispute ended in."""
-        envelope = sealed.envelope
-        seat = self._step.board.seat_of.get(envelope.sender)
-        if seat is not None and envelope.roster == self._step.sign_place(ENDORSE)[4]:
-            self._endorse(seat, sealed, envelope.payload)
+    def endorse(self, sealed: Sealed, now: float) -> Conclusion | None:
+        """Note this peer's own endorsement, and resend it until enough others endorse too."""
+        self._said = (sealed.raw,)
+        self._repeat = now + self._state.config.phase_s
+        return self.endorsed(sealed)
 
-    def _endorse(self, seat: int, sealed: Sealed, payload: bytes) -> None:
-        """More than half of the participants bind everybody, those too whom the dispute passed by."""
+    def endorsed(self, sealed: Sealed) -> Conclusion | None:
+        """Take an endorsement. More than half of the participants bind everybody, including peers that the
+        dispute passed by."""
+        envelope = sealed.envelope
+        seat, payload = self._board.seat_of.get(envelope.sender), envelope.payload
+        if seat is None or envelope.roster != self._signer.place(ENDORSE)[4]:
+            return None
         self._endorsements.setdefault(seat, (payload, sealed.raw))
         same = sorted(s for s, (said, _) in self._endorsements.items() if said == payload)
-        if 2 * len(same) <= len(self._step.attempt.participants):
-            return
+        if 2 * len(same) <= len(self._seating.participants):
+            return None
         said = decode(Endorse, payload)
         record = said if isinstance(said, Rejection) else decode(Record, said.record)
-        if isinstance(record, Rejection) or record.kind != ABORT or record.previous != self._step.state.head:
-            return
-        # Views of an earlier dispute, or that led this peer elsewhere, say nothing about this record.
+        if isinstance(record, Rejection) or record.kind != ABORT or record.previous != self._state.head:
+            return None
+        # Views of an earlier dispute, or views that led this peer elsewhere, say nothing about this record.
         views = self._views if self._removal == record else ()
-        self._step.end_disputed(record, views, tuple(self._endorsements[s][1] for s in same))
+        return Conclusion(Entry(record, views, tuple(self._endorsements[s][1] for s in same)))
+
+
+def conclusion(
+    record: Record,
+    agreed: Agreed,
+    board: Board,
+    votes: tuple[bytes, ...],
+    reported: Reported = NOBODY_REPORTED,
+) -> Conclusion:
+    """Return the end of an attempt with a record that its phases led to."""
+    transcript = board.raws(agreed.phases)
+    return Conclusion(
+        Entry(record, transcript, votes), None if record.kind == ABORT else agreed.finished(), reported
+    )
 
 
 def _within_a_view(board: Board, phases: Sequence[str]) -> tuple[bytes, ...]:
-    """All messages of these phases, and the evidence, as far as a view has room.
+    """Return all messages of these phases, and the evidence, as far as a view has room.
 
     The first phase proves what is complete, one pair of evidence ends a seat: these fit. Of the rest, the
     longest messages stay out, should Byzantine peers have filled their slots with nonsense."""

@@ -13,6 +13,7 @@ whose own number is within T of the accuser's sees |published - own| > 2 T - T =
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 EPSILON = 1e-4
 """Two honest float32 gradients of the same (model, seed) on unlike hardware differ by at most EPSILON |g|.
@@ -75,18 +76,22 @@ def same_bytes_tolerance(magnitude: float) -> float:
     return SAME_BYTES * magnitude + FLOOR
 
 
-def zero_sum_tolerance(contributors: int, tau: float, center: float, clipped_max: float) -> float:
+def zero_sum_tolerance(norms: Sequence[float], tau: float, center: float) -> float:
     """How far the projections of one part may sum from zero when its aggregate is right.
 
-    n contributors; `center` = |v(j)|; `clipped_max` the greatest published min(|g_i(j) - v(j)|, tau).
-    The sum of clipped differences at the exact minimiser is 0. It moves by at most n AGGREGATE_RESIDUAL tau
-    because the solver stops, and by n FLOAT32_ROUNDING |v(j)| because v(j) is rounded to float32 (each
-    D_i is 1-Lipschitz in v); a projection sees at most c times that. On top comes what each contributor
-    may misstate without being accused, ACCUSE_FACTOR times the tolerance of the same bytes.
+    `norms` are the n contributors' |g_i(j) - v(j)|; `center` is |v(j)|. The sum of clipped differences at the
+    exact minimiser is 0. It moves by at most n AGGREGATE_RESIDUAL tau because the solver stops, and, because
+    v(j) is rounded to float32, by at most FLOAT32_ROUNDING |v(j)| times the sum of the `contraction` of each
+    D_i; a projection sees at most c times that. On top comes what each contributor may misstate without being
+    accused, ACCUSE_FACTOR times the tolerance of the same bytes.
 
-    All arguments are agreed numbers and so is the sum: no accuser's margin is needed. The test is empty
-    where |v(j)| > 2^21 tau, since float32 itself cannot place v(j) within tau / c there.
+    All arguments are agreed numbers and so is the sum: no accuser's margin is needed. Far from every row,
+    |g_i(j) - v(j)| is about |v(j)|, so the rounding term stays at about n 2^-24 tau: an aggregate earns no
+    slack by being huge. Contributors that lie about their norms earn some; CheckAveraging, in which voters
+    measure the norms themselves, does not depend on them.
     """
-    residual = contributors * (AGGREGATE_RESIDUAL * min(tau, clipped_max) + FLOAT32_ROUNDING * center)
-    misstated = contributors * ACCUSE_FACTOR * same_bytes_tolerance(clipped_max)
+    clipped_max = max(min(tau, norm) for norm in norms)
+    rounding = FLOAT32_ROUNDING * center * math.fsum(contraction(norm, tau) for norm in norms)
+    residual = len(norms) * AGGREGATE_RESIDUAL * clipped_max + rounding
+    misstated = len(norms) * ACCUSE_FACTOR * same_bytes_tolerance(clipped_max)
     return DEVIATIONS * residual + misstated

@@ -84,12 +84,8 @@ def sum_is_not_zero(table: ScalarTable, part: int, config: ProtocolConfig) -> bo
     Sums in seat order, in float64, over agreed numbers: every peer gets the same answer. The norm of
     v(j) is the (upper) median of what all contributors say, so an honest majority bounds it."""
     column = [row[part] for row in table]
-    slack = tolerance.zero_sum_tolerance(
-        len(column),
-        config.tau,
-        median_high([entry.center for entry in column]),
-        max(min(config.tau, entry.norm) for entry in column),
-    )
+    center = median_high([entry.center for entry in column])
+    slack = tolerance.zero_sum_tolerance([entry.norm for entry in column], config.tau, center)
     return any(abs(_sum([e.projections[k] for e in column])) > slack for k in range(config.directions))
 
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from btard.codec import CODECS
 from btard.crypto import digest
-from btard.errors import ConfigurationError, RunMismatchError
+from btard.errors import ConfigurationError, RunMismatchError, first_error
 from btard.protocol.constants import ProtocolConfig
 from btard.training.engine import Engine
 from btard.training.recipe import Recipe
@@ -63,7 +64,7 @@ class RunConfig(BaseModel):
                 task=task, recipe=recipe, seed=seed, steps=steps, peers=peers, clip=clip, protocol=protocol
             )
         except ValidationError as error:
-            raise ConfigurationError(_sentence(error)) from None
+            raise ConfigurationError(first_error(error)) from None
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> RunConfig:
@@ -71,7 +72,9 @@ class RunConfig(BaseModel):
         try:
             config = cls.model_validate_json(raw)
         except ValidationError as error:
-            raise ConfigurationError(f"this run can't be read by this version: {_sentence(error)}") from None
+            raise ConfigurationError(
+                f"this run can't be read by this version: {first_error(error)}"
+            ) from None
         if config.to_bytes() != raw:
             raise ConfigurationError("this run's description is not in canonical form: ask who published it")
         return config
@@ -104,7 +107,7 @@ class RunConfig(BaseModel):
 
     def local_recipe(self) -> Recipe:
         """The recipe as this machine knows it. Raises RunMismatchError where it is another one."""
-        recipe = _adapt(load_recipe(self.task), self.clip, self.protocol)
+        recipe = _adapt(load_recipe(self.task, published=True), self.clip, self.protocol)
         mine = recipe.describe()
         fields = sorted({*mine, *self.recipe})
         differing = [
@@ -121,7 +124,7 @@ class RunConfig(BaseModel):
     def engine(self, store: BlobStore, device: str = "cpu") -> Engine:
         """An engine at the run's initial model."""
         seed = digest("model seed", self.seed.to_bytes(16, "little", signed=True))
-        return Engine(self.local_recipe(), store, seed, device)
+        return Engine(self.local_recipe(), store, seed, device, CODECS[self.codec])
 
     def differences(self, other: RunConfig) -> list[str]:
         """The fields in which two runs differ, for people."""
@@ -146,9 +149,3 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the description"
-    return f"{place}: {first['msg']}"

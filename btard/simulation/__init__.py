@@ -4,7 +4,8 @@
 happen while the checkers look on, and `Outcome.violation` says what did not hold.
 """
 
-from btard.simulation.checkers import Checker, Violation, all_checkers
+from btard.simulation.checker import Checker, Violation
+from btard.simulation.checkers import all_checkers
 from btard.simulation.faults import Crash, Cut, Slow, Weather
 from btard.simulation.scenario import Byzantine, Scenario, draw_scenario
 from btard.simulation.world import Outcome, World

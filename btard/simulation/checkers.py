@@ -8,52 +8,19 @@ neither crashed nor slow. tests/simulation/test_checkers.py plants the bug that 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from btard.adversary import ADVERSARIES, Adversary, parse_adversary
-from btard.machine import Actions, Adopt, Effect
+from btard.machine import Adopt, Effect
+from btard.node.driver import Work
 from btard.protocol.constants import SLACK_ROUNDS, ProtocolConfig, tolerated
 from btard.protocol.messages import PHASES
 from btard.protocol.outputs import Diverged, Recorded
 from btard.protocol.peer import EARLY_MAX
 from btard.protocol.record import ABORT, BAN, MISS, STEP
+from btard.simulation.checker import Checker, Scene
 from btard.simulation.footprint import footprint
+from btard.simulation.host import Host
 from btard.types import Digest, PeerId
-
-if TYPE_CHECKING:
-    from btard.simulation.host import Host
-    from btard.simulation.world import World
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """Something that must hold did not: which checker says so, and what it saw."""
-
-    checker: str
-    text: str
-
-
-class Checker:
-    """Complains in words, or returns None. One instance a run."""
-
-    name = ""
-
-    def after(self, world: World, host: Host, out: Actions) -> str | None:
-        """`host` has handled an event and wants `out`, which has outputs or faults."""
-        return None
-
-    def passing(self, world: World, host: Host) -> str | None:
-        """`host` has handled an event."""
-        return None
-
-    def worked(self, world: World, host: Host, effect: Effect) -> str | None:
-        """`host` has performed an effect."""
-        return None
-
-    def finish(self, world: World) -> str | None:
-        """The run is over."""
-        return None
 
 
 class LedgerAgreement(Checker):
@@ -65,10 +32,10 @@ class LedgerAgreement(Checker):
     def __init__(self) -> None:
         self._first: dict[int, tuple[int, Recorded]] = {}
 
-    def after(self, world: World, host: Host, out: Actions) -> str | None:
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
         if not host.honest:
             return None
-        for output in out.outputs:
+        for output in work.outputs:
             if isinstance(output, Diverged):
                 return f"peer {host.index} has another model than the swarm after step {output.step}"
             if isinstance(output, Recorded):
@@ -89,15 +56,15 @@ class Models(Checker):
     def __init__(self) -> None:
         self._certified: dict[int, Digest] = {}
 
-    def after(self, world: World, host: Host, out: Actions) -> str | None:
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
         if host.honest:
-            for output in out.outputs:
+            for output in work.outputs:
                 if isinstance(output, Recorded) and output.entry.record.kind == STEP:
                     record = output.entry.record
                     self._certified.setdefault(record.step, Digest(record.model))
         return None
 
-    def worked(self, world: World, host: Host, effect: Effect) -> str | None:
+    def worked(self, scene: Scene, host: Host, effect: Effect) -> str | None:
         if not host.honest or not isinstance(effect, Adopt):
             return None
         if host.engine.model_digest != self._certified.get(effect.step):
@@ -110,10 +77,10 @@ class Innocence(Checker):
 
     name = "innocence"
 
-    def after(self, world: World, host: Host, out: Actions) -> str | None:
-        for output in out.outputs if host.honest else ():
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        for output in work.outputs if host.honest else ():
             for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
-                target = world.hosts[world.index_of[PeerId(removal.peer)]]
+                target = scene.hosts[scene.index_of[PeerId(removal.peer)]]
                 if target.honest and removal.kind == BAN:
                     return f"honest peer {target.index} is banned: {removal.reason}"
         return None
@@ -124,10 +91,10 @@ class Seats(Checker):
 
     name = "seats"
 
-    def after(self, world: World, host: Host, out: Actions) -> str | None:
-        for output in out.outputs if host.honest else ():
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        for output in work.outputs if host.honest else ():
             for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
-                target = world.hosts[world.index_of[PeerId(removal.peer)]]
+                target = scene.hosts[scene.index_of[PeerId(removal.peer)]]
                 if target.steady:
                     return f"steady peer {target.index} is out ({removal.kind}): {removal.reason}"
         return None
@@ -138,10 +105,10 @@ class Causes(Checker):
 
     name = "causes"
 
-    def after(self, world: World, host: Host, out: Actions) -> str | None:
-        for output in out.outputs if host.honest else ():
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        for output in work.outputs if host.honest else ():
             for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
-                target = world.hosts[world.index_of[PeerId(removal.peer)]]
+                target = scene.hosts[scene.index_of[PeerId(removal.peer)]]
                 if removal.kind != BAN or not target.kind:
                     continue
                 if removal.reason not in crimes(target.kind):
@@ -164,10 +131,10 @@ class Blame(Checker):
 
     name = "blame"
 
-    def after(self, world: World, host: Host, out: Actions) -> str | None:
-        for fault in out.faults if host.honest else ():
-            index = world.index_of.get(fault.peer)
-            if index is not None and world.hosts[index].honest:
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        for fault in work.faults if host.honest else ():
+            index = scene.index_of.get(fault.peer)
+            if index is not None and scene.hosts[index].honest:
                 return f"peer {host.index} blames honest peer {index}: {fault.kind} ({fault.detail})"
         return None
 
@@ -194,24 +161,24 @@ class SteadyProgress(Checker):
         self._begun: dict[int, float] = {}
         self._at: dict[int, tuple[float, int]] = {}
 
-    def after(self, world: World, host: Host, out: Actions) -> str | None:
-        for output in out.outputs if host.steady else ():
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        for output in work.outputs if host.steady else ():
             if isinstance(output, Recorded):
                 record = output.entry.record
                 if record.kind == ABORT and not record.removals and not record.relayed:
                     return f"record {record.index} ends an attempt to no effect"
-                self._begun[host.index] = world.now
+                self._begun[host.index] = scene.now
         return None
 
-    def passing(self, world: World, host: Host) -> str | None:
+    def passing(self, scene: Scene, host: Host) -> str | None:
         if not host.steady or host.ended:
             return None
         time, count = self._at.get(host.index, (-1.0, 0))
-        self._at[host.index] = (world.now, count + 1 if time == world.now else 1)
-        if count > 100 * world.scenario.peers:
+        self._at[host.index] = (scene.now, count + 1 if time == scene.now else 1)
+        if count > 100 * scene.scenario.peers:
             return f"peer {host.index} has handled {count} events and no time has passed"
-        took = world.now - self._begun.setdefault(host.index, world.now)
-        limit = attempt_max_s(world.scenario.config, world.scenario.peers)
+        took = scene.now - self._begun.setdefault(host.index, scene.now)
+        limit = attempt_max_s(scene.scenario.config, scene.scenario.peers)
         if took > limit:
             attempt = host.machine.attempt
             place = f"{attempt.state.step}.{attempt.state.attempt}, phase {attempt.phase}"
@@ -225,9 +192,9 @@ class EveryEnding(Checker):
 
     name = "ending"
 
-    def finish(self, world: World) -> str | None:
-        members = world.records[-1].state.members if world.records else world.genesis.members
-        for host in world.hosts:
+    def finish(self, scene: Scene) -> str | None:
+        members = scene.records[-1].state.members if scene.records else scene.genesis.members
+        for host in scene.hosts:
             if not host.honest or not host.alive or (not host.steady and host.peer not in members):
                 continue
             ended = host.machine.ended
@@ -245,8 +212,8 @@ class Strikes(Checker):
 
     name = "strikes"
 
-    def after(self, world: World, host: Host, out: Actions) -> str | None:
-        for output in out.outputs if host.honest else ():
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        for output in work.outputs if host.honest else ():
             if isinstance(output, Recorded) and output.entry.record.kind == STEP:
                 missed = {r.peer for r in output.entry.record.removals if r.kind == MISS}
                 lost = missed - set(output.state.members)
@@ -263,11 +230,11 @@ class Buffers(Checker):
 
     name = "buffers"
 
-    def after(self, world: World, host: Host, out: Actions) -> str | None:
-        first = next(each for each in world.hosts if each.steady)
-        if host is not first or not any(isinstance(output, Recorded) for output in out.outputs):
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        first = next(each for each in scene.hosts if each.steady)
+        if host is not first or not any(isinstance(output, Recorded) for output in work.outputs):
             return None
-        held, limit = footprint(host.machine), objects_max(world.scenario.peers)
+        held, limit = footprint(host.machine), objects_max(scene.scenario.peers)
         return f"peer {host.index}'s machine holds {held} objects of {limit}" if held > limit else None
 
 

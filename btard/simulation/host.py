@@ -1,18 +1,16 @@
-"""A simulated peer: the real machine, engine and blob store, and a queue of work like a node's worker."""
+"""A simulated peer: the driver, machine, engine and blob store of a node, and a queue of effects."""
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from dataclasses import replace
+from collections import deque
 from typing import Any
 
-from btard.adversary import AdversarialMachine, parse_adversary
+from btard.adversary import AdversarialMachine, Adversary, parse_adversary, tampered
 from btard.codec import FP32
 from btard.crypto import Identity, digest
-from btard.machine import Actions, Adopt, BlobHeld, Effect, Event, PushBlob
-from btard.node.node import EARLY_PARTS
-from btard.node.performer import Perform, Performer
-from btard.protocol.outputs import Recorded
+from btard.machine import Effect, Perform
+from btard.node.driver import Driver
+from btard.node.performer import Performer
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
 from btard.simulation.scenario import Scenario
@@ -44,20 +42,19 @@ class Host:
         self.alive = True
         self.queue: deque[Effect] = deque()
         self.tick_at: float | None = None
-        self.store = BlobStore(STORE_BYTES)
-        self.engine = Engine(recipe(), self.store, bytes(32))
-        self._early: Counter[PeerId] = Counter()
-        self._arrived: list[Digest] = []
+        store = BlobStore(STORE_BYTES)
+        self.engine = Engine(recipe(), store, bytes(32))
         secret = digest("simulated secret", *place)
-        machine = PeerMachine(identity, secret, state, scenario.steps, self.engine.dimension, now=0.0)
-        honest = Performer(self.engine)
-        self.machine: PeerMachine | AdversarialMachine = machine
-        self.perform: Perform = honest
+        arguments = (identity, secret, state, scenario.steps, self.engine.dimension, 0.0)
+        self.machine = PeerMachine(*arguments)
+        self.perform: Perform = Performer(self.engine)
+        self.adversary: Adversary | None = None
         if self.kind:
             entropy = digest("simulated entropy", *place)
-            adversary = parse_adversary(self.kind).make(identity, entropy, colluders)
-            self.machine = AdversarialMachine(machine, adversary)
-            self.perform = lambda effect: adversary.perform(effect, honest, self.engine)
+            self.adversary = parse_adversary(self.kind).make(identity, entropy, colluders)
+            self.machine = AdversarialMachine(self.adversary, *arguments)
+            self.perform = tampered(self.adversary, self.perform, self.engine)
+        self.driver = Driver(self.machine, store, self.engine.codec)
 
     @property
     def honest(self) -> bool:
@@ -69,47 +66,10 @@ class Host:
         """Whether the run is over for it."""
         return self.machine.ended is not None
 
-    def begin(self, now: float) -> Actions:
-        """The machine's first step."""
-        return self._taken(self.machine.begin(now))
-
-    def handle(self, event: Event, now: float) -> Actions:
-        """What the machine wants after an event."""
-        return self._taken(self.machine.handle(event, now))
+    def claims(self, name: Digest, size_bytes: int) -> int:
+        """Return the size that this peer claims as it offers a blob: the true one, if it is honest."""
+        return size_bytes if self.adversary is None else self.adversary.claims(name, size_bytes)
 
     def work(self, effect: Effect) -> Any:
-        """The result of an effect."""
-        if isinstance(effect, Adopt):
-            # What came since the machine asked for this belongs to the next step.
-            arrived, self._arrived = self._arrived, []
-            return self.perform(replace(effect, keep=(*effect.keep, *arrived)))
+        """Return the result of an effect."""
         return self.perform(effect)
-
-    def take(self, sender: PeerId, name: Digest, data: bytes) -> BlobHeld | None:
-        """A blob arrives: what the machine is told, if the blob is welcome (`node.Node.wants`)."""
-        if name in self.store or not self._wants(sender, name, len(data)):
-            return None
-        finite = FP32.is_valid(data)
-        if finite:
-            self._arrived.append(self.store.put(data))
-        return BlobHeld(name, len(data), finite)
-
-    def blob(self, push: PushBlob) -> bytes | None:
-        """The bytes to push."""
-        return self.store.get(push.digest)
-
-    def _wants(self, sender: PeerId, name: Digest, size_bytes: int) -> bool:
-        seats = max(1, len(self.machine.state.participants))
-        if size_bytes > self.engine.part_bytes(0, seats) or not self.store.fits(size_bytes):
-            return False
-        if self.machine.expects(sender, name):
-            return True
-        self._early[sender] += 1
-        return self._early[sender] <= EARLY_PARTS
-
-    def _taken(self, out: Actions) -> Actions:
-        if any(isinstance(effect, Adopt) for effect in out.effects):
-            self._arrived.clear()
-        if any(isinstance(output, Recorded) for output in out.outputs):
-            self._early.clear()
-        return out

@@ -1,28 +1,34 @@
-"""Many seeds at once: over all cores, until some fail; then what happened how often."""
+"""Many seeds at once: over all cores, until some fail; then a tally."""
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TypeAlias
 
-from btard.simulation.scenario import draw_scenario
+from btard.pool import Failure, run_jobs
+from btard.simulation import Violation
+from btard.simulation.scenario import Scenario, draw_scenario
 from btard.simulation.world import Outcome, Trace, World
+
+Run: TypeAlias = Callable[..., Outcome]
+"""Runs a seed, given a keyword argument `wish`: `run_seed`, or another function that a process can import."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is fixed of the scenarios; the rest is drawn. `kinds` are adversaries by name."""
+    """Scenario fields fixed by the caller; all others are drawn from the seed. `kinds` names adversaries."""
 
     peers: int | None = None
     steps: int | None = None
     kinds: tuple[str, ...] | None = None
 
     def command(self, seed: int) -> str:
-        """What replays a seed, for a shell."""
+        """Return the shell command that replays a seed."""
         words = ["btard simulate", f"--seed {seed}"]
         words += [f"--peers {self.peers}"] if self.peers is not None else []
         words += [f"--steps {self.steps}"] if self.steps is not None else []
@@ -34,27 +40,44 @@ class Wish:
 
 
 def run_seed(seed: int, wish: Wish, trace: Trace | None = None) -> Outcome:
-    """One world, on one thread: sums must not depend on the number of cores."""
+    """Run one world, on one thread: sums must not depend on the number of cores."""
     import torch
 
     torch.set_num_threads(1)
-    return World(draw_scenario(seed, wish.peers, wish.steps, wish.kinds), trace=trace).run()
+    return World(_scenario(seed, wish), trace=trace).run()
 
 
-def run_seeds(seeds: Sequence[int], wish: Wish, processes: int | None = None) -> Iterator[Outcome]:
-    """The outcomes of many seeds, in the order in which they come. Stop iterating to stop."""
-    count = min(processes or os.cpu_count() or 1, len(seeds))
-    if count <= 1:
-        yield from map(partial(run_seed, wish=wish), seeds)
-        return
-    # Forking a process that holds torch's threads is no good idea.
-    with multiprocessing.get_context("spawn").Pool(count) as pool:
-        yield from pool.imap_unordered(partial(run_seed, wish=wish), seeds, chunksize=2)
+def run_seeds(
+    seeds: Sequence[int], wish: Wish, processes: int | None = None, run: Run = run_seed
+) -> Generator[Outcome, None, None]:
+    """Yield the outcomes of many seeds, in the order in which they end. Close the generator to stop.
+
+    A seed whose process is killed has failed too: its outcome has a violation of "the process".
+    """
+    for seed in seeds[:1]:
+        _scenario(seed, wish)  # an impossible wish is an error, not a failure of every seed
+    with closing(run_jobs(seeds, partial(run, wish=wish), processes or os.cpu_count() or 1)) as events:
+        for seed, result in events:
+            if isinstance(result, Failure):
+                yield Outcome(
+                    scenario=_scenario(seed, wish),
+                    violation=Violation("the process", result.reason),
+                    head=None,
+                    time_s=0.0,
+                    events=0,
+                    steps=0,
+                    restarts=0,
+                    disputes=0,
+                    crashes=0,
+                    bans=(),
+                )
+            elif result is not None:
+                yield result
 
 
 @dataclass(slots=True)
-class Row:
-    """What is known of the runs with one kind of adversary; of all runs in the last row."""
+class TallyRow:
+    """Counts of the runs with one kind of adversary, or of all runs."""
 
     runs: int = 0
     banned: int = 0
@@ -65,46 +88,49 @@ class Row:
 
 
 @dataclass(slots=True)
-class Summary:
+class SeedTally:
     """Counts outcomes by kind of adversary."""
 
-    rows: dict[str, Row] = field(default_factory=dict)
-    total: Row = field(default_factory=Row)
+    rows: dict[str, TallyRow] = field(default_factory=dict)
+    total: TallyRow = field(default_factory=TallyRow)
     failed: list[Outcome] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         """Count one run."""
         if outcome.violation is not None:
             self.failed.append(outcome)
-        kinds = {each.kind for each in outcome.scenario.byzantine} or {"(none)"}
-        banned = {kind for kind, _ in outcome.bans}
-        for row, reasons in (
-            (self.total, [reason for _, reason in outcome.bans]),
-            *((self._row(kind), [why for who, why in outcome.bans if who == kind]) for kind in kinds),
-        ):
-            row.runs += 1
-            row.banned += bool(reasons) if row is not self.total else bool(banned)
-            row.disputes += outcome.disputes
-            row.restarts += outcome.restarts
-            row.crashes += outcome.crashes
-            row.reasons.update(reasons)
+        self._count(self.total, outcome, [reason for _, reason in outcome.bans])
+        for kind in {each.kind for each in outcome.scenario.byzantine} or {"(none)"}:
+            row = self.rows.setdefault(kind, TallyRow())
+            self._count(row, outcome, [reason for banned, reason in outcome.bans if banned == kind])
 
-    def _row(self, kind: str) -> Row:
-        return self.rows.setdefault(kind, Row())
+    def _count(self, row: TallyRow, outcome: Outcome, reasons: Sequence[str]) -> None:
+        row.runs += 1
+        row.banned += bool(reasons)
+        row.disputes += outcome.disputes
+        row.restarts += outcome.restarts
+        row.crashes += outcome.crashes
+        row.reasons.update(reasons)
 
 
 def run_all(
     seeds: Sequence[int],
     wish: Wish,
     failures_max: int,
-    told: Callable[[Outcome], None],
+    on_outcome: Callable[[Outcome], None],
     processes: int | None = None,
-) -> Summary:
-    """Run seeds until they're through or `failures_max` of them failed; `told` hears of each."""
-    summary = Summary()
-    for outcome in run_seeds(seeds, wish, processes):
-        summary.add(outcome)
-        told(outcome)
-        if len(summary.failed) >= failures_max:
-            break
-    return summary
+    run: Run = run_seed,
+) -> SeedTally:
+    """Run the seeds, until `failures_max` of them have failed; call `on_outcome` with each."""
+    tally = SeedTally()
+    with closing(run_seeds(seeds, wish, processes, run)) as outcomes:
+        for outcome in outcomes:
+            tally.add(outcome)
+            on_outcome(outcome)
+            if len(tally.failed) >= failures_max:
+                break
+    return tally
+
+
+def _scenario(seed: int, wish: Wish) -> Scenario:
+    return draw_scenario(seed, wish.peers, wish.steps, wish.kinds)

@@ -15,23 +15,14 @@ from functools import partial
 from typing import Any
 
 from btard.crypto import digest
-from btard.machine import (
-    Actions,
-    ComputeGradient,
-    Done,
-    Effect,
-    PushBlob,
-    Received,
-    Recompute,
-    Send,
-    Tick,
-    Update,
-)
+from btard.machine import ComputeGradient, Effect, Received, Recompute, Send, Tick, Update
+from btard.node.driver import Offer, Push, Work
 from btard.protocol.messages import PHASES
 from btard.protocol.outputs import Recorded
 from btard.protocol.record import BAN, STEP
 from btard.protocol.state import RosterState
-from btard.simulation.checkers import Checker, Violation, all_checkers
+from btard.simulation.checker import Checker, Violation
+from btard.simulation.checkers import all_checkers
 from btard.simulation.dice import Dice
 from btard.simulation.host import Host, identity_of
 from btard.simulation.links import Links
@@ -39,7 +30,7 @@ from btard.simulation.scenario import Scenario
 from btard.types import Digest, PeerId, short
 
 EVENTS_MAX = 2_000_000
-"""More than this and the world only turns round and round."""
+"""Event limit; a run that exceeds it is livelocked."""
 
 Trace = Callable[[float, int, str], None]
 """Told what happens: virtual time in seconds, the index of the peer, words."""
@@ -87,19 +78,19 @@ class World:
         self._sequence = 0
         self._violation: Violation | None = None
         self._work = Dice(scenario.seed, "work")
-        self._breath = Dice(scenario.seed, "last breath")
+        self._heard = Dice(scenario.seed, "last breath")
         self._crashes = {crash.peer: crash for crash in scenario.crashes}
         self._awaited: set[int] = set()
-        self._doomed: dict[int, int] = {}
+        self._crash_countdown: dict[int, int] = {}
 
     # ------------------------------------------------------------ running
 
     def run(self) -> Outcome:
-        """Let it happen, until the run is over for everybody or a checker objects."""
+        """Run until the run is over for everybody or a checker complains."""
         # A cheat may get to the end or not.
         self._awaited = {host.index for host in self.hosts if host.honest}
         for host in self.hosts:
-            self._let(host, partial(host.begin, self.now))
+            self._step(host, partial(host.driver.begin, self.now))
         events = 0
         while self._heap and self._violation is None and events < EVENTS_MAX:
             self.now, _, index, what = heapq.heappop(self._heap)
@@ -140,47 +131,52 @@ class World:
 
     def _happen(self, host: Host, what: Any) -> None:
         """One event: control bytes, a blob, the end of an effect, or the time."""
+        driver = host.driver
         if isinstance(what, Received):
-            self._say(host, f"hears {len(what.raw)} bytes of {short(what.sender)}")
-            self._let(host, lambda: host.handle(what, self.now))
+            self._note(host, f"hears {len(what.raw)} bytes of {short(what.sender)}")
+            self._step(host, lambda: driver.received(what.sender, what.raw, self.now))
         elif isinstance(what, _Blob):
-            held = host.take(what.sender, what.name, what.data)
-            if held is not None:
-                self._say(host, f"holds {short(what.name)}")
-                self._let(host, lambda: host.handle(held, self.now))
+            answer = driver.offered(what.sender, what.name, what.claimed_bytes)
+            self._note(host, f"is offered {short(what.name)}: {answer.name.lower()}")
+            if answer is Offer.WANTED and len(what.data) == what.claimed_bytes:
+                self._step(host, lambda: driver.arrived(what.name, what.data, self.now))
+            elif answer is Offer.HELD:
+                self._step(host, lambda: driver.held(what.name, self.now))
         elif isinstance(what, Tick):
             if host.tick_at is not None and self.now >= host.tick_at:
                 host.tick_at = None
-                self._say(host, "ticks")
-                self._let(host, lambda: host.handle(what, self.now))
+                self._note(host, "ticks")
+                self._step(host, lambda: driver.tick(self.now))
         else:
             self._finish_work(host)
 
-    def _let(self, host: Host, act: Callable[[], Actions]) -> None:
-        """Let a machine act, let the checkers look, and carry out what it wants."""
+    def _step(self, host: Host, act: Callable[[], Work]) -> None:
+        """Let a driver act, let the checkers look, and carry out what is left to do."""
         try:
-            out = act()
+            work = act()
         except Exception as error:
-            self._object("exceptions", host, error)
+            self._fail("exceptions", host, error)
             return
-        for output in out.outputs:
+        for output in work.outputs:
             if isinstance(output, Recorded):
                 self._record(host, output)
-        if out.outputs or out.faults:
-            self._check(lambda checker: checker.after(self, host, out))
+        if work.outputs or work.faults:
+            self._check(lambda checker: checker.after(self, host, work))
         for checker in self._watching:
             complaint = checker.passing(self, host)
             if complaint is not None:
                 self._complain(checker, complaint)
+        attempt = host.machine.attempt
+        if attempt.in_dispute:
+            self.disputes.add((attempt.state.step, attempt.state.attempt))
         heard = self._crash(host)
-        for send in out.messages:
+        for send in work.messages:
             self._send(host, send, heard)
-        for effect in out.effects:
-            if isinstance(effect, PushBlob):
-                self._push(host, effect, heard)
-            else:
-                self._queue_work(host, effect)
-        wake = host.machine.wake
+        for push in work.pushes:
+            self._push(host, push, heard)
+        for effect in work.effects:
+            self._queue_work(host, effect)
+        wake = host.driver.wake
         if wake is not None and host.alive and (host.tick_at is None or wake < host.tick_at):
             host.tick_at = wake
             self._at(max(wake, self.now), host.index, Tick())
@@ -196,50 +192,45 @@ class World:
             # Who lost its seat unawares (slow, or crashed) learns it from the ledger, not from the machine.
             self._awaited = {index for index in self._awaited if self.hosts[index].peer in members}
         out = ", ".join(f"{r.kind} {self.index_of[PeerId(r.peer)]} {r.reason}" for r in record.removals)
-        self._say(host, f"records {record.index}: {record.kind} {record.step}.{record.attempt} {out}")
+        self._note(host, f"records {record.index}: {record.kind} {record.step}.{record.attempt} {out}")
 
     def _crash(self, host: Host) -> float | None:
-        """Stop the peer if its time has come; then, how much of its last words is heard."""
+        """Crash the peer if its scheduled point is reached. Return the fraction of recipients that still get
+        its last messages, else None."""
         crash = self._crashes.get(host.index)
         if crash is None or host.ended:
             return None
         place = (host.machine.state.step, PHASES.index(host.machine.attempt.phase))
-        if host.index not in self._doomed and place < (crash.step, PHASES.index(crash.phase)):
+        if host.index not in self._crash_countdown and place < (crash.step, PHASES.index(crash.phase)):
             return None
-        left = self._doomed.setdefault(host.index, crash.events)
-        self._doomed[host.index] = left - 1
+        left = self._crash_countdown.setdefault(host.index, crash.events)
+        self._crash_countdown[host.index] = left - 1
         if left > 0:
             return None
         host.alive = False
-        self._say(host, "crashes")
+        self._note(host, "crashes")
         return crash.heard
 
     # ------------------------------------------------------------ messages and blobs
 
     def _send(self, host: Host, send: Send, heard: float | None) -> None:
-        if _VIEW_RELAY in send.raw[:4]:
-            state = host.machine.state
-            self.disputes.add((state.step, state.attempt))
         for peer in send.to:
             index = self.index_of.get(peer)
-            if index is None or index == host.index or (heard is not None and not self._breath.chance(heard)):
+            if index is None or index == host.index or (heard is not None and not self._heard.chance(heard)):
                 continue
             arrival = self.links.control(host.index, index, self.now)
             if arrival is not None:
                 self._at(arrival, index, Received(host.peer, send.raw))
 
-    def _push(self, host: Host, push: PushBlob, heard: float | None) -> None:
-        data = host.blob(push)
-        if data is None:
-            self._say(host, f"no longer holds {short(push.digest)}")
-            return
+    def _push(self, host: Host, push: Push, heard: float | None) -> None:
         for peer in push.to:
             index = self.index_of.get(peer)
-            if index is None or index == host.index or (heard is not None and not self._breath.chance(heard)):
+            if index is None or index == host.index or (heard is not None and not self._heard.chance(heard)):
                 continue
             arrival = self.links.blob(host.index, index, self.now)
             if arrival is not None:
-                self._at(arrival, index, _Blob(host.peer, push.digest, data))
+                claimed = host.claims(push.digest, len(push.data))
+                self._at(arrival, index, _Blob(host.peer, push.digest, push.data, claimed))
 
     # ------------------------------------------------------------ work
 
@@ -264,11 +255,11 @@ class World:
         try:
             result = host.work(effect)
         except Exception as error:
-            self._object("exceptions", host, error)
+            self._fail("exceptions", host, error)
             return
         self._check(lambda checker: checker.worked(self, host, effect))
-        self._say(host, f"has done {type(effect).__name__}")
-        self._let(host, lambda: host.handle(Done(effect, result), self.now))
+        self._note(host, f"has done {type(effect).__name__}")
+        self._step(host, lambda: host.driver.done(effect, result, self.now))
 
     # ------------------------------------------------------------ inside
 
@@ -287,12 +278,12 @@ class World:
         if self._violation is None:
             self._violation = Violation(checker.name, f"at {self.now:.3f} s: {complaint}")
 
-    def _object(self, name: str, host: Host, error: Exception) -> None:
+    def _fail(self, name: str, host: Host, error: Exception) -> None:
         if self._violation is None:
             text = "".join(traceback.format_exception(error))
             self._violation = Violation(name, f"at {self.now:.3f} s peer {host.index} {host.kind}: {text}")
 
-    def _say(self, host: Host, words: str) -> None:
+    def _note(self, host: Host, words: str) -> None:
         if self._trace is not None:
             self._trace(self.now, host.index, words)
 
@@ -302,7 +293,4 @@ class _Blob:
     sender: PeerId
     name: Digest
     data: bytes
-
-
-_VIEW_RELAY = b"\xa1W"
-"""The tag of `messages.ViewRelay` as it is encoded."""
+    claimed_bytes: int

@@ -1,9 +1,10 @@
-"""Training: what a user's task is, and the engine that computes, checks and applies its gradients.
+"""Training: the interface of tasks, and the engine that computes, checks and applies its gradients.
 
 Vectors live as blobs in a `BlobStore`; the protocol above names them by digest and never sees one.
 """
 
-from btard.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint
+from btard.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint, save_model
+from btard.training.device import check_device
 from btard.training.engine import Engine
 from btard.training.recipe import Recipe
 from btard.training.registry import TASKS, known_tasks, load_recipe, register
@@ -18,9 +19,11 @@ __all__ = [
     "Evaluation",
     "Recipe",
     "Task",
+    "check_device",
     "known_tasks",
     "load_checkpoint",
     "load_recipe",
     "register",
     "save_checkpoint",
+    "save_model",
 ]

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -20,13 +21,16 @@ from btard.errors import ConfigurationError
 from btard.training.state import Snapshot
 from btard.types import Digest
 
+if TYPE_CHECKING:
+    from btard.training.engine import Engine
+
 FORMAT = "btard-checkpoint-1"
 STEP_MAX = 2**53
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The training state at `step`, and the aggregate (d,) that was applied last, where there was one."""
+    """The training state at `step`, and the aggregate (d,) that was applied last, if there was one."""
 
     step: int
     state: Snapshot
@@ -34,8 +38,16 @@ class Checkpoint:
 
     @property
     def model_digest(self) -> Digest:
-        """What `Engine.model_digest` is at this checkpoint."""
+        """The `Engine.model_digest` at this checkpoint."""
         return self.state.digest()
+
+
+def save_model(engine: Engine, path: Path) -> None:
+    """Write the model alone, with the names that `load_state_dict` of the task's model takes.
+
+    The file appears whole or not at all. Raises OSError as the disk does.
+    """
+    _write(engine.model_tensors(), {"step": str(engine.step)}, path)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -44,9 +56,13 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     if checkpoint.aggregate is not None:
         tensors["aggregate"] = checkpoint.aggregate
     metadata = {"format": FORMAT, "step": str(checkpoint.step), "settings": checkpoint.state.settings}
+    _write(tensors, metadata, path)
+
+
+def _write(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path) -> None:
     temporary = path.with_name(path.name + ".part")
     try:
-        temporary.write_bytes(save(tensors, metadata))
+        temporary.write_bytes(save(dict(tensors), dict(metadata)))
         os.replace(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -54,7 +70,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint. Raises ConfigurationError where the file is missing, corrupt or something else.
+    """Read a checkpoint. Raises ConfigurationError if the file is missing, corrupt or something else.
 
     A checkpoint from a stranger is trusted by its `model_digest`, compared with a certified one.
     """
@@ -66,7 +82,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise ConfigurationError(f"cannot read the checkpoint {path}: {error}") from error
     step = metadata.get("step", "")
     if metadata.get("format") != FORMAT or not (step.isascii() and step.isdigit() and int(step) < STEP_MAX):
-        raise ConfigurationError(f"{path} is no checkpoint of btard: give a file that a run has written")
+        raise ConfigurationError(f"{path} is not a checkpoint of btard: give a file that a run has written")
     aggregate = tensors.pop("aggregate", None)
     if aggregate is not None and (aggregate.dtype != torch.float32 or aggregate.dim() != 1):
         raise ConfigurationError(f"the aggregate in {path} is not a float32 vector: the file is corrupt")

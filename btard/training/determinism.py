@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +23,14 @@ def seeded(seed: bytes, device: torch.device) -> Iterator[None]:
 
     All settings and generators are put back afterwards, so that the caller's own randomness and a
     neighbouring engine are undisturbed. TensorFloat-32 and reduced matmul precision are off: the
-    recomputation tolerance (protocols/fingerprint.md) is derived for float32. On CUDA, set
-    CUBLAS_WORKSPACE_CONFIG=:4096:8 in the process's environment. Thread counts are the process's
-    own choice.
+    recomputation tolerance (protocols/fingerprint.md) is derived for float32. On CUDA, the process keeps
+    CUBLAS_WORKSPACE_CONFIG=:4096:8, unless it has another value: torch refuses to multiply deterministically
+    without it. Thread counts are the process's own choice.
     """
     number = int.from_bytes(digest("torch seed", seed)[:8], "big")
     on_cuda = device.type == "cuda"
+    if on_cuda:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     with _process, torch.random.fork_rng(devices=[device] if on_cuda else []):
         torch.default_generator.manual_seed(number)
         if on_cuda:

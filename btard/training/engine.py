@@ -83,6 +83,10 @@ class Engine:
         """The digest of x_t with its optimizer and schedule: what a newcomer must arrive at."""
         return self._current.export().digest()
 
+    def model_tensors(self) -> dict[str, Tensor]:
+        """The state_dict of x_t as the task builds it, buffers included, copied to the CPU."""
+        return {name: tensor.cpu().clone() for name, tensor in self._current.model.state_dict().items()}
+
     def part_bytes(self, part: int, parts: int) -> int:
         """The size of a blob of this part, for whoever decides what to accept."""
         return self.codec.size_bytes(part_size(self.dimension, parts, part))
@@ -98,7 +102,7 @@ class Engine:
 
     def gradient(self, step: int, seed: bytes, parts: int) -> tuple[Digest, ...]:
         """Store the gradient of (step, seed) in `parts` blobs; their digests in order."""
-        gradient = self._gradient(step, seed)
+        gradient = self.gradient_vector(step, seed)
         return tuple(
             self.store.put(self.codec.encode(gradient[start : start + size]))
             for start, size in windows(self.dimension, parts)
@@ -126,7 +130,7 @@ class Engine:
 
         Raises ConfigurationError where an aggregate is not valid: see `invalid`.
         """
-        gradient = self._gradient(step, seed)
+        gradient = self.gradient_vector(step, seed)
         centres = self._parts(aggregates)
         result: list[Scalars] = []
         for (start, size), centre in zip(windows(self.dimension, len(aggregates)), centres, strict=True):
@@ -156,11 +160,11 @@ class Engine:
     ) -> tuple[tuple[Scalars, ...], float]:
         """What the peer with `seed` should have published in `step`, and the norm of its whole gradient."""
         scalars = self.project(step, seed, aggregates, coin, tau)
-        return scalars, float(self._gradient(step, seed).double().norm())
+        return scalars, float(self.gradient_vector(step, seed).double().norm())
 
     def fingerprint(self, step: int, seed: bytes, coin: bytes) -> Scalars:
         """Projections of the whole gradient of (step, seed) on fresh directions, and its norm."""
-        gradient = self._gradient(step, seed)
+        gradient = self.gradient_vector(step, seed)
         count = self._recipe.projections
         return project([gradient], None, math.inf, coin, FINGERPRINT_DOMAIN, count, 0)[0]
 
@@ -249,10 +253,11 @@ class Engine:
             for buffer, original in zip(self._bench.buffers(), self._buffers, strict=True):
                 buffer.copy_(original)
 
-    def _gradient(self, step: int, seed: bytes) -> Tensor:
+    def gradient_vector(self, step: int, seed: bytes) -> Tensor:
+        """Return the gradient (d,) of (step, seed), which is kept for the questions that follow."""
         key = (step, seed)
         if key not in self._gradients:
-            self._gradients[key] = self._compute(self._model_of(step), seed)
+            self._gradients[key] = self.compute_gradient(step, seed)
             if len(self._gradients) > GRADIENTS_HELD_MAX:
                 self._gradients.popitem(last=False)
         self._gradients.move_to_end(key)
@@ -267,13 +272,14 @@ class Engine:
             f"the model of step {step} is not kept: at step {self._step} only it and the one before are"
         )
 
-    def _compute(self, vector: Tensor, seed: bytes) -> Tensor:
-        """The gradient (d,) float32 on the CPU, clipped if the recipe says so.
+    def compute_gradient(self, step: int, seed: bytes) -> Tensor:
+        """Compute the gradient (d,) float32 of (step, seed) on the CPU, clipped if the recipe says so; keep
+        nothing.
 
         A gradient that is not finite counts as zero, by rule: everyone who recomputes it finds the same,
         and a diverging model costs nobody its seat.
         """
-        self._place(vector)
+        self._place(self._model_of(step))
         self._bench.train()
         with seeded(seed, self._device):
             loss = self._recipe.task.loss(self._bench, seed, self._recipe.batch_size)

@@ -29,7 +29,7 @@ def project(
     count: int,
     start: int,
 ) -> tuple[Scalars, ...]:
-    """Scalars of each row (m,) float32 about `centre` (m,), None for the origin; `tau` may be infinite.
+    """Return the scalars of each row (m,) float32 about `centre` (m,), the origin if None; `tau` may be inf.
 
     The rows are coordinates [start, start + m) of the whole vector, and so is the window of the
     directions. Everything is accumulated in float64, chunk by chunk and row by row, so that the same
@@ -51,11 +51,11 @@ def project(
                 difference -= middle
             products[index] += z_KM @ difference
             squares[index] += float(difference @ difference)
-    center = math.sqrt(centre_square)
-    return tuple(_scalars(p, s, center, tau) for p, s in zip(products, squares, strict=True))
+    aggregate_norm = math.sqrt(centre_square)
+    return tuple(_scalars(p, s, aggregate_norm, tau) for p, s in zip(products, squares, strict=True))
 
 
-def _scalars(product: Tensor, square: float, center: float, tau: float) -> Scalars:
+def _scalars(product: Tensor, square: float, aggregate_norm: float, tau: float) -> Scalars:
     norm = math.sqrt(square)
     factor = (1.0 if norm <= tau else tau / norm) / DIRECTION_SCALE
-    return Scalars(projections=tuple((product * factor).tolist()), norm=norm, center=center)
+    return Scalars(projections=tuple((product * factor).tolist()), norm=norm, center=aggregate_norm)

@@ -45,14 +45,14 @@ class Recipe:
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
-            raise ConfigurationError(f"batch size {self.batch_size}: use at least 1")
+            raise ConfigurationError(f"batch_size is {self.batch_size}: use at least 1")
         if self.projections < 1:
-            raise ConfigurationError(f"{self.projections} projections: use at least 1")
+            raise ConfigurationError(f"projections is {self.projections}: use at least 1")
         if self.clip is not None and not (self.clip > 0 and math.isfinite(self.clip)):
-            raise ConfigurationError(f"clip {self.clip}: use a positive norm, or None")
+            raise ConfigurationError(f"clip is {self.clip}: use a positive norm, or None")
 
     def describe(self) -> dict[str, str]:
-        """What must agree between peers, as text: part of what a run id covers.
+        """Return the fields that must agree between peers, as text: part of the run id.
 
         Keyword arguments of a `functools.partial` are spelled out; of any other callable only its name.
         """

@@ -1,7 +1,7 @@
-"""The tasks that a name stands for: our own, those of installed packages, those registered by hand.
+"""The tasks by name: our own, those of installed packages, those registered by hand, and import strings.
 
-A task is named by `module:attribute`, imported only when it is asked for. The attribute is called
-without arguments and returns a `Recipe`. Another package offers one by an entry point:
+A task is named by `module:attribute`, imported only when it is asked for. The attribute is a `Recipe`, or is
+called without arguments and returns one. Another package offers one by an entry point:
 
     [project.entry-points."btard.tasks"]
     my-task = "my_package.task:my_task"
@@ -10,21 +10,27 @@ without arguments and returns a `Recipe`. Another package offers one by an entry
 from __future__ import annotations
 
 import importlib
+import inspect
+import os
+import re
+import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import cast
+from typing import TypeGuard
 
 from btard.errors import ConfigurationError
 from btard.training.recipe import Recipe
 
 ENTRY_POINT_GROUP = "btard.tasks"
 
+_IMPORT_STRING = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
+
 TASKS: dict[str, str] = {
     "cifar10": "btard.training.tasks.cifar10:cifar10",
     "digits": "btard.training.tasks.digits:digits",
     "mnist": "btard.training.tasks.mnist:mnist",
 }
-"""Name -> `module:attribute` of a function that returns the recipe."""
+"""Name -> `module:attribute`."""
 
 
 def register(name: str, target: str) -> None:
@@ -37,18 +43,58 @@ def register(name: str, target: str) -> None:
 
 
 def known_tasks() -> tuple[str, ...]:
-    """The names that `load_recipe` takes, sorted."""
+    """Return the names that `load_recipe` takes, sorted."""
     return tuple(sorted({*TASKS, *entry_points(group=ENTRY_POINT_GROUP).names}))
 
 
-def load_recipe(name: str) -> Recipe:
-    """The recipe of a task. Raises ConfigurationError with the known names where there is none."""
-    target = TASKS.get(name)
-    if target is None:
-        offered = entry_points(group=ENTRY_POINT_GROUP, name=name)
-        if not offered:
-            raise ConfigurationError(f"there is no task {name!r}: choose one of {', '.join(known_tasks())}")
-        target = next(iter(offered)).value
+def load_recipe(name: str, *, published: bool = False) -> Recipe:
+    """Return the recipe of a task: of a known name, or of an import string `module:attribute`.
+
+    An import string may name a module of the current directory. If the name comes from a run that others have
+    `published`, it is followed only if this process has loaded it before, at its own user's wish: a stranger
+    could otherwise have any function called.
+    Raises ConfigurationError if there is no such task or it cannot be imported.
+    """
+    offered = entry_points(group=ENTRY_POINT_GROUP, name=name)
+    target = TASKS.get(name) or next((entry.value for entry in offered), None)
+    if target is not None:
+        return _import(name, target)
+    if published or not _IMPORT_STRING.fullmatch(name):
+        advice = "load it yourself if you trust what it imports" if published else "write module:attribute"
+        raise ConfigurationError(
+            f"there is no task {name!r}: choose one of {', '.join(known_tasks())}, or {advice}"
+        )
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    recipe = _import(name, name)
+    TASKS[name] = name
+    return recipe
+
+
+def _import(name: str, target: str) -> Recipe:
     module, _, attribute = target.partition(":")
-    factory = cast(Callable[[], Recipe], getattr(importlib.import_module(module), attribute))
-    return factory()
+    try:
+        found: object = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"task {name!r} needs the module {error.name!r}, which is not here: install it"
+        ) from error
+    except (ImportError, AttributeError) as error:
+        raise ConfigurationError(f"task {name!r} cannot be imported: {error}") from error
+    if not isinstance(found, Recipe) and _takes_nothing(found):
+        found = found()
+    if not isinstance(found, Recipe):
+        raise ConfigurationError(
+            f"task {name!r} is not a recipe: name a Recipe or a function without arguments that returns one"
+        )
+    return found
+
+
+def _takes_nothing(found: object) -> TypeGuard[Callable[[], object]]:
+    try:
+        inspect.signature(found).bind()  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True

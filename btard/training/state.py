@@ -30,7 +30,7 @@ class Snapshot:
     tensors: Mapping[str, Tensor]
 
     def digest(self) -> Digest:
-        """The model digest: over names, shapes, dtypes and bytes of all tensors, and the settings."""
+        """Return the model digest: over names, shapes, dtypes and bytes of all tensors, and the settings."""
         parts = [self.settings.encode()]
         for name in sorted(self.tensors):
             tensor = self.tensors[name].detach().cpu().contiguous()
@@ -58,7 +58,7 @@ class ModelState:
         self.scheduler = None if recipe.scheduler is None else recipe.scheduler(self.optimizer)
 
     def vector(self) -> Tensor:
-        """The trainable parameters as one float32 vector (d,), copied."""
+        """Return the trainable parameters as one float32 vector (d,), copied."""
         return flatten(self.parameters)
 
     def copy_from(self, other: ModelState) -> None:
@@ -82,7 +82,7 @@ class ModelState:
             self.scheduler.step()
 
     def export(self) -> Snapshot:
-        """This state as plain data, copied."""
+        """Return this state as plain data, copied."""
         names: dict[Tensor, str] = {parameter: name for name, parameter in self.named}
         tensors = {f"model.{name}": p.detach().cpu().clone() for name, p in self.named}
         scalars: dict[str, Any] = {}
@@ -101,7 +101,7 @@ class ModelState:
         return Snapshot(json.dumps(settings, sort_keys=True, separators=(",", ":")), tensors)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Become what `snapshot` describes. Raises ConfigurationError where it is of another model."""
+        """Become what `snapshot` describes. Raises ConfigurationError if it is of another model."""
         settings = _parse(snapshot.settings)
         groups = settings["groups"]
         if len(groups) != len(self.optimizer.param_groups):
@@ -163,7 +163,7 @@ def _parse(text: str) -> dict[str, Any]:
     try:
         settings = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _mismatch("its settings, which are no JSON") from error
+        raise _mismatch("its settings, which are not JSON") from error
     shape = {"groups": list, "scalars": dict, "schedule": dict}
     if not isinstance(settings, dict) or settings.keys() != shape.keys():
         raise _mismatch("its settings")

@@ -19,7 +19,7 @@ class BlobStore:
 
     def __init__(self, capacity_bytes: int) -> None:
         if capacity_bytes < 1:
-            raise ConfigurationError("a blob store needs a capacity of at least one byte")
+            raise ConfigurationError(f"capacity_bytes is {capacity_bytes}: use at least 1")
         self._capacity_bytes = capacity_bytes
         self._blobs: dict[Digest, bytes] = {}
         self._size_bytes = 0
@@ -27,12 +27,14 @@ class BlobStore:
         self._lock = threading.Lock()
 
     def put(self, data: bytes) -> Digest:
-        """Hold a blob; returns `digest("blob", data)`. Holding it again changes nothing.
+        """Hold a blob; returns `digest("blob", data)`. A blob that is put again counts as new.
 
-        Raises ConfigurationError where it does not fit: ask `fits` before accepting bytes of others.
+        Raises ConfigurationError if it does not fit: ask `fits` before accepting bytes of others.
         """
         name = digest("blob", data)
         with self._lock:
+            if self._young is not None:
+                self._young.add(name)
             if name in self._blobs:
                 return name
             if self._size_bytes + len(data) > self._capacity_bytes:
@@ -42,8 +44,6 @@ class BlobStore:
                 )
             self._blobs[name] = bytes(data)
             self._size_bytes += len(data)
-            if self._young is not None:
-                self._young.add(name)
         return name
 
     def begin_generation(self) -> None:
@@ -52,15 +52,15 @@ class BlobStore:
             self._young = set()
 
     def resize(self, capacity_bytes: int) -> None:
-        """Change the capacity; what's held stays."""
+        """Change the capacity; all held blobs stay."""
         self._capacity_bytes = capacity_bytes
 
     def fits(self, size_bytes: int) -> bool:
-        """Is there room for a blob of this size now?"""
+        """Return whether there is room for a blob of this size now?"""
         return self._size_bytes + size_bytes <= self._capacity_bytes
 
     def get(self, name: Digest) -> bytes | None:
-        """The bytes of this digest, None where they are not held."""
+        """Return the bytes of this digest, None if they are not held."""
         return self._blobs.get(name)
 
     def retain(self, keep: Iterable[Digest]) -> None:

@@ -1,4 +1,4 @@
-"""What a user implements: a task."""
+"""The interface of tasks, which users implement."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ class Task(Protocol):
         ...
 
     def build(self, seed: bytes) -> nn.Module:
-        """The initial model, float32, on the CPU. Buffers (running statistics) never change later."""
+        """Return the initial model, float32, on the CPU. Buffers (running statistics) never change later."""
         ...
 
     def loss(self, model: nn.Module, seed: bytes, batch_size: int) -> Tensor:
-        """The scalar training loss of the batch that the 32-byte `seed` names, on the model's device.
+        """Return the scalar training loss of the batch that the 32-byte `seed` names, on the model's device.
 
         Prefer smooth activations: see protocols/fingerprint.md on what a ReLU's kink does to recomputation.
         """
         ...
 
     def evaluate(self, model: nn.Module) -> Evaluation:
-        """Quality on held-out data; the model comes in eval mode and without gradients."""
+        """Return the quality on held-out data; the model comes in eval mode and without gradients."""
         ...

@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 from btard.wire.envelope import Envelope, Sealed, open_sealed, seal
-from btard.wire.limits import (
-    MAX_ATTEMPT,
-    MAX_CONTROL_BYTES,
-    MAX_PAYLOAD_BYTES,
-    MAX_PEERS,
-    MAX_PHASE_BYTES,
-    MAX_PROJECTIONS,
-    MAX_STEP,
-    MaxLen,
-    MaxSize,
-    Range,
-    Size,
-)
+from btard.wire.limits import MAX_CONTROL_BYTES, MAX_PEERS, MAX_PROJECTIONS, MaxLen, MaxSize, Range, Size
 from btard.wire.rejection import Rejection
 from btard.wire.schema import decode, encode, message
 
 __all__ = [
-    "MAX_ATTEMPT",
     "MAX_CONTROL_BYTES",
-    "MAX_PAYLOAD_BYTES",
     "MAX_PEERS",
-    "MAX_PHASE_BYTES",
     "MAX_PROJECTIONS",
-    "MAX_STEP",
     "Envelope",
     "MaxLen",
     "MaxSize",

@@ -1,184 +1,128 @@
-"""The smallest driver of real machines: one queue, and time that jumps to the next event."""
+"""Rigs for adversaries: by name, by class, and one in which messages race."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from heapq import heappop, heappush
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
-
-from btard.adversary import AdversarialMachine, Adversary, make_adversary, tampered
-from btard.codec import FP32
-from btard.crypto import Draw, Identity, digest, keystream
-from btard.machine import Actions, Adopt, BlobHeld, Done, Event, PushBlob, Received, Tick
-from btard.node.performer import Performer
+from btard.adversary import Adversary, make_adversary
+from btard.adversary.forge import other_payload
+from btard.machine import Effect, Update
+from btard.node.driver import Work
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.outputs import Recorded
-from btard.protocol.peer import PeerMachine
-from btard.protocol.state import RosterState
-from btard.training import BlobStore, Engine, Evaluation, Recipe
-from btard.types import Fault, PeerId
+from btard.protocol.messages import ENDORSE, GRADIENT, RECORD
+from btard.training import BlobStore, Engine
+from btard.wire import Envelope, Rejection, Sealed, open_sealed, seal
+from tests.rig import MakeAdversary, Peer, Rig, at_once
+from tests.tasks import blobs
 
-FEATURES, CLASSES = 6, 3
-
-
-class Blobs:
-    """Softmax regression on three Gaussian blobs: 21 parameters, whose gradients differ between batches."""
-
-    name = "blobs"
-
-    def build(self, seed: bytes) -> nn.Module:
-        model = nn.Linear(FEATURES, CLASSES)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                parameter.zero_()
-        return model
-
-    def loss(self, model: nn.Module, seed: bytes, batch_size: int) -> Tensor:
-        draw = Draw(seed, "labels")
-        labels = torch.tensor([draw.below(CLASSES) for _ in range(batch_size)])
-        noise = torch.frombuffer(
-            bytearray(keystream(seed, "noise", batch_size * FEATURES)), dtype=torch.uint8
-        ).view(batch_size, FEATURES)
-        points = functional.one_hot(labels, FEATURES) + noise.float() / 128 - 1
-        return functional.cross_entropy(model(points), labels)
-
-    def evaluate(self, model: nn.Module) -> Evaluation:
-        return Evaluation(0.0, 0.0)
-
-
-RECIPE = Recipe(Blobs(), batch_size=8, optimizer=partial(torch.optim.SGD, lr=0.1))
 CONFIG = ProtocolConfig(tau=0.5, delta_max=5.0, validators=2, delta_s=1.0, phase_s=5.0)
+Removals = set[tuple[str, str, str]]
 
 
-def identities(count: int, seed: int = 0) -> list[Identity]:
-    return [Identity.from_seed(digest("test", bytes([seed, index]))) for index in range(count)]
+def engine(store: BlobStore) -> Engine:
+    return Engine(blobs(), store, bytes(32))
 
 
-@dataclass
-class Peer:
-    identity: Identity
-    machine: PeerMachine | AdversarialMachine
-    engine: Engine
-    store: BlobStore
-    perform: Any
-    adversary: Adversary | None
-    records: list[Recorded] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+def swarm(
+    *cheats: str | tuple[str, dict[str, Any]] | MakeAdversary,
+    honest: int = 3,
+    steps: int = 12,
+    config: ProtocolConfig = CONFIG,
+    make: Callable[..., Rig] = Rig,
+    **rig: Any,
+) -> Rig:
+    """`honest` honest peers and, in every second seat, one adversary for each of `cheats`: a kind, a kind
+    with parameters, or a class."""
+    total = honest + len(cheats)
+    chosen = {1 + 2 * k: _make(cheat) for k, cheat in enumerate(cheats)}
+    return make(total, steps, config=config, make_engine=engine, cheats=chosen, **rig)
 
 
-class Swarm:
-    """`honest` honest peers and one adversary for each of `kinds` (a kind, or a kind with parameters).
+def _make(cheat: str | tuple[str, dict[str, Any]] | MakeAdversary) -> MakeAdversary:
+    if callable(cheat):
+        return cheat
+    kind, params = (cheat, {}) if isinstance(cheat, str) else cheat
+    return partial(make_adversary, kind, **params)
 
-    Messages and blobs take no time, effects take `effect_s`."""
 
-    def __init__(
-        self,
-        *kinds: str | tuple[str, dict[str, Any]],
-        honest: int = 3,
-        steps: int = 12,
-        config: ProtocolConfig = CONFIG,
-        seed: int = 0,
-        effect_s: float = 0.0,
-    ) -> None:
-        self.config = config
-        self.now = 0.0
-        self._effect_s = effect_s
-        self._queue: list[tuple[float, int, PeerId, Event, bytes | None]] = []
-        self._queued = 0
-        keys = identities(honest + len(kinds), seed)
-        state = RosterState.genesis(digest("run", b"test"), config, [key.peer for key in keys])
-        colluders = tuple(key.peer for key in keys[honest:])
-        self.peers: dict[PeerId, Peer] = {}
-        for index, key in enumerate(keys):
-            adversary = None
-            if index >= honest:
-                kind = kinds[index - honest]
-                name, params = (kind, {}) if isinstance(kind, str) else kind
-                adversary = make_adversary(name, key, digest("seed", key.peer), colluders, **params)
-            self.peers[key.peer] = self._peer(key, state, steps, adversary)
-        self.honest = [self.peers[key.peer] for key in keys[:honest]]
-        self.byzantine = [self.peers[key.peer] for key in keys[honest:]]
+def outcome(rig: Rig) -> Removals:
+    """("adversary" or "honest", kind, reason) of all removals."""
+    byzantine = {peer.seat for peer in rig.byzantine}
+    return {("adversary" if s in byzantine else "honest", kind, why) for s, kind, why in rig.removals()}
 
-    def _peer(self, key: Identity, state: RosterState, steps: int, adversary: Adversary | None) -> Peer:
-        store = BlobStore(1 << 20)
-        engine = Engine(RECIPE, store, bytes(32))
-        honest = PeerMachine(key, digest("secret", key.peer), state, steps, engine.dimension, self.now)
-        if adversary is None:
-            return Peer(key, honest, engine, store, Performer(engine), None)
-        perform = tampered(adversary, Performer(engine), engine)
-        return Peer(key, AdversarialMachine(honest, adversary), engine, store, perform, adversary)
 
-    # ------------------------------------------------------------ driving
+def slow_updates(slow: int, update_s: float) -> Callable[[Peer, Effect], float]:
+    """The first `slow` peers of the roster that are honest take so long for each update."""
+    seats: list[int] = []
 
-    def run(self, until: float = 2000.0) -> Swarm:
-        """Until every honest peer has ended."""
-        for peer in self.peers.values():
-            self._take(peer, peer.machine.begin(self.now))
-        while not all(peer.machine.ended for peer in self.honest):
-            due = [peer.machine.wake for peer in self.peers.values() if peer.machine.wake is not None]
-            if self._queue and self._queue[0][0] <= min(due, default=math.inf):
-                self.now, _, to, event, data = heappop(self._queue)
-                self._deliver(to, event, data)
+    def effect_s(peer: Peer, effect: Effect) -> float:
+        if peer.adversary is None and peer.seat not in seats and len(seats) < slow:
+            seats.append(peer.seat)
+        return update_s if isinstance(effect, Update) and peer.seat in seats else 0.0
+
+    return effect_s
+
+
+class Fork(Rig):
+    """Hole 5: three peers, one of them Byzantine, and messages that take less than delta_s.
+
+    As one honest peer votes, the Byzantine one shows it evidence of an equivocation, so that it falls
+    into dispute; the other honest peer has all votes and goes on. The dispute finds that one silent, and
+    the Byzantine peer signs whatever the frozen one endorses: two of three. `shown` counts its
+    messages. With `keeps_vote_back` the frozen peer can have its vote from the other one only."""
+
+    def __init__(self, *arguments: Any, keeps_vote_back: bool = False, **named: Any) -> None:
+        self._keeps_vote_back = keeps_vote_back
+        self._frozen: Peer | None = None
+        self.shown = 0
+        super().__init__(*arguments, **named, delay=at_once)
+
+    def send(self, sender: Peer, to: Peer, raw: bytes) -> None:
+        sealed = open_sealed(raw)
+        wait = 0.1 if isinstance(sealed, Sealed) else 0.5
+        if not self._is_kept_back(sender, to, sealed):
+            self.later(to, lambda: to.driver.received(sender.name, raw, self.now), wait)
+
+    def carry(self, peer: Peer, work: Work) -> None:
+        super().carry(peer, work)
+        if peer not in self.honest:
+            return
+        for send in work.messages:
+            sealed = open_sealed(send.raw)
+            if not isinstance(sealed, Sealed):
                 continue
-            self.now = max(self.now, min(due))
-            assert self.now < until, "the swarm does not come to an end"
-            for peer in self.peers.values():
-                if peer.machine.wake is not None and peer.machine.wake <= self.now:
-                    self._take(peer, peer.machine.handle(Tick(), self.now))
-        return self
+            if sealed.envelope.phase == RECORD and self._frozen is None and peer is self.honest[0]:
+                self._frozen = peer
+                self._show(self._equivocation(peer))
+            elif sealed.envelope.phase == ENDORSE and peer is self._frozen:
+                self._show(replace(sealed.envelope, sender=self.byzantine[0].name))
 
-    def _put(self, to: PeerId, event: Event, data: bytes | None = None, delay_s: float = 0.0) -> None:
-        self._queued += 1
-        heappush(self._queue, (self.now + delay_s, self._queued, to, event, data))
+    def _is_kept_back(self, sender: Peer, to: Peer, sealed: Sealed | Rejection) -> bool:
+        return (
+            self._keeps_vote_back
+            and isinstance(sealed, Sealed)
+            and sealed.envelope.phase == RECORD
+            and (sealed.envelope.step, to, sender) == (0, self.honest[0], self.byzantine[0])
+        )
 
-    def _deliver(self, to: PeerId, event: Event, data: bytes | None) -> None:
-        peer = self.peers[to]
-        if data is not None and FP32.is_valid(data):
-            peer.store.put(data)
-        self._take(peer, peer.machine.handle(event, self.now))
+    def _equivocation(self, victim: Peer) -> Envelope:
+        """Another gradient commitment of the Byzantine peer than the one that `victim` holds."""
+        first = victim.machine.attempt.board.posts[GRADIENT][self.byzantine[0].seat]
+        return replace(first.sealed.envelope, payload=other_payload(first.sealed))
 
-    def _take(self, peer: Peer, out: Actions) -> None:
-        me = peer.identity.peer
-        peer.faults += out.faults
-        peer.records += [output for output in out.outputs if isinstance(output, Recorded)]
-        for send in out.messages:
-            for to in send.to:
-                self._put(to, Received(me, send.raw))
-        for effect in out.effects:
-            if isinstance(effect, PushBlob):
-                data = peer.store.get(effect.digest)
-                assert data is not None, "a peer pushes what it holds"
-                held = BlobHeld(effect.digest, len(data), FP32.is_valid(data))
-                for to in effect.to:
-                    self._put(to, held, data)
-            else:
-                result = peer.perform(effect)
-                if not isinstance(effect, Adopt):
-                    self._put(me, Done(effect, result), delay_s=self._effect_s)
+    def _show(self, envelope: Envelope) -> None:
+        """Sign it, and let the frozen peer have it at once."""
+        assert self._frozen is not None
+        self.shown += 1
+        byzantine = self.byzantine[0]
+        raw = seal(byzantine.identity, envelope)
+        self.carry(self._frozen, self._frozen.driver.received(byzantine.name, raw, self.now))
 
-    # ------------------------------------------------------------ what came of it
 
-    def removals(self) -> set[tuple[str, str, str]]:
-        """(whom, kind, reason) of all removals in the honest ledgers, which must be the same."""
-        ledgers = [[r.entry.record for r in peer.records] for peer in self.honest]
-        assert all(ledger == ledgers[0] for ledger in ledgers), "honest peers have different ledgers"
-        byzantine = {peer.identity.peer for peer in self.byzantine}
-        return {
-            ("adversary" if removal.peer in byzantine else "honest", removal.kind, removal.reason)
-            for record in ledgers[0]
-            for removal in record.removals
-        }
-
-    def steps(self) -> int:
-        """Steps that all honest peers made."""
-        return min(peer.machine.state.step for peer in self.honest)
-
-    def models(self) -> set[bytes]:
-        """Digests of the honest peers' models."""
-        return {bytes(peer.engine.model_digest) for peer in self.honest}
+def forking(keeps_vote_back: bool, steps: int) -> Fork:
+    rig = swarm(Adversary, honest=2, steps=steps, make=Fork, keeps_vote_back=keeps_vote_back)
+    assert isinstance(rig, Fork)
+    return rig

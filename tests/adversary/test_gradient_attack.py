@@ -13,7 +13,7 @@ from btard.attacks import Attack, AttackContext, InnerProductManipulation
 from btard.codec import FP32
 from btard.crypto import digest
 from btard.parts import windows
-from tests.adversary.arena import Arena
+from tests.adversary.swarm import swarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ def seer(**given: Any) -> GradientAdversary:
 
 @pytest.mark.parametrize("colluders", [1, 3])
 def test_colluders_foresee_the_aggregate_of_their_step_byte_for_byte(colluders: int) -> None:
-    swarm = Arena(*(seer for _ in range(colluders)), honest=4, steps=1).run()
-    finished = swarm.honest[0].records[0].state.finished
+    rig = swarm(*(seer for _ in range(colluders)), honest=4, steps=1).run()
+    finished = rig.honest[0].recorded[0].state.finished
     assert finished is not None
-    for peer in swarm.byzantine:
+    for peer in rig.byzantine:
         assert isinstance(peer.adversary, GradientAdversary)
         assert isinstance(peer.adversary.attack, Foreseen)
         (foreseen,) = peer.adversary.attack.seen

@@ -8,22 +8,22 @@ from typing import Any
 import pytest
 
 from btard.adversary import ADVERSARIES
-from tests.adversary.swarm import CONFIG, Swarm
+from tests.adversary.swarm import CONFIG, Removals, outcome, swarm
 
 
-def banned(reason: str) -> set[tuple[str, str, str]]:
+def banned(reason: str) -> Removals:
     return {("adversary", "ban", reason)}
 
 
-def seat_lost(reason: str) -> set[tuple[str, str, str]]:
+def seat_lost(reason: str) -> Removals:
     return {("adversary", "leave", reason)}
 
 
-def struck_out(reason: str) -> set[tuple[str, str, str]]:
+def struck_out(reason: str) -> Removals:
     return {("adversary", "miss", reason), ("adversary", "leave", reason)}
 
 
-OUTCOMES: list[tuple[str, dict[str, Any], set[tuple[str, str, str]]]] = [
+OUTCOMES: list[tuple[str, dict[str, Any], Removals]] = [
     ("sign_flip", {}, banned("false gradient")),
     ("label_flip", {}, banned("false gradient")),
     ("random_direction", {}, banned("false gradient")),
@@ -58,6 +58,7 @@ OUTCOMES: list[tuple[str, dict[str, Any], set[tuple[str, str, str]]]] = [
     ("garbage", {"signed": False}, set()),
     ("premature_dispute", {"phase": "gradient"}, set()),
     ("premature_dispute", {"phase": "scalars"}, set()),
+    ("false_offer", {}, set()),
     ("withheld_part", {}, struck_out("withheld part")),
     ("withheld_part", {"count": 3}, struck_out("withheld part")),
     ("withheld_aggregate", {}, seat_lost("withheld aggregate")),
@@ -78,42 +79,41 @@ def name(value: object) -> str:
     [pytest.param(*outcome, id="-".join(filter(None, map(name, outcome[:2])))) for outcome in OUTCOMES],
 )
 def test_adversary_meets_its_end_and_training_goes_on(
-    kind: str, params: dict[str, Any], expected: set[tuple[str, str, str]]
+    kind: str, params: dict[str, Any], expected: Removals
 ) -> None:
-    # Whoever is found by a validator must be drawn first.
+    # A peer that only a validator finds must be drawn first.
     steps = 8 if expected in (banned("false gradient"), banned("false validation")) else 4
-    swarm = Swarm((kind, params), steps=steps).run()
-    assert swarm.removals() == expected
+    rig = swarm((kind, params), steps=steps).run()
+    assert outcome(rig) == expected
     assert {reason for _, _, reason in expected} <= ADVERSARIES[kind].reasons
-    assert swarm.steps() == steps
-    assert len(swarm.models()) == 1
+    assert {peer.machine.state.step for peer in rig.honest} == {steps}
+    assert len(rig.models()) == 1
 
 
 def test_every_kind_of_adversary_has_met_its_end() -> None:
     assert {kind for kind, _, _ in OUTCOMES} == set(ADVERSARIES)
 
 
-def test_unsigned_noise_is_counted_as_its_sender_s_fault() -> None:
-    swarm = Swarm(("garbage", {"signed": False, "count": 3}), steps=1).run()
-    byzantine = swarm.byzantine[0].identity.peer
-    for peer in swarm.honest:
-        assert [(fault.peer, fault.kind) for fault in peer.faults] == [(byzantine, "malformed")] * 3
+def test_unsigned_noise_is_counted_as_its_senders_fault() -> None:
+    rig = swarm(("garbage", {"signed": False, "count": 3}), steps=1).run()
+    for peer in rig.honest:
+        assert [(f.peer, f.kind) for f in peer.faults] == [(rig.byzantine[0].name, "malformed")] * 3
 
 
 def test_adversary_attacks_from_its_start_on() -> None:
-    swarm = Swarm(("false_reveal", {"start": 2}), steps=4).run()
-    assert [r.entry.record.step for r in swarm.honest[0].records if r.entry.record.removals] == [2]
+    rig = swarm(("false_reveal", {"start": 2}), steps=4).run()
+    assert [record.step for record in rig.agreed() if record.removals] == [2]
 
 
 @cache
 def head_of_honest_peers() -> bytes:
-    return Swarm(honest=4, steps=2).run().honest[0].machine.state.head
+    return swarm(honest=4, steps=2).run().honest[0].machine.state.head
 
 
 @pytest.mark.parametrize("kind", ADVERSARIES)
 def test_adversary_that_has_not_begun_is_an_honest_peer(kind: str) -> None:
-    swarm = Swarm((kind, {"start": 100}), steps=2).run()
-    assert swarm.honest[0].machine.state.head == head_of_honest_peers()
+    rig = swarm((kind, {"start": 100}), steps=2).run()
+    assert rig.honest[0].machine.state.head == head_of_honest_peers()
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,13 @@ def test_adversary_that_has_not_begun_is_an_honest_peer(kind: str) -> None:
     ids=" ".join,
 )
 def test_three_of_seven_adversaries_lose_their_seats_and_no_honest_peer_does(kinds: tuple[str, ...]) -> None:
-    swarm = Swarm(*kinds, honest=4, steps=12).run()
-    assert "honest" not in {who for who, _, _ in swarm.removals()}
-    byzantine = {peer.identity.peer for peer in swarm.byzantine}
-    assert not byzantine & set(swarm.honest[0].machine.state.members)
-    assert len(swarm.models()) == 1
+    rig = swarm(*kinds, honest=4, steps=12).run()
+    assert "honest" not in {who for who, _, _ in outcome(rig)}
+    assert not {peer.name for peer in rig.byzantine} & set(rig.honest[0].machine.state.members)
+    assert len(rig.models()) == 1
 
 
 def test_the_same_seeds_give_the_same_ledger() -> None:
     kinds = ("random_direction", "false_accusation", "garbage")
-    one, other = (Swarm(*kinds, honest=4, steps=3).run() for _ in range(2))
+    one, other = (swarm(*kinds, honest=4, steps=3).run() for _ in range(2))
     assert one.honest[0].machine.state.head == other.honest[0].machine.state.head

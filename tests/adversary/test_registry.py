@@ -9,12 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.adversary import ADVERSARIES, make_adversary, parse_adversaries, parse_adversary
-from btard.adversary.base import Phase
 from btard.adversary.gradient_attack import GradientAdversary
 from btard.attacks import ALittleIsEnough, SignFlip
 from btard.errors import ConfigurationError
-from btard.protocol.messages import PHASES
-from tests.adversary.swarm import identities
+from btard.protocol.messages import PHASES, Phase
+from tests.rig import identities
 
 ME, OTHER = identities(2)
 

@@ -76,7 +76,7 @@ def test_mixing_agrees_with_its_definition(kind: str) -> None:
         for seed in range(4):
             rows = random_rows(kind, n, f, seed)
             expected = definitions.nearest_neighbour_mixing(rows, f).mean(axis=0)
-            actual = Nnm(f, Mean())(torch.from_numpy(rows)).numpy()
+            actual = Nnm(Mean(), f=f)(torch.from_numpy(rows)).numpy()
             np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -85,7 +85,7 @@ def test_ctma_keeps_exactly_the_nearest(kind: str) -> None:
     for n, f in cases(lambda f: 2 * f + 1):
         for seed in range(4):
             rows = random_rows(kind, n, f, seed)
-            selection = Ctma(f, Median(f=f)).select(torch.from_numpy(rows))
+            selection = Ctma(Median(f=f), f=f).select(torch.from_numpy(rows))
             expected = definitions.ctma(rows, f, definitions.median(rows, f))
             assert selection.chosen is not None
             assert len(selection.chosen) == n - f
@@ -100,8 +100,10 @@ def test_krum_arguments_mean_what_they_say(power: float, neighbours: int) -> Non
         # In one dimension sums of plain distances tie in exact arithmetic, and rounding decides.
         rows = np.random.default_rng(seed).normal(size=(11, 4))
         order = definitions.krum_order(rows, 3, neighbours, power)
-        assert Krum(3, neighbours, power).select(torch.from_numpy(rows)).chosen == (order[0],)
-        several = MultiKrum(3, neighbours, power, m=4).select(torch.from_numpy(rows))
+        assert Krum(f=3, neighbours=neighbours, power=power).select(torch.from_numpy(rows)).chosen == (
+            order[0],
+        )
+        several = MultiKrum(f=3, neighbours=neighbours, power=power, m=4).select(torch.from_numpy(rows))
         assert several.chosen == tuple(sorted(order[:4]))
 
 

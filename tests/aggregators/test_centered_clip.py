@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from btard.aggregators import CenteredClip, GeometricMedian
+from btard.aggregators import CenteredClip, GeometricMedian, gram
+from btard.aggregators.gram import _products as products
 from btard.aggregators.huber import huber_weights
 from btard.errors import ConfigurationError
 from tests.aggregators import definitions
@@ -67,6 +68,21 @@ def test_row_made_to_look_central_on_the_sampled_columns_costs_no_digits() -> No
     rows[0] = disguised
     for tau in (0.1, 10.0):
         assert residual(rows, CenteredClip(tau)(rows), tau) <= 1e-6
+
+
+@pytest.mark.parametrize(("noise", "zeros"), [(1.0, 0), (1e-2, 0), (1.0, 2)])
+def test_copies_of_an_honest_row_and_zero_rows_cost_neither_digits_nor_a_second_pass(
+    noise: float, zeros: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = attacked(200_000, "none", noise)
+    rows[:7] = rows[8].clone()
+    rows[7 - zeros : 7] = 0.0
+    passes: list[bool] = []
+    monkeypatch.setattr(gram, "_products", lambda *args: passes.append(True) or products(*args))
+    v = CenteredClip(1.0)(rows)
+    assert len(passes) == 1
+    exact = CenteredClip(1.0)(rows.double())
+    assert float((v.double() - exact).norm() / exact.norm()) <= 2 * FLOAT32_ROUNDING
 
 
 def test_rows_with_correlated_roundings_reach_the_fixed_point_too() -> None:

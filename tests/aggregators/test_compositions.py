@@ -43,7 +43,7 @@ def test_nnm_is_its_base_of_the_mixed_rows(base: str, common: float, seed: int) 
     expected = literal(base, mixed, F)
     # Mixtures of the same rows tie; whichever is taken, its value is the same.
     torch.testing.assert_close(parse(f"nnm+{base}", F)(rows), expected, rtol=1e-8, atol=1e-8)
-    torch.testing.assert_close(Nnm(F, Mean()).mixed(rows), torch.from_numpy(mixed), rtol=1e-12, atol=1e-11)
+    torch.testing.assert_close(Nnm(Mean(), f=F).mixed(rows), torch.from_numpy(mixed), rtol=1e-12, atol=1e-11)
 
 
 @pytest.mark.parametrize("base", ["mean", "median", "krum", "mda", *CLIPPING])
@@ -62,7 +62,7 @@ def test_ctma_is_the_mean_of_the_rows_nearest_to_its_base(base: str, seed: int) 
     rows = attacked(seed, 10.0)
     centre = literal(base, rows.numpy(), F)
     expected = definitions.ctma(rows.numpy(), F, centre.numpy())
-    actual = Ctma(F, parse(base, 0 if base == "mean" else F))(rows)
+    actual = Ctma(parse(base, 0 if base == "mean" else F), f=F)(rows)
     torch.testing.assert_close(actual, torch.from_numpy(expected), rtol=1e-9, atol=1e-9)
 
 
@@ -131,7 +131,7 @@ def test_ctma_measures_where_products_cannot_tell_rows_apart() -> None:
     rows = attacked(0, 0.0, torch.float32, LONG)
     rows[12] = rows[10] = rows[11]
     rows[11, 7] += 2.0**-10
-    rule = Ctma(N // 2 - 4, parse("mean"))
+    rule = Ctma(parse("mean"), f=N // 2 - 4)
     selection = rule.select(rows)
     centre = rows.double().mean(0)
     expected = definitions.ctma(rows.double().numpy(), rule.f, centre.numpy())
@@ -156,10 +156,10 @@ def test_finite_rows_whose_squares_or_sums_overflow_are_no_reason_to_refuse(name
     [
         Mean(),
         Median(f=1),
-        Krum(1),
-        Nnm(1, Median(f=1)),
-        Ctma(1, Median(f=1)),
-        Ctma(1, Mean()),
+        Krum(f=1),
+        Nnm(Median(f=1), f=1),
+        Ctma(Median(f=1), f=1),
+        Ctma(Mean(), f=1),
         Bucketing(Mean()),
         Bucketing(Median(f=1), f=1),
     ],

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from btard.aggregators import (
+    Around,
     Bucketing,
     Bulyan,
     CenteredClip,
@@ -20,6 +22,8 @@ from btard.aggregators import (
     MultiKrum,
     Nnm,
     NonFiniteRows,
+    Plan,
+    RowView,
     Rule,
     TooFewRows,
     TrimmedMean,
@@ -122,16 +126,16 @@ def test_f_rows_far_away_do_not_carry_the_aggregate_along(name: str, huge: float
     [
         (Mean(), 1),
         (Median(f=2), 5),
-        (TrimmedMean(2), 5),
-        (Krum(2), 7),
-        (MultiKrum(0), 3),
-        (Mda(2), 5),
-        (Bulyan(2), 11),
+        (TrimmedMean(f=2), 5),
+        (Krum(f=2), 7),
+        (MultiKrum(f=0), 3),
+        (Mda(f=2), 5),
+        (Bulyan(f=2), 11),
         (CenteredClip(1.0), 1),
         (CenteredClip(1.0, f=3), 7),
-        (Nnm(2, Krum(2)), 7),
-        (Ctma(3, Median(f=1)), 7),
-        (Bucketing(Krum(1), s=2), 9),
+        (Nnm(Krum(f=2), f=2), 7),
+        (Ctma(Median(f=1), f=3), 7),
+        (Bucketing(Krum(f=1), s=2), 9),
     ],
 )
 def test_too_few_rows_are_refused_with_the_bound(rule: Rule, minimum: int) -> None:
@@ -142,6 +146,34 @@ def test_too_few_rows_are_refused_with_the_bound(rule: Rule, minimum: int) -> No
             rule(rows_like(minimum - 1))
         assert isinstance(caught.value, ValueError)
         assert isinstance(caught.value, BtardError)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("f", range(4))
+def test_the_bound_as_text_is_the_least_number_of_rows(name: str, f: int) -> None:
+    rule = parse(name, f)
+    bound = rule.bound.removeprefix("n >= ").replace("f", f" * {rule.f}")
+    assert eval(bound) == rule.minimum_rows
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Sorted(Around):
+    """Somebody's own rule: `base` of the rows sorted by their distance to the first."""
+
+    def plan(self, rows: RowView) -> Plan:
+        mixing = np.eye(len(rows))[np.argsort(rows.squared_distances()[0], kind="stable")]
+        return self.base.plan(rows.mixed(mixing)).through(mixing)
+
+
+def test_anybodys_rule_can_be_put_around_another() -> None:
+    rows = rows_like()
+    rows[7] = float("nan")
+    rule = Sorted(Nnm(Bucketing(Krum(f=3), s=1), f=3), f=3, non_finite="drop")
+    assert (rule.minimum_rows, rule.bound) == (9, "n >= max(2f + 1, 9)")
+    assert rule.with_seed(7) == Sorted(rule.base.with_seed(7), f=3, non_finite="drop")
+    selection = Sorted(Median(), f=1, non_finite="drop").select(rows)
+    assert selection.dropped == (7,)
+    assert torch.equal(selection.aggregate, Median()(torch.cat([rows[:7], rows[8:]])))
 
 
 @pytest.mark.parametrize("poison", [float("nan"), float("inf"), -float("inf")])
@@ -176,15 +208,15 @@ def test_dropping_goes_on_with_what_is_left_of_f(name: str) -> None:
 def test_dropping_lowers_f_of_the_base_as_well() -> None:
     rows = rows_like(15)
     rows[0] = float("nan")
-    rule = Nnm(3, Ctma(3, Krum(3)), non_finite="drop")
-    assert torch.equal(rule(rows), Nnm(2, Ctma(2, Krum(2)))(rows[1:]))
+    rule = Nnm(Ctma(Krum(f=3), f=3), f=3, non_finite="drop")
+    assert torch.equal(rule(rows), Nnm(Ctma(Krum(f=2), f=2), f=2)(rows[1:]))
 
 
 def test_more_than_f_non_finite_rows_are_too_many_to_drop() -> None:
     rows = rows_like()
     rows[:3] = float("nan")
     with pytest.raises(NonFiniteRows, match="only f = 2 may be dropped"):
-        TrimmedMean(2, non_finite="drop")(rows)
+        TrimmedMean(f=2, non_finite="drop")(rows)
     with pytest.raises(NonFiniteRows, match="only f = 0"):
         Mean(non_finite="drop")(rows)
 
@@ -216,10 +248,10 @@ def test_what_is_no_matrix_of_rows_is_refused(rows: Tensor | list[Tensor]) -> No
 
 
 def test_names_compose_from_left_to_right_around_the_last() -> None:
-    assert parse("nnm+ctma+median", 3) == Nnm(3, Ctma(3, Median(f=3)))
-    assert parse("brute", 2) == parse("mda", 2) == Mda(2)
+    assert parse("nnm+ctma+median", 3) == Nnm(Ctma(Median(f=3), f=3), f=3)
+    assert parse("brute", 2) == parse("mda", 2) == Mda(f=2)
     assert parse("centered_clip(tau=1e+1)") == CenteredClip(10.0)
-    assert parse(" nnm + krum(neighbours=5, power=1) ", 2) == Nnm(2, Krum(2, 5, 1))
+    assert parse(" nnm + krum(neighbours=5, power=1) ", 2) == Nnm(Krum(f=2, neighbours=5, power=1), f=2)
     assert parse("bucketing(s=3, seed=9)+mean", 1) == Bucketing(Mean(), s=3, seed=9, f=1)
     assert parse("median(non_finite=drop)", 1) == Median(f=1, non_finite="drop")
 
@@ -249,8 +281,8 @@ def test_a_name_that_means_nothing_is_refused(text: str) -> None:
     [
         lambda: Median(f=-1),
         lambda: Mean(f=1),
-        lambda: Krum(1, neighbours=0),
-        lambda: Krum(1, power=0.0),
+        lambda: Krum(f=1, neighbours=0),
+        lambda: Krum(f=1, power=0.0),
         lambda: Bucketing(Mean(), s=0),
         lambda: Bucketing(Mean(), seed=-1),
         lambda: Bucketing(Mean()).with_seed(2**64),
@@ -264,6 +296,6 @@ def test_an_argument_that_cannot_be_is_refused(make: object) -> None:
 
 def test_arguments_that_do_not_fit_the_rows_are_refused() -> None:
     with pytest.raises(ConfigurationError, match="give at most that"):
-        Krum(1, neighbours=9)(rows_like(9))
+        Krum(f=1, neighbours=9)(rows_like(9))
     with pytest.raises(ConfigurationError, match="1 <= m <= n - f"):
-        MultiKrum(1, m=9)(rows_like(9))
+        MultiKrum(f=1, m=9)(rows_like(9))

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from btard.arena.cell import Crash, Result
+from btard.arena.cell import Result
 from btard.arena.figures import LINES_MAX, Drawn, draw
-from btard.arena.html import html
-from btard.arena.markdown import markdown
-from btard.arena.progress import Bar, Lines
+from btard.arena.pages import html, markdown
+from btard.arena.progress import Display
 from btard.arena.report import Report, make_report
 from btard.arena.show import write_report
 from btard.arena.spec import parse_spec
 from btard.arena.terminal import show_report
 from btard.lab import Experiment
+from btard.pool import Failure
 from tests.arena.cases import TINY, an_experiment, an_outcome
 
 VOID = {"meta", "img"}
@@ -36,7 +36,7 @@ def a_report(text: str = TINY, **changes: object) -> Report:
     spec = parse_spec(text)
     cells = spec.experiments()
     known = results(cells)
-    known |= {each: Crash("MemoryError: <none> left") for each in cells[:1] if "crashed" in changes}
+    known |= {each: Failure("MemoryError: <none> left") for each in cells[:1] if "crashed" in changes}
     refused = {each: "too few rows" for each in cells[-3:] if "impossible" in changes}
     for each in refused:
         del known[each]
@@ -95,7 +95,7 @@ def test_markdown_has_the_table_and_what_repeats_it(drawn: tuple[Drawn, ...]) ->
     assert "| `median` |" in text
     assert "**55.0 ± 24.8**" in text
     assert "    btard arena tiny.toml\n" in text
-    assert "| learning_rate " in text
+    assert "| `learning_rate` " in text
     assert "![Accuracy by rule and attack](figures/heat.png)" in text
     assert TINY.strip() in text
 
@@ -199,10 +199,10 @@ def test_figures_of_an_earlier_report_are_removed(tmp_path: Path, drawn: tuple[D
 def test_progress_on_a_terminal_shows_what_runs_and_what_crashed() -> None:
     console = Console(file=io.StringIO(), width=80, force_terminal=True)
     cells = [an_experiment(rule) for rule in ("mean", "median")]
-    with Bar(console, 2, ["rule"]) as bar:
-        bar.started(cells[0])
-        bar.started(cells[1])
-        bar.finished(cells[0], Crash("[odd] reason"))
+    with Display(console, 2, ["rule"]) as display:
+        display.show(cells[0], None)
+        display.show(cells[1], None)
+        display.show(cells[0], Failure("[odd] reason"))
     assert isinstance(console.file, io.StringIO)
     text = console.file.getvalue()
     assert "rule=median" in text
@@ -212,8 +212,8 @@ def test_progress_on_a_terminal_shows_what_runs_and_what_crashed() -> None:
 
 def test_progress_elsewhere_is_a_line_a_cell() -> None:
     console = Console(file=io.StringIO(), width=80)
-    with Lines(console, 12, ["rule"]) as lines:
-        lines.started(an_experiment())
-        lines.finished(an_experiment(), an_outcome(0.1, 0.5, diverged=1))
+    with Display(console, 12, ["rule"]) as display:
+        display.show(an_experiment(), None)
+        display.show(an_experiment(), an_outcome(0.1, 0.5, diverged=1))
     assert isinstance(console.file, io.StringIO)
     assert console.file.getvalue() == " 1/12  rule=median: 50.0 %, diverged in step 1, 1.0 s\n"

@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.arena.cell import canonical_text, digest_of, label, unique, varying
-from btard.arena.possible import impossible, refuse
-from btard.arena.shipped import find_spec, shipped_names
-from btard.arena.spec import CELLS_MAX, choose, parse_spec, read_spec
+from btard.arena.runner import impossible, refuse
+from btard.arena.spec import CELLS_MAX, SPECS, choose, parse_spec, read_spec
 from btard.errors import ConfigurationError
 from btard.lab import Experiment
 from tests.arena.cases import TINY
@@ -77,24 +76,25 @@ def test_spec_keeps_its_text() -> None:
     [
         ("title = ", "is not TOML"),
         ("", "title is missing"),
-        ('title = "x"\ntext = "y"', "text is no key: choose of title, description"),
-        ('title = "x"\ncolour = "red"', "no key colour: choose of title, description"),
-        ('title = "x"\n[report]\ncolour = "red"', r"no key report\.colour: choose of rows, columns, last"),
-        ('title = "x"\n[base]\nworker = 3', r"\[base\] has no field 'worker': choose of task, workers"),
-        ('title = "x"\n[grid]\nworker = [3]', r"\[grid\] has no field 'worker'"),
-        ('title = "x"\n[[grids]]\nworker = [3]', r"\[grids\] has no field 'worker'"),
-        ('title = "x"\n[grid]\nrule = "mean"', r"grid\.rule = 'mean' cannot be"),
-        ('title = "x"\n[grid]\nrule = []', r"rule of \[grid\] is an empty list"),
+        ('title = "x"\ntext = "y"', "no field text: choose of title, description"),
+        ('title = "x"\n"two\\nlines" = 1', r"no field 'two\\nlines'"),
+        ('title = "x"\ncolour = "red"', "no field colour: choose of title, description"),
+        ('title = "x"\n[report]\ncolour = "red"', r"no field report\.colour: choose of rows, columns, last"),
+        ('title = "x"\n[base]\nworker = 3', r"no field base\.worker: choose of task, workers"),
+        ('title = "x"\n[grid]\nworker = [3]', r"no field grid\.worker"),
+        ('title = "x"\n[[grids]]\nworker = [3]', r"no field grids\.worker"),
+        ('title = "x"\n[grid]\nrule = "mean"', r"grid\.rule is 'mean': input should be a valid list"),
+        ('title = "x"\n[grid]\nrule = []', r"grid\.rule is an empty list"),
         ('title = "x"\n[base]\nseed = 1\n[grid]\nseed = [1]', r"seed stands in \[base\] and in \[grid\]"),
         (
             'title = "x"\n[grid]\nseed = [1]\n[[grids]]\nseed = [1]',
             r"seed stands in \[grid\] and in \[grids\]",
         ),
-        ('title = "x"\n[report]\nrows = "seed"', r"rows = 'seed' of \[report\] can't be"),
-        ('title = "x"\n[report]\nrows = "nothing"', r"rows = 'nothing' of \[report\] can't be"),
+        ('title = "x"\n[report]\nrows = "seed"', r"report\.rows is 'seed': choose of task"),
+        ('title = "x"\n[report]\nrows = "nothing"', r"report\.rows is 'nothing'"),
         ('title = "x"\n[report]\ncolumns = "rule"', "are both 'rule'"),
-        ('title = "x"\n[report]\nlast = 0', r"report\.last = 0 cannot be"),
-        ('title = "x"\nimpossible = "ignore"', "impossible = 'ignore' cannot be"),
+        ('title = "x"\n[report]\nlast = 0', r"report\.last is 0: input should be greater"),
+        ('title = "x"\nimpossible = "ignore"', "impossible is 'ignore': input should be 'refuse' or 'skip'"),
         (f'title = "x"\n[grid]\nseed = {list(range(CELLS_MAX + 1))}', "leave at most"),
     ],
 )
@@ -107,11 +107,11 @@ def test_bad_spec_is_refused_in_one_sentence(text: str, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("base", "sentence"),
     [
-        ('workers = "many"', "workers = 'many' cannot be: input should be a valid integer"),
-        ("workers = true", "workers = True cannot be"),
+        ('workers = "many"', "workers is 'many': input should be a valid integer"),
+        ("workers = true", "workers is True"),
         ("learning_rate = -1", "give a finite one above 0"),
         ("byzantine = 16", "give 0 to 15"),
-        ('schedule = "sudden"', "schedule = 'sudden' cannot be"),
+        ('schedule = "sudden"', "schedule is 'sudden'"),
     ],
 )
 def test_value_that_no_experiment_takes_is_refused(base: str, sentence: str) -> None:
@@ -121,7 +121,7 @@ def test_value_that_no_experiment_takes_is_refused(base: str, sentence: str) -> 
 
 def test_file_that_is_missing_not_text_too_long_or_wrong_is_named(tmp_path: Path) -> None:
     path = tmp_path / "spec.toml"
-    with pytest.raises(ConfigurationError, match=f"{path} can't be read"):
+    with pytest.raises(ConfigurationError, match=f"{path} cannot be read"):
         read_spec(path)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigurationError, match=f"{path} is not text"):
@@ -130,7 +130,7 @@ def test_file_that_is_missing_not_text_too_long_or_wrong_is_named(tmp_path: Path
     with pytest.raises(ConfigurationError, match="shorten it"):
         read_spec(path)
     path.write_text("title = 3")
-    with pytest.raises(ConfigurationError, match=f"{path} is wrong: title = 3"):
+    with pytest.raises(ConfigurationError, match=f"{path} is wrong: title is 3"):
         read_spec(path)
 
 
@@ -173,7 +173,7 @@ def test_cells_that_cannot_be_are_known_before_training_with_their_reason() -> N
     refused = impossible(cells)
     assert [each in refused for each in cells] == [True, True, False, False, True]
     assert "n >= 2f + 3" in refused[cells[0]]
-    with pytest.raises(ConfigurationError, match=r"rule=krum .*\(and 1 more like it\) cannot be: .*skip"):
+    with pytest.raises(ConfigurationError, match=r"rule=krum .*\(and 1 more like it\) is impossible: .*skip"):
         refuse(cells, refused)
     refuse(cells, {})
 
@@ -204,19 +204,19 @@ def test_label_names_the_fields_that_differ() -> None:
 def test_shipped_spec_is_found_by_name_and_a_file_goes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert set(shipped_names()) == {"smoke", "ctma", "draco", "btard"}
-    assert find_spec("smoke") == find_spec("smoke.toml")
+    assert set(SPECS.names()) == {"smoke", "ctma", "draco", "btard"}
+    assert SPECS.find("smoke") == SPECS.find("smoke.toml")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "smoke.toml").write_text(TINY)
-    assert read_spec(find_spec("smoke.toml")).title.startswith("Tiny")
-    with pytest.raises(ConfigurationError, match="no spec nothing: give a file, or one of btard, ctma"):
-        find_spec("nothing")
+    assert read_spec(SPECS.find("smoke.toml")).title.startswith("Tiny")
+    with pytest.raises(ConfigurationError, match="no spec 'nothing': give a file, or one of btard, ctma"):
+        SPECS.find("nothing")
 
 
-@pytest.mark.parametrize("name", shipped_names())
+@pytest.mark.parametrize("name", SPECS.names())
 def test_shipped_spec_can_be_run(name: str) -> None:
     """Every cell but those that the spec itself expects to be impossible; its comment says what it is."""
-    path = find_spec(name)
+    path = SPECS.path(name)
     spec = read_spec(path)
     cells = spec.experiments()
     refused = impossible([each for each in cells if each.seed == 0])

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btard.arena.cell import FIELDS, NUMERICS, Crash
+from btard.arena.cell import FIELDS, NUMERICS
 from btard.arena.store import COLUMNS, Store
 from btard.errors import ConfigurationError
 from btard.lab import Experiment, Measurement, Outcome, Seconds
+from btard.pool import Failure
 from tests.arena.cases import an_experiment, an_outcome
 
 CELL = an_experiment()
@@ -60,8 +61,8 @@ def test_loss_that_is_no_number_is_none_in_the_file_and_comes_back(tmp_path: Pat
 
 def test_crash_is_kept_until_the_cell_ends(tmp_path: Path) -> None:
     with Store(tmp_path / "r.sqlite") as store:
-        store.add(CELL, Crash("out of memory"))
-        assert store.results([CELL, an_experiment(seed=1)]) == {CELL: Crash("out of memory")}
+        store.add(CELL, Failure("out of memory"))
+        assert store.results([CELL, an_experiment(seed=1)]) == {CELL: Failure("out of memory")}
         store.add(CELL, an_outcome(0.1, 0.5))
         assert store.results([CELL]) == {CELL: an_outcome(0.1, 0.5)}
 
@@ -108,7 +109,7 @@ def test_other_tools_read_every_field_of_an_experiment(tmp_path: Path) -> None:
 def test_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "r.sqlite"
     path.write_bytes(content)
-    with pytest.raises(ConfigurationError, match="no file of btard's results: move it away"):
+    with pytest.raises(ConfigurationError, match="not a file of btard's results: move it away"):
         Store(path)
     assert path.read_bytes() == content
 
@@ -117,7 +118,7 @@ def test_database_of_something_else_is_refused_untouched(tmp_path: Path) -> None
     path = tmp_path / "r.sqlite"
     with sqlite3.connect(path) as foreign:
         foreign.execute("CREATE TABLE cells (id)")
-    with pytest.raises(ConfigurationError, match="no file of btard's results"):
+    with pytest.raises(ConfigurationError, match="not a file of btard's results"):
         Store(path)
 
 
@@ -147,7 +148,7 @@ def test_second_arena_in_a_folder_is_refused_until_the_first_ends(tmp_path: Path
 
 def test_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match=r"can't write to .*: choose another --out"):
+    with pytest.raises(ConfigurationError, match=r"cannot write .*: choose another --out"):
         Store(tmp_path / "file" / "r.sqlite")
 
 

@@ -100,7 +100,7 @@ def test_arena_interrupted_ends_with_130_and_says_how_to_go_on(
     assert process.returncode == 130
     assert "Traceback" not in error
     assert f"of {TINY_CELLS} cells are kept in {tmp_path / 'results.sqlite'}" in output
-    assert "the same command goes on with the others" in output
+    assert "run this again to continue" in output
     assert run_arena(str(spec), tmp_path, jobs=1, only=["rule=mean", "attack=none", "seed=0"])
     assert "1 cells, 1 of them known" in capsys.readouterr().out
 
@@ -132,7 +132,7 @@ def test_without_matplotlib_only_the_figures_are_left_out(
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("title = 3", "is wrong: title = 3 cannot be"),
+        ("title = 3", "is wrong: title is 3: input should be a valid string"),
         (TINY.replace("workers = 5", "workers = 2"), "rule=median attack=none"),
         (TINY.replace('"mean"', '"means"'), "'means' is not a rule"),
     ],
@@ -153,7 +153,7 @@ def test_spec_that_cannot_be_is_one_sentence_and_nothing_is_run(
 def test_unknown_spec_choice_and_foreign_results_are_one_sentence(
     spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert "there is no spec nowhere.toml" in failing(["nowhere.toml"], monkeypatch, capsys)
+    assert "there is no spec 'nowhere'" in failing(["nowhere.toml"], monkeypatch, capsys)
     assert "no cell has rule=krum" in failing([str(spec), "--only", "rule=krum"], monkeypatch, capsys)
     (tmp_path / RESULTS).write_text("something else\n" * 100)
     assert "move it away" in failing([str(spec), "--out", str(tmp_path)], monkeypatch, capsys)

@@ -24,8 +24,8 @@ from btard.protocol.record import BAN, Entry
 from btard.training import load_checkpoint, save_checkpoint
 from btard.types import short
 from btard.wire import Sealed, open_sealed
+from tests.cheats import owes_another_gradient
 from tests.ledger.runs import PEERS, STEPS, copied, recorded, write
-from tests.protocol.ledgers import owes_another_gradient
 
 Change = tuple[int, dict[str, object]]
 

@@ -98,18 +98,18 @@ def columns(**changes: object) -> Spoil:
         (lambda path: path.unlink(), r"no train\*.parquet in .*hf download ylecun/mnist"),
         (
             lambda path: path.write_bytes(b"PAR1 of sorts"),
-            r"train\*.parquet in .* can't be read \(.*fetch it again",
+            r"train\*.parquet in .* cannot be read \(.*fetch it again",
         ),
         (columns(image=None, picture=grey()), "train split has no column 'image', only label, picture"),
         (columns(label=None), "train split has no column 'label', only image"),
         (columns(image=[1, 2]), "column 'image' of the train split has no images"),
         (columns(image=[grey()[0], {"bytes": None}]), "image 1 of the train split is missing"),
-        (columns(image=[{"bytes": b"\x89PNG"}] * 2), "image 0 of the train split is no whole PNG"),
+        (columns(image=[{"bytes": b"\x89PNG"}] * 2), "image 0 of the train split is not a whole PNG"),
         (
             columns(image=[{"bytes": encoded(pictures(6, 1, (28, 28))[0])[:-300]}] * 2),
-            "image 0 of the train split is no whole PNG",
+            "image 0 of the train split is not a whole PNG",
         ),
-        (columns(image=[{"bytes": encoded(pictures(6, 1, (28, 28))[0], "BMP")}] * 2), "is no whole PNG"),
+        (columns(image=[{"bytes": encoded(pictures(6, 1, (28, 28))[0], "BMP")}] * 2), "is not a whole PNG"),
         (
             columns(image=[*grey(1), {"bytes": encoded(pictures(6, 1, (28, 28, 3))[0])}]),
             "image 1 of the train split is RGB 28x28 instead of L 28x28",
@@ -143,7 +143,7 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_internet_and_cache_the_error_says_how_to_bring_the_files(name: str, hub_cache: Path) -> None:
     said = (
-        r"hub can't be reached: .* `hf download .*/\w+ --repo-type dataset` .* or give load_images a folder"
+        r"hub cannot be reached: .* `hf download .*/\w+ --repo-type dataset` .* or give load_images a folder"
     )
     with pytest.raises(ConfigurationError, match=said):
         load_images(name)

@@ -151,9 +151,9 @@ def test_names_stand_for_estimators() -> None:
     [
         ("adam", "'adam' is not an estimator: choose of gradient, momentum, mu2"),
         ("momentum+gradient", "'momentum' is not one that goes before another estimator: choose of clip"),
-        ("momentum(beta=1)", "give 0 <= beta < 1"),
-        ("mu2(beta=0)", "give 0 < beta <= 1"),
-        ("mu2(gamma=1.5)", "give 0 < gamma <= 1"),
+        ("momentum(beta=1)", "use 0 <= beta < 1"),
+        ("mu2(beta=0)", "use 0 < beta <= 1"),
+        ("mu2(gamma=1.5)", "use 0 < gamma <= 1"),
         ("clip(norm=0)+gradient", "give a finite norm > 0"),
         ("clip(base=3)+gradient", "no argument 'base'"),
     ],

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from btard.attacks import ATTACKS, Attack, AttackContext, DelayedGradient, Mimic, SignFlip, parse
 from btard.errors import ConfigurationError
-from btard.lab import Experiment, Outcome, Seconds, check, run
+from btard.lab import Experiment, Outcome, Seconds, prepare, run
 from btard.lab.attackers import Attackers
 from btard.lab.gradients import FlatModel
 from btard.lab.partition import Iid
@@ -133,14 +133,14 @@ def test_a_common_vector_is_computed_once() -> None:
 
 
 def test_wrong_labels_are_put_in_for_the_last_workers_only() -> None:
-    task = check(SMALL).task
+    task = prepare(SMALL).task
     data, model = task.data, FlatModel(task.build(bytes(32)))
     held = Iid().split(data.train_labels.numpy(), 4, 0)
 
     def rows(liars: int) -> Tensor:
         cpu = torch.device("cpu")
         batches = Batches(data, held, 8, torch.Generator().manual_seed(0), cpu)
-        estimating = EstimatingWorkers(model, batches, check(SMALL).estimator)
+        estimating = EstimatingWorkers(model, batches, prepare(SMALL).estimator)
         return estimating.rows(0, model.parameters(), liars, Stopwatch(lambda: 0.0, cpu))
 
     honest_ND, mixed_ND, wrong_ND = rows(0), rows(1), rows(4)
@@ -155,4 +155,4 @@ def test_wrong_labels_are_put_in_for_the_last_workers_only() -> None:
 def test_an_attack_on_an_honest_worker_that_is_not_there_is_refused_before_training() -> None:
     assert Mimic(row=5)
     with pytest.raises(ConfigurationError):
-        check(replace(SMALL, attack="mimic(row=6)"))
+        prepare(replace(SMALL, attack="mimic(row=6)"))

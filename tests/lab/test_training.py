@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from btard.errors import ConfigurationError
-from btard.lab import Experiment, Measurement, Outcome, Seconds, check, run
+from btard.lab import Experiment, Measurement, Outcome, Seconds, prepare, run
 from btard.lab.sampling import Batches
 from btard.lab.seeds import derive, derive_number, generator
 from btard.training import TASKS
@@ -27,14 +27,14 @@ def without_seconds(outcome: Outcome) -> Outcome:
 
 def by_hand(experiment: Experiment) -> list[tuple[float, float]]:
     """Held-out loss and accuracy after each step of plain PyTorch on the union of the workers' batches."""
-    plan = check(experiment)
-    data = plan.task.data
+    setup = prepare(experiment)
+    data = setup.task.data
     seed = experiment.seed
-    held = plan.partition.split(
+    held = setup.partition.split(
         data.train_labels.numpy(), experiment.workers, derive_number(seed, "partition")
     )
     batches = Batches(data, held, experiment.batch_size, generator(seed, "batches"), torch.device("cpu"))
-    model = plan.task.build(derive(seed, "parameters"))
+    model = setup.task.build(derive(seed, "parameters"))
     optimizer = torch.optim.SGD(
         model.parameters(),
         lr=experiment.learning_rate,
@@ -149,7 +149,7 @@ def test_measurements_are_taken_before_every_so_many_steps_and_at_the_end() -> N
 
 
 def test_each_measurement_comes_with_the_model_that_was_measured() -> None:
-    data = check(SMALL).task.data
+    data = prepare(SMALL).task.data
     told: list[tuple[Measurement, tuple[float, float]]] = []
 
     def again(measurement: Measurement, model: nn.Module) -> None:
@@ -194,7 +194,7 @@ def test_the_mean_diverges_under_attack_and_that_is_reported(attack: str) -> Non
         ({"rule": "nnm+cyclic", "byzantine": 1}, "'cyclic' is not a rule"),
         ({"rule": "cyclic+mean", "byzantine": 1}, "a code takes no rule beside it"),
         ({"rule": "cyclic(n=4)", "byzantine": 1}, "no argument 'n'"),
-        ({"rule": "repetition", "byzantine": 2}, "don't split into groups"),
+        ({"rule": "repetition", "byzantine": 2}, "workers form groups"),
         ({"rule": "cyclic", "byzantine": 1, "estimator": "momentum"}, "codes gradients"),
         ({"rule": "cyclic", "byzantine": 1, "attack": "optimised_ipm"}, "choose another attack"),
         ({"attack": "nothing"}, "'nothing' is not an attack"),
@@ -202,7 +202,7 @@ def test_the_mean_diverges_under_attack_and_that_is_reported(attack: str) -> Non
         ({"estimator": "nothing"}, "'nothing' is not an estimator"),
         ({"heterogeneity": "nothing"}, "'nothing' is not a partition"),
         ({"task": "nothing"}, "there is no task 'nothing'"),
-        ({"task": "simulated"}, "the lab trains classifiers"),
+        ({"task": "simulated"}, "task is 'simulated': choose a classifier"),
         ({"nesterov": True}, "give momentum > 0"),
         ({"heterogeneity": "labels(count=11)"}, "there are only 10"),
     ],

@@ -14,10 +14,11 @@ from btard.ledger.reader import FILE_NAME
 from btard.protocol.record import Entry
 from btard.run.config import RunConfig
 from btard.training import register, save_checkpoint
-from tests.protocol.ledgers import CONFIG, Misdeed, Peer, Swarm, misreports
+from tests.cheats import Misdeed, misreports, performing
+from tests.rig import CONFIG, Peer, Rig
 
 PEERS, STEPS = 4, 4
-register("quadratic", "tests.protocol.ledgers:quadratic")
+register("quadratic", "tests.tasks:quadratic")
 
 
 @cache
@@ -26,22 +27,26 @@ def recorded(misdeed: Misdeed = misreports) -> tuple[Path, LedgerHeader, tuple[E
 
     Not to be changed, but for files of other names."""
     config = RunConfig.create("quadratic", steps=STEPS, peers=PEERS, protocol=CONFIG)
-    swarm = Swarm(PEERS, STEPS, run=config.digest, make_engine=config.engine)
-    swarm.seat(1).misdeed = misdeed
     folder = Path(mkdtemp(prefix="btard-run-"))
     atexit.register(shutil.rmtree, folder)
     (folder / "checkpoints").mkdir()
 
     def keep(peer: Peer) -> None:
-        if peer is swarm.honest[0]:
+        if peer.seat == 0:
             checkpoint = peer.engine.checkpoint()
             save_checkpoint(checkpoint, folder / "checkpoints" / f"step-{checkpoint.step:06d}.safetensors")
 
-    swarm.on_adopt = keep
-    ledger = swarm.run()
-    header = LedgerHeader.of(config, ledger.genesis.members, bootstrap=ledger.identities[0])
-    write(folder / FILE_NAME, header, ledger.entries)
-    return folder, header, ledger.entries
+    rig = Rig(
+        PEERS,
+        STEPS,
+        run=config.digest,
+        make_engine=config.engine,
+        cheats={1: performing(misdeed)},
+        adopted=keep,
+    ).run()
+    header = LedgerHeader.of(config, rig.genesis.members, bootstrap=rig.peers[0].identity)
+    write(folder / FILE_NAME, header, rig.peers[0].entries)
+    return folder, header, rig.peers[0].entries
 
 
 def write(path: Path, header: LedgerHeader, entries: tuple[Entry, ...]) -> None:

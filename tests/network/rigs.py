@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any
 
 from btard.crypto import Identity, digest
-from btard.network.certificate import Certificate
 from btard.network.grpc_transport import GrpcTransport
 from btard.network.limits import KIB, Limits
 from btard.network.memory import MemoryHub, MemoryTransport
@@ -85,27 +84,15 @@ async def eventually(condition: Callable[[], bool]) -> None:
     await asyncio.wait_for(poll(), DEADLINE_S)
 
 
-class Rig(Protocol):
+class MemoryRig:
     """Builds transports of one kind, and knows how they find each other."""
 
-    def transport(
-        self, number: int, *, limits: Limits = FAST, allowed: Callable[[PeerId], bool] = lambda _: True
-    ) -> Transport: ...
-
-    def record(self, transport: Transport, sequence: int = 0) -> PeerRecord: ...
-
-    async def close(self) -> None: ...
-
-
-class MemoryRig:
     def __init__(self) -> None:
         self.hub = MemoryHub()
         self._made: list[MemoryTransport] = []
 
-    def transport(
-        self, number: int, *, limits: Limits = FAST, allowed: Callable[[PeerId], bool] = lambda _: True
-    ) -> MemoryTransport:
-        made = MemoryTransport(self.hub, identity(number).peer, allowed=allowed, limits=limits)
+    def transport(self, number: int, **options: Any) -> MemoryTransport:
+        made = MemoryTransport(self.hub, identity(number).peer, **{"limits": FAST} | options)
         self._made.append(made)
         return made
 
@@ -121,31 +108,14 @@ class GrpcRig:
     def __init__(self) -> None:
         self._made: list[GrpcTransport] = []
 
-    def transport(
-        self,
-        number: int,
-        *,
-        limits: Limits = FAST,
-        allowed: Callable[[PeerId], bool] = lambda _: True,
-        run: bytes = RUN,
-        port: int = 0,
-        certificate: Certificate | None = None,
-    ) -> GrpcTransport:
-        made = GrpcTransport(
-            identity(number),
-            run,
-            allowed=allowed,
-            entropy=os.urandom,
-            jitter=random.Random(number).random,
-            limits=limits,
-            port=port,
-            certificate=certificate,
-        )
+    def transport(self, number: int, *, run: bytes = RUN, **options: Any) -> GrpcTransport:
+        jitter = random.Random(number).random
+        options = {"allowed": lambda _: True, "limits": FAST} | options
+        made = GrpcTransport(identity(number), run, entropy=os.urandom, jitter=jitter, **options)
         self._made.append(made)
         return made
 
-    def record(self, transport: Transport, sequence: int = 0) -> PeerRecord:
-        assert isinstance(transport, GrpcTransport)
+    def record(self, transport: GrpcTransport, sequence: int = 0) -> PeerRecord:
         address = f"127.0.0.1:{transport.port}"
         return PeerRecord(RUN, transport.me, sequence, (address,), transport.certificate.der)
 
@@ -153,17 +123,15 @@ class GrpcRig:
         await asyncio.gather(*(made.stop() for made in self._made))
 
 
-async def start(rig: Rig, *transports: Transport) -> list[RecordingInbox]:
-    """Start transports, tell each about all, give their inboxes."""
-    inboxes = [RecordingInbox() for _ in transports]
+Rig = MemoryRig | GrpcRig
+
+
+async def start(rig: Rig, *transports: Transport, last: RecordingInbox | None = None) -> list[RecordingInbox]:
+    """Start transports, tell each about all, give their inboxes; `last` is that of the last one."""
+    inboxes = [RecordingInbox() for _ in transports[1:]] + [last or RecordingInbox()]
     for transport, inbox in zip(transports, inboxes, strict=True):
         await transport.start(inbox)
-    introduce(rig, transports)
-    return inboxes
-
-
-def introduce(rig: Rig, transports: Iterable[Transport]) -> None:
-    everybody = tuple(transports)
-    records = [rig.record(transport) for transport in everybody]
-    for transport in everybody:
+    records = [rig.record(transport) for transport in transports]
+    for transport in transports:
         transport.connect(records)
+    return inboxes

@@ -20,18 +20,8 @@ from btard.network.certificate import SERVER_NAME, fingerprint
 from btard.network.frames import FORGED, WANTED, WELCOME, pack_offer
 from btard.network.hello import HELLO_BYTES, seal_hello
 from btard.types import PeerId
-from tests.network.rigs import (
-    DEADLINE_S,
-    FAST,
-    RUN,
-    GrpcRig,
-    RecordingInbox,
-    blob,
-    eventually,
-    identity,
-    introduce,
-    start,
-)
+from tests.network import rigs
+from tests.network.rigs import FAST, RUN, GrpcRig, RecordingInbox, blob, eventually, identity, start
 
 BLOB_8_MIB = blob(bytes(8 << 20))
 
@@ -82,7 +72,11 @@ async def closed(stream: Any) -> None:
                 pass
         assert await stream.code() != grpc.StatusCode.OK
 
-    await asyncio.wait_for(drain(), DEADLINE_S)
+    await asyncio.wait_for(drain(), rigs.DEADLINE_S)
+
+
+def blamed(inbox: RecordingInbox) -> list[tuple[PeerId, str]]:
+    return [(fault.peer, fault.kind) for fault in inbox.faults]
 
 
 Target = tuple[GrpcTransport, RecordingInbox]
@@ -96,7 +90,7 @@ async def test_garbage_for_a_hello_is_a_fault_of_a_stranger(target: Target, raw:
         await stream.write(raw)
         await closed(stream)
     await inbox.until(lambda inbox: len(inbox.faults) == 1)
-    assert (inbox.faults[0].peer, inbox.faults[0].kind) == (STRANGER, "bad_hello")
+    assert blamed(inbox) == [(STRANGER, "bad_hello")]
     assert transport.counters.total.rejected == 1
 
 
@@ -107,7 +101,7 @@ async def test_hello_signed_by_another_key_blames_nobody_by_name(target: Target)
         hello = seal_hello(identity(7), RUN, "control", nonce, fingerprint(transport.certificate.der))
         await stream.write(hello[:32] + identity(1).peer + hello[64:])
         await closed(stream)
-    assert [(fault.peer, fault.kind) for fault in inbox.faults] == [(STRANGER, "bad_hello")]
+    assert blamed(inbox) == [(STRANGER, "bad_hello")]
 
 
 async def test_hello_that_was_heard_elsewhere_is_worth_nothing(target: Target) -> None:
@@ -122,7 +116,7 @@ async def test_hello_that_was_heard_elsewhere_is_worth_nothing(target: Target) -
             nonce = await stream.read()
             await stream.write(seal_hello(identity(1), RUN, name, old_nonce if stale else nonce, over))
             await closed(stream)
-    assert [(fault.peer, fault.kind) for fault in inbox.faults] == [(STRANGER, "bad_hello")] * 3
+    assert blamed(inbox) == [(STRANGER, "bad_hello")] * 3
 
 
 async def test_hello_for_another_run_or_from_a_non_member_is_attributed(target: Target) -> None:
@@ -132,10 +126,7 @@ async def test_hello_for_another_run_or_from_a_non_member_is_attributed(target: 
         async with stream_to(transport) as stream:
             await stream.write(seal_hello(identity(number), run, "control", await stream.read(), server))
             await closed(stream)
-    assert [(fault.peer, fault.kind) for fault in inbox.faults] == [
-        (identity(1).peer, "wrong_run"),
-        (identity(7).peer, "not_a_member"),
-    ]
+    assert blamed(inbox) == [(identity(1).peer, "wrong_run"), (identity(7).peer, "not_a_member")]
 
 
 async def test_silent_stranger_is_shown_out_after_the_deadline(rig: GrpcRig) -> None:
@@ -144,7 +135,7 @@ async def test_silent_stranger_is_shown_out_after_the_deadline(rig: GrpcRig) -> 
     async with stream_to(transport) as stream:
         await stream.read()
         await closed(stream)
-    assert [(fault.peer, fault.kind) for fault in inbox.faults] == [(STRANGER, "no_hello")]
+    assert blamed(inbox) == [(STRANGER, "no_hello")]
 
 
 async def test_crowd_of_silent_strangers_does_not_keep_a_member_out(rig: GrpcRig) -> None:
@@ -174,18 +165,16 @@ async def test_oversize_control_message_ends_the_stream_and_never_reaches_the_in
         await closed(stream)
     assert inbox.controls == []
     if excess == 1:
-        assert [(fault.peer, fault.kind) for fault in inbox.faults] == [(identity(1).peer, "oversize")]
+        assert blamed(inbox) == [(identity(1).peer, "oversize")]
+
+
+OFFER = pack_offer(digest("blob", b"xy"), 2)
 
 
 @pytest.mark.parametrize(
     ("frames", "kind"),
-    [
-        ([b"?"], "bad_offer"),
-        ([pack_offer(digest("blob", b"xy"), 2), b"x"], "bad_chunk"),
-        ([pack_offer(digest("blob", b"xy"), 2), b"xyz"], "bad_chunk"),
-        ([pack_offer(digest("blob", b"xy"), 2), b""], "bad_chunk"),
-        ([pack_offer(digest("blob", b"xy"), 2), b"no"], "forged_blob"),
-    ],
+    [([b"?"], "bad_offer"), ([OFFER, b"no"], "forged_blob")]
+    + [([OFFER, chunk], "bad_chunk") for chunk in (b"", b"x", b"xyz")],
 )
 async def test_garbage_on_a_blob_stream_is_attributed(target: Target, frames: list[bytes], kind: str) -> None:
     transport, inbox = target
@@ -195,7 +184,7 @@ async def test_garbage_on_a_blob_stream_is_attributed(target: Target, frames: li
             await stream.write(frame)
         await inbox.until(lambda inbox: len(inbox.faults) == 1)
         await closed(stream)
-    assert (inbox.faults[0].peer, inbox.faults[0].kind) == (identity(2).peer, kind)
+    assert blamed(inbox) == [(identity(2).peer, kind)]
     assert inbox.blobs == []
     assert transport.counters.total.rejected == 1
 
@@ -205,10 +194,10 @@ async def test_peer_that_stalls_in_the_middle_of_a_blob_is_cut_off(rig: GrpcRig)
     (inbox,) = await start(rig, transport)
     async with stream_to(transport, "blob") as stream:
         await greet(transport, stream, 2, "blob")
-        await stream.write(pack_offer(digest("blob", b"xy"), 2))
+        await stream.write(OFFER)
         assert await stream.read() == WANTED
         await closed(stream)
-    assert [(fault.peer, fault.kind) for fault in inbox.faults] == [(identity(2).peer, "stalled_blob")]
+    assert blamed(inbox) == [(identity(2).peer, "stalled_blob")]
 
 
 async def test_newer_stream_of_a_peer_takes_the_place_of_the_older(target: Target) -> None:
@@ -266,9 +255,7 @@ async def test_remote_that_dies_in_the_middle_of_a_blob_and_comes_back_gets_the_
         return True
 
     at_b = RecordingInbox(wants=die)
-    await a.start(RecordingInbox())
-    await b.start(at_b)
-    introduce(rig, (a, b))
+    await start(rig, a, b, last=at_b)
     a.push(b.me, *BLOB_8_MIB)
     await at_b.until(lambda inbox: len(inbox.offers) == 1)
     await asyncio.gather(*stopping)
@@ -331,21 +318,14 @@ async def test_server_that_answers_nonsense_is_at_fault_and_one_that_denies_is_l
     certificate = Certificate.from_seed(b"liar")
 
     async def lie(_: object, context: Any) -> None:
-        await context.write(bytes(32))
-        await context.read()
-        await context.write(WELCOME)
-        await context.read()
-        await context.write(WANTED)
-        await context.read()
-        await context.write(last)
-        await context.read()
-
-    class Liar(grpc.GenericRpcHandler):  # type: ignore[misc]
-        def service(self, _: object) -> Any:
-            return grpc.stream_stream_rpc_method_handler(lie)
+        for reply in (bytes(32), WELCOME, WANTED, last):
+            await context.write(reply)
+            await context.read()
 
     server = grpc.aio.server()
-    server.add_generic_rpc_handlers((Liar(),))
+    liar = grpc.stream_stream_rpc_method_handler(lie)
+    methods = {"control": liar, "blob": liar}
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("btard.Peer", methods),))
     port = server.add_secure_port(
         "127.0.0.1:0", grpc.ssl_server_credentials([(certificate.key_pem, certificate.pem)])
     )
@@ -356,9 +336,7 @@ async def test_server_that_answers_nonsense_is_at_fault_and_one_that_denies_is_l
     await eventually(lambda: a.counters.of(record.peer).disconnects == 1)
     await a.stop()
     await server.stop(0)
-    assert [(fault.peer, fault.kind) for fault in inbox.faults] == (
-        [(record.peer, "bad_reply")] if last != FORGED else []
-    )
+    assert blamed(inbox) == ([(record.peer, "bad_reply")] if last != FORGED else [])
     assert a.counters.total.blobs_dropped == 1
 
 

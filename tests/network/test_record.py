@@ -71,8 +71,7 @@ def test_signed_nonsense_is_refused_with_its_reason() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["1.2.3.4:1", "[::1]:65535", "localhost:80", "a-b.c_d.example:7070", "[::ffff:1.2.3.4]:9"],
+    "text", ["1.2.3.4:1", "[::1]:65535", "localhost:80", "a-b.c_d.example:7070", "[::ffff:1.2.3.4]:9"]
 )
 def test_addresses(text: str) -> None:
     assert check_address(text) == text

@@ -11,20 +11,11 @@ import pytest
 from btard.crypto import digest
 from btard.errors import ConfigurationError
 from btard.network import Limits, Traffic
-from tests.network.rigs import (
-    FAST,
-    GrpcRig,
-    MemoryRig,
-    RecordingInbox,
-    Rig,
-    blob,
-    eventually,
-    introduce,
-    start,
-)
+from tests.network import rigs
+from tests.network.rigs import FAST, RecordingInbox, Rig, blob, eventually, start
 
 
-@pytest.fixture(params=[MemoryRig, GrpcRig], ids=["memory", "grpc"])
+@pytest.fixture(params=[rigs.MemoryRig, rigs.GrpcRig], ids=["memory", "grpc"])
 async def rig(request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     make: Callable[[], Rig] = request.param
     made = make()
@@ -39,12 +30,9 @@ async def test_control_messages_arrive_in_order_from_an_authenticated_sender(rig
         a.send(b.me, b"a%d" % number)
         c.send(b.me, b"c%d" % number)
     await at_b.until(lambda inbox: len(inbox.controls) == 100)
-    assert [raw for sender, raw in at_b.controls if sender == a.me] == [
-        b"a%d" % number for number in range(50)
-    ]
-    assert [raw for sender, raw in at_b.controls if sender == c.me] == [
-        b"c%d" % number for number in range(50)
-    ]
+    for name, sender in ((b"a", a.me), (b"c", c.me)):
+        sent = [name + b"%d" % number for number in range(50)]
+        assert [raw for by, raw in at_b.controls if by == sender] == sent
 
 
 @pytest.mark.parametrize("size", [0, 1, 40, FAST.chunk_bytes, FAST.chunk_bytes + 1, 8 << 20])
@@ -73,10 +61,8 @@ async def test_blobs_arrive_in_order_and_do_not_hold_up_control(rig: Rig) -> Non
 async def test_an_unwanted_blob_is_refused_before_its_body_and_the_next_one_passes(rig: Rig) -> None:
     a, b = rig.transport(1), rig.transport(2)
     wanted, data = blob(b"wanted")
-    at_a, at_b = RecordingInbox(), RecordingInbox(wants=lambda _, name, __: name == wanted)
-    await a.start(at_a)
-    await b.start(at_b)
-    introduce(rig, (a, b))
+    at_b = RecordingInbox(wants=lambda _, name, __: name == wanted)
+    await start(rig, a, b, last=at_b)
     a.push(b.me, *blob(os.urandom(4 << 20)))
     a.push(b.me, wanted, data)
     await at_b.until(lambda inbox: len(inbox.blobs) == 1)
@@ -207,9 +193,7 @@ async def test_an_inbox_that_raises_reaches_the_exception_handler_and_later_mess
     a, b = rig.transport(1), rig.transport(2)
     at_b, seen = Raising(), []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: seen.append(context["exception"]))
-    await a.start(RecordingInbox())
-    await b.start(at_b)
-    introduce(rig, (a, b))
+    await start(rig, a, b, last=at_b)
     a.send(b.me, b"poison")
     a.send(b.me, b"food")
     await at_b.until(lambda inbox: len(inbox.controls) == 2)

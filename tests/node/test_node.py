@@ -13,7 +13,8 @@ from btard.codec import FP32
 from btard.crypto import digest
 from btard.errors import LedgerError
 from btard.machine import Done, Update
-from btard.node.node import EARLY_PARTS, Node
+from btard.node.driver import EARLY_PARTS
+from btard.node.node import Node
 from btard.protocol.outputs import FINISHED
 from btard.protocol.record import ABORT, BAN, STEP, Entry
 from btard.swarm.spec import SwarmSpec
@@ -140,7 +141,7 @@ def test_a_blob_that_is_not_finite_is_known_and_not_kept(value: float) -> None:
         node, data = nodes.nodes[0], blob(1.0, value, 3.0)
         before = len(node.engine.store)
         node.blob(nodes.nodes[1].transport.me, digest("blob", data), data)
-        return len(node.engine.store) - before, node.machine.attempt.duties.holds(digest("blob", data))
+        return len(node.engine.store) - before, node.machine.holds(digest("blob", data))
 
     assert in_a_loop(push) == (0, False)
 
@@ -149,7 +150,7 @@ def test_an_empty_blob_is_no_part() -> None:
     def push(nodes: Nodes) -> bool:
         node = nodes.nodes[0]
         node.blob(nodes.nodes[1].transport.me, digest("blob", b""), b"")
-        return node.machine.attempt.duties.holds(digest("blob", b""))
+        return node.machine.holds(digest("blob", b""))
 
     assert FP32.is_valid(b"")
     assert not in_a_loop(push)

@@ -36,8 +36,8 @@ R, OTHER = digest("record", b"ours"), digest("record", b"another")
 
 def posts(phase: str, held: bytes = bytes(32), seats: Sequence[int] = range(N)) -> list[Post]:
     """What honest peers said in a phase."""
-    first = ATTEMPT.first_held() if phase == GRADIENT else held
-    return [post(seat, phase, replace(said(phase, seat), held=first)) for seat in seats]
+    first = ATTEMPT.state.head if phase == GRADIENT else held
+    return [post(seat, phase, replace(said(phase, seat), previous_set=first)) for seat in seats]
 
 
 def set_of(phase: str, held: bytes = bytes(32)) -> bytes:
@@ -170,7 +170,7 @@ def test_where_nobody_proves_anything_all_miss_the_step() -> None:
 
 
 def test_a_message_that_holds_a_set_that_does_not_exist_is_a_ban() -> None:
-    false = [post(2, AGGREGATE, replace(said(AGGREGATE, 2), held=digest("nothing")))]
+    false = [post(2, AGGREGATE, replace(said(AGGREGATE, 2), previous_set=digest("nothing")))]
     views = [view(s, (GRADIENT,), GRADIENTS, posts(AGGREGATE, G, [0, 1, 3, 4]), false) for s in range(N)]
     assert removed(decided(views)) == [(2, BAN, "false digest")]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btard.crypto import Identity
 from btard.errors import LedgerError
 from btard.machine import Actions
 from btard.protocol.ledger import check_entry, replay
@@ -31,54 +32,76 @@ from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, Entry, Recor
 from btard.protocol.state import RosterState, roster_digest
 from btard.types import Digest
 from btard.wire import Envelope, Sealed, decode, encode, open_sealed, seal
-from tests.protocol.ledgers import (
-    Ledger,
-    Peer,
-    Swarm,
-    Tamper,
+from tests.cheats import (
+    Scripted,
     aggregates_wrongly,
     equivocates,
     falls_silent,
-    forged,
-    index_of,
     misreports,
+    performing,
     says,
+    sending,
 )
+from tests.rig import MakeAdversary, Rig
 
 SPOKEN = (GRADIENT, AGGREGATE, REVEAL, SCALARS, ACCUSE)
 """The phases of a step in which nothing is wrong, but for the vote."""
 
 
-def another_held(phase: str) -> Callable[[bytes], bytes]:
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What one honest peer wrote down, and the state that it began from."""
+
+    genesis: RosterState
+    entries: tuple[Entry, ...]
+    identities: tuple[Identity, ...]
+
+
+def ledger_of(rig: Rig) -> Ledger:
+    return Ledger(rig.genesis, rig.honest[0].entries, tuple(peer.identity for peer in rig.peers))
+
+
+def forged(ledger: Ledger, index: int, **changes: object) -> Ledger:
+    """The ledger with other contents in one entry."""
+    entries = list(ledger.entries)
+    entries[index] = replace(entries[index], **changes)  # type: ignore[arg-type]
+    return replace(ledger, entries=tuple(entries))
+
+
+def index_of(entries: Sequence[Entry], **wanted: object) -> int:
+    """The first record with these fields."""
+    return next(
+        k for k, e in enumerate(entries) if all(getattr(e.record, name) == v for name, v in wanted.items())
+    )
+
+
+def another_set(phase: str) -> Callable[[bytes], bytes]:
     def change(payload: bytes) -> bytes:
         said = decode(PAYLOADS[phase], payload)
-        return encode(replace(said, held=bytes(32)))  # type: ignore[type-var]
+        return encode(replace(said, previous_set=bytes(32)))  # type: ignore[type-var]
 
     return change
 
 
-def dies_in_step_1(peer: Peer, out: Actions) -> Actions:
-    return Actions() if peer.machine.state.step >= 1 else out
+def dies_in_step_1(cheat: Scripted, out: Actions) -> Actions:
+    return Actions() if cheat.state.step >= 1 else out
 
 
-def swarm(cheat: int = 1, peers: int = 5, **how: object) -> Swarm:
-    """Peers that run three steps; one of them cheats in step 1."""
-    made = Swarm(peers, 3)
-    for name, value in how.items():
-        setattr(made.seat(cheat), name, value)
-    return made
+def swarm(cheat: MakeAdversary) -> Rig:
+    """Five peers that ran three steps; the one in seat 1 cheats."""
+    return Rig(5, 3, cheats={1: cheat}).run()
 
 
 @cache
 def with_a_verdict() -> Ledger:
     """Three steps; in step 1 a peer is banned by everybody's votes."""
-    return swarm(misdeed=misreports).run()
+    return ledger_of(swarm(performing(misreports)))
 
 
 @cache
 def with_a_dispute() -> Ledger:
     """Three steps; in step 1 a peer is banned for its two messages."""
-    return swarm(tamper=equivocates(REVEAL, another_held(REVEAL))).run()
+    return ledger_of(swarm(equivocates(REVEAL, another_set(REVEAL))))
 
 
 def verify(ledger: Ledger) -> list[RosterState]:
@@ -87,28 +110,27 @@ def verify(ledger: Ledger) -> list[RosterState]:
 
 # ---------------------------------------------------------------- what holds
 
-MISDEEDS: dict[str, Tamper] = {
+MISDEEDS: dict[str, MakeAdversary] = {
     **{f"garbage as {p}": says(p, lambda payload: b"garbage") for p in (*SPOKEN, RECORD)},
-    **{f"two messages as {p}": equivocates(p, another_held(p)) for p in (*SPOKEN, RECORD)},
+    **{f"two messages as {p}": equivocates(p, another_set(p)) for p in (*SPOKEN, RECORD)},
     **{f"silent in {p}": falls_silent(p) for p in SPOKEN},
     "silent in the vote": falls_silent(RECORD),
     "silent in the last vote": falls_silent(RECORD, step=2),
-    "dead": dies_in_step_1,
+    "dead": sending(dies_in_step_1),
 }
 
 
 @pytest.mark.parametrize("misdeed", MISDEEDS)
 def test_the_auditor_comes_to_the_state_of_every_honest_peer(misdeed: str) -> None:
-    made = swarm(tamper=MISDEEDS[misdeed])
-    made.run()
+    made = swarm(MISDEEDS[misdeed])
     for peer in made.honest:
-        states = verify(Ledger(made.genesis, tuple(peer.entries), made.identities))
+        states = [checked.state for checked in replay(made.genesis, peer.entries)]
         assert states[-1] == peer.machine.state
         assert states[-1].step == 3
 
 
 def test_a_ban_by_zero_sum_and_one_by_verdict_follow_from_the_messages() -> None:
-    for ledger in (swarm(misdeed=aggregates_wrongly).run(), with_a_verdict()):
+    for ledger in (ledger_of(swarm(performing(aggregates_wrongly))), with_a_verdict()):
         assert [r.kind for e in ledger.entries for r in e.record.removals] == [BAN]
         assert verify(ledger)[-1].members == tuple(i.peer for k, i in enumerate(ledger.identities) if k != 1)
 
@@ -256,7 +278,7 @@ def test_scalars_that_their_own_author_changes_afterwards_break_the_sets() -> No
     changed = seal(ledger.identities[seat], replace(sealed.envelope, payload=encode(softer)))
     transcript = list(ledger.entries[0].transcript)
     transcript[at] = changed
-    assert "holds another set before phase accuse" in refused(
+    assert "names another set before phase accuse" in refused(
         forged(ledger, 0, transcript=tuple(transcript)), 0
     )
 

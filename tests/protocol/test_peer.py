@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btard.crypto import Identity, digest
-from btard.machine import Actions, Adopt, BlobHeld, Done, Event, PushBlob, Received, Tick
+from btard.machine import Actions, Adopt, BlobHeld, Done, Event, PushBlob, Received, Send, Tick
 from btard.protocol.messages import GRADIENT, PAYLOADS, PHASES, RECORD, Endorse, Need, View, ViewRelay, Want
 from btard.protocol.outputs import FINISHED
 from btard.protocol.peer import EARLY_BYTES_MAX, EARLY_MAX, PeerMachine
@@ -21,9 +21,9 @@ from btard.protocol.record import STEP
 from btard.protocol.state import roster_digest
 from btard.types import PeerId
 from btard.wire import Envelope, Sealed, encode, open_sealed, seal
-from tests.protocol.ledgers import Peer, tiny_engine
-from tests.protocol.net import Net
+from tests.cheats import Scripted, sending
 from tests.protocol.strategies import payloads, slow
+from tests.rig import Rig
 
 N, STEPS, BYZANTINE = 4, 2, 3
 STRANGER = Identity.from_seed(b"\xee" * 32)
@@ -33,7 +33,7 @@ STRANGER = Identity.from_seed(b"\xee" * 32)
 class Tape:
     """All that happened to the peer in seat 0 of a run, in order, and how the run went."""
 
-    net: Net
+    net: Rig
     events: tuple[tuple[Event, float], ...]
 
     @property
@@ -42,7 +42,7 @@ class Tape:
 
     def machine(self) -> PeerMachine:
         """The peer of seat 0, at the beginning."""
-        return Peer(self.keys[0], self.net.genesis, STEPS, tiny_engine).machine
+        return self.net.peer(0, self.keys[0]).machine
 
     def play(
         self, machine: PeerMachine, before: dict[int, list[Event]] | None = None
@@ -58,16 +58,16 @@ class Tape:
 
 @cache
 def tape() -> Tape:
-    net = Net(N, STEPS)
+    net = Rig(N, STEPS)
     events: list[tuple[Event, float]] = []
-    deliver = net.deliver
+    machine = net.peers[0].machine
+    handle = machine.handle
 
-    def record(to: int, event: Event, data: bytes | None = None) -> None:
-        if to == 0:
-            events.append((event, net.now))
-        deliver(to, event, data)
+    def record(event: Event, now: float) -> Actions:
+        events.append((event, now))
+        return handle(event, now)
 
-    net.deliver = record  # type: ignore[method-assign]
+    machine.handle = record  # type: ignore[method-assign]
     net.run()
     return Tape(net, tuple(events))
 
@@ -321,16 +321,16 @@ def test_honest_peers_stay_together_whatever_a_byzantine_member_tells_each_of_th
 ) -> None:
     left = list(told)
 
-    def tamper(net: Net, peer: Peer, out: Actions) -> Actions:
-        if left and peer.machine.state.step >= step:
+    def tamper(cheat: Scripted, out: Actions) -> Actions:
+        if left and cheat.state.step >= step:
             to, raw = left.pop()
-            net.send(BYZANTINE, to, raw)
+            out.messages.append(Send((tape().keys[to].peer,), raw))
         return out
 
-    net = Net(N, STEPS, cheats={BYZANTINE: tamper}).run()
+    net = Rig(N, STEPS, cheats={BYZANTINE: sending(tamper)}).run()
     assert {seat for seat, kind, _ in net.removals() if kind == "ban"} <= {BYZANTINE}
     assert Counter(record.kind for record in net.agreed())[STEP] == STEPS
-    assert {PeerId(fault.peer) for seat, fault in net.faults} <= {tape().keys[BYZANTINE].peer}
+    assert {PeerId(fault.peer) for fault in net.faults()} <= {tape().keys[BYZANTINE].peer}
 
 
 # ---------------------------------------------------------------- results of effects

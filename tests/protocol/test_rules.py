@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btard.protocol.agreed import Agreed, coin_of
 from btard.protocol.messages import (
     ACCUSE,
     AGGREGATE,
@@ -23,7 +24,7 @@ from btard.protocol.messages import (
     Vote,
 )
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP
-from btard.protocol.rules import Ending, after_phase, coin_of, disputed, finished, make_record
+from btard.protocol.rules import Ending, after_phase, disputed, make_record
 from btard.protocol.state import roster_digest
 from tests.protocol.script import FINGERPRINT, NONE, PEERS, TARGET, VALIDATOR, ZERO, N, attempt, part, sets
 from tests.protocol.strategies import payloads
@@ -209,7 +210,7 @@ def test_there_is_no_coin_before_the_reveals_nor_where_one_does_not_decode() -> 
 
 def test_what_a_step_leaves_for_its_validation_is_what_was_agreed() -> None:
     table = sets()
-    left = finished(attempt(), table, coin_of(table))
+    left = Agreed(attempt(), sets=table).finished()
     assert left.aggregates == tuple(said.aggregate for said in table[AGGREGATE])
     assert [len(row) for row in left.scalars] == [N] * N
     assert disputed(attempt(), table) == ()

@@ -22,50 +22,21 @@ from btard.protocol.messages import (
     VERDICT,
 )
 from btard.protocol.record import ABORT, BAN, MISS, STEP
-from btard.protocol.state import RosterState
-from btard.wire import Envelope, Sealed, open_sealed
-from tests.protocol.ledgers import CONFIG, Peer
-from tests.protocol.net import Net, Tamper, others, sealed_as
+from tests.cheats import Scripted, envelope, falls_silent, is_of, sending, speaking
+from tests.rig import CONFIG, Rig, identities
 
 
-def envelope(raw: bytes) -> Envelope | None:
-    opened = open_sealed(raw)
-    return opened.envelope if isinstance(opened, Sealed) else None
+def own(cheat: Scripted, out: Actions) -> list[Send]:
+    """What the cheat says itself."""
+    return [s for s in out.messages if (said := envelope(s.raw)) is not None and said.sender == cheat.me]
 
 
-def at(raw: bytes, phase: str, step: int = 1, attempt: int = 0) -> bool:
-    """Whether these bytes are a message of this place."""
-    said = envelope(raw)
-    return said is not None and (said.phase, said.step, said.attempt) == (phase, step, attempt)
-
-
-def speaking(phase: str, then: Callable[[Net, Peer, Actions, RosterState], None], attempt: int = 0) -> Tamper:
-    """Do something when this peer speaks in a phase of step 1; `then` is told the attempt's state."""
-    before: dict[int, RosterState] = {}
-
-    def tamper(net: Net, peer: Peer, out: Actions) -> Actions:
-        state = before.get(id(peer), net.genesis)
-        if any(
-            at(send.raw, phase, attempt=attempt) and (said := envelope(send.raw)) and said.sender == me(peer)
-            for send in out.messages
-        ):
-            then(net, peer, out, state)
-        before[id(peer)] = peer.machine.state
-        return out
-
-    return tamper
-
-
-def me(peer: Peer) -> bytes:
-    return peer.identity.peer
-
-
-def kinds(net: Net) -> list[str]:
+def kinds(net: Rig) -> list[str]:
     return [record.kind for record in net.agreed()]
 
 
 def test_honest_peers_make_one_step_after_the_other() -> None:
-    assert kinds(Net(4).run()) == [STEP] * 3
+    assert kinds(Rig(4).run()) == [STEP] * 3
 
 
 @settings(max_examples=15)
@@ -74,10 +45,10 @@ def test_whatever_the_delays_within_delta_honest_peers_write_one_ledger_without_
     delays: list[float], peers: int
 ) -> None:
     count = iter(range(10**9))
-    net = Net(peers, delay=lambda sender, to, raw, now: delays[next(count) % len(delays)]).run()
+    net = Rig(peers, delay=lambda sender, to, raw, now: delays[next(count) % len(delays)]).run()
     assert kinds(net) == [STEP] * 3
     assert not any(record.disputed for record in net.agreed())
-    assert not net.faults
+    assert not net.faults()
 
 
 # ---------------------------------------------------------------- slots filled with nonsense
@@ -86,21 +57,21 @@ def test_whatever_the_delays_within_delta_honest_peers_write_one_ledger_without_
 @pytest.mark.parametrize("size", [1000, 300_000, 3_000_000])
 @pytest.mark.parametrize("phase", [GRADIENT, REVEAL, RECORD])
 def test_nonsense_of_any_size_in_a_slot_ends_its_author_and_nobody_else(phase: str, size: int) -> None:
-    def nonsense(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
-        raw = sealed_as(peer, phase, bytes(size), state)
-        out.messages[:] = [Send(send.to, raw) if at(send.raw, phase) else send for send in out.messages]
+    def nonsense(cheat: Scripted, out: Actions) -> None:
+        raw = cheat.sealed(phase, bytes(size))
+        out.messages[:] = [Send(send.to, raw) if is_of(send.raw, phase) else send for send in out.messages]
 
-    net = Net(4, cheats={1: speaking(phase, nonsense)}).run()
+    net = Rig(4, cheats={1: speaking(phase, nonsense)}).run()
     assert {seat for seat, _, _ in net.removals()} <= {1}
     assert kinds(net).count(STEP) == 3
 
 
 def test_nonsense_in_every_slot_before_a_dispute_leaves_room_for_a_view() -> None:
-    def flood(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
-        raws = [sealed_as(peer, phase, bytes([k]) * 4000, state) for phase in PHASES[1:] for k in (1, 2)]
-        out.messages += [Send(others(net, peer), raw) for raw in raws]
+    def flood(cheat: Scripted, out: Actions) -> None:
+        raws = [cheat.sealed(phase, bytes([k]) * 4000) for phase in PHASES[1:] for k in (1, 2)]
+        out.messages += [Send(cheat.others, raw) for raw in raws]
 
-    net = Net(5, cheats={1: speaking(GRADIENT, flood), 3: speaking(GRADIENT, flood)}).run()
+    net = Rig(5, cheats={1: speaking(GRADIENT, flood), 3: speaking(GRADIENT, flood)}).run()
     assert net.removals() == {(1, BAN, "equivocation"), (3, BAN, "equivocation")}
 
 
@@ -116,14 +87,15 @@ def test_a_dispute_that_begins_when_others_have_all_votes_does_not_part_honest_p
     any vote came to these, and give no views. With a majority of removals the others would fork."""
     byzantine = set(range(3, peers))
 
-    def second(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
-        rest = tuple(net.peers[seat].identity.peer for seat in (1, 2))
-        votes = [sealed_as(peer, RECORD, bytes([k]), state) for k in range(lies)]
-        out.messages += [Send(rest, raw) for raw in (sealed_as(peer, GRADIENT, b"x", state), *votes)]
+    def second(cheat: Scripted, out: Actions) -> None:
+        rest = tuple(key.peer for key in identities(peers)[1:3])
+        votes = [cheat.sealed(RECORD, bytes([k])) for k in range(lies)]
+        out.messages += [Send(rest, raw) for raw in (cheat.sealed(GRADIENT, b"x"), *votes)]
 
-    def mute(net: Net, peer: Peer, out: Actions) -> Actions:
-        out = talk(net, peer, out)
-        if net.now < 30.0:
+    def mute(cheat: Scripted, out: Actions) -> Actions:
+        if any(is_of(s.raw, RECORD, attempt=0) and s.to for s in own(cheat, out)):
+            second(cheat, out)
+        if cheat.now < 30.0:
             out.messages[:] = [s for s in out.messages if (e := envelope(s.raw)) and e.phase != ENDORSE]
         return out
 
@@ -135,8 +107,7 @@ def test_a_dispute_that_begins_when_others_have_all_votes_does_not_part_honest_p
             return 0.0 if to == 0 else 0.9
         return 0.01 if len(said.payload) <= 1 else 0.0
 
-    talk = speaking(RECORD, second)
-    net = Net(peers, delay=delay, cheats=dict.fromkeys(byzantine, mute)).run()
+    net = Rig(peers, delay=delay, cheats=dict.fromkeys(byzantine, sending(mute))).run()
     assert {seat for seat, _, _ in net.removals()} <= byzantine
     assert kinds(net).count(STEP) == 3
 
@@ -144,10 +115,10 @@ def test_a_dispute_that_begins_when_others_have_all_votes_does_not_part_honest_p
 @pytest.mark.parametrize("phase", [GRADIENT, AGGREGATE, REVEAL, SCALARS, ACCUSE, RECORD])
 @pytest.mark.parametrize("heard", [1, 2, 3])
 def test_whoever_equivocates_towards_some_is_banned_and_nobody_else_is(phase: str, heard: int) -> None:
-    def second(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
-        out.messages.append(Send(others(net, peer)[:heard], sealed_as(peer, phase, b"x", state)))
+    def second(cheat: Scripted, out: Actions) -> None:
+        out.messages.append(Send(cheat.others[:heard], cheat.sealed(phase, b"x")))
 
-    net = Net(4, cheats={2: speaking(phase, second)}).run()
+    net = Rig(4, cheats={2: speaking(phase, second)}).run()
     assert {seat for seat, _, _ in net.removals()} <= {2}
     assert all(kind == BAN for _, kind, _ in net.removals())
     assert kinds(net).count(STEP) == 3
@@ -155,11 +126,7 @@ def test_whoever_equivocates_towards_some_is_banned_and_nobody_else_is(phase: st
 
 @pytest.mark.parametrize("phase", [phase for phase in PHASES if phase not in ("relay", VERDICT)])
 def test_silence_in_a_phase_never_ends_the_seat_of_anybody_who_spoke(phase: str) -> None:
-    def silent(net: Net, peer: Peer, out: Actions) -> Actions:
-        out.messages[:] = [send for send in out.messages if not at(send.raw, phase)]
-        return out
-
-    net = Net(4, cheats={2: silent}).run()
+    net = Rig(4, cheats={2: falls_silent(phase)}).run()
     assert {seat for seat, _, _ in net.removals()} <= {2}
     assert kinds(net).count(STEP) == 3
 
@@ -168,7 +135,7 @@ def test_silence_in_a_phase_never_ends_the_seat_of_anybody_who_spoke(phase: str)
 
 
 def without_step_of_seat_1(
-    net: list[Net], kept_from: str
+    net: list[Rig], kept_from: str
 ) -> Callable[[int, int, bytes, float], float | None]:
     """Seat 1 is cut off in attempt 0 of step 1; then seat 3 keeps its messages of a phase from it."""
 
@@ -176,7 +143,7 @@ def without_step_of_seat_1(
         state = net[0].peers[1].machine.state
         if sender == 1 and (state.step, state.attempt) == (1, 0):
             return None
-        return None if (sender, to) == (3, 1) and at(raw, kept_from, attempt=1) else 0.0
+        return None if (sender, to) == (3, 1) and is_of(raw, kept_from, attempt=1) else 0.0
 
     return delay
 
@@ -186,12 +153,12 @@ def without_step_of_seat_1(
 def test_a_follower_that_is_told_less_than_the_others_is_back_in_the_next_step(
     kept_from: str, second_in: str
 ) -> None:
-    def second(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
-        out.messages.append(Send(others(net, peer), sealed_as(peer, second_in, b"x", state)))
+    def second(cheat: Scripted, out: Actions) -> None:
+        out.messages.append(Send(cheat.others, cheat.sealed(second_in, b"x")))
 
-    box: list[Net] = []
+    box: list[Rig] = []
     cheat = speaking(second_in, second, attempt=1)
-    net = Net(5, delay=lambda *message: without_step_of_seat_1(box, kept_from)(*message), cheats={3: cheat})
+    net = Rig(5, delay=lambda *message: without_step_of_seat_1(box, kept_from)(*message), cheats={3: cheat})
     box.append(net)
     net.run()
     assert net.removals() - {(3, BAN, "equivocation")} == {(1, MISS, "silent in phase gradient")}
@@ -201,13 +168,12 @@ def test_a_follower_that_is_told_less_than_the_others_is_back_in_the_next_step(
 
 
 def test_an_evidence_that_only_a_follower_sees_makes_it_dispute_nothing() -> None:
-    def second(net: Net, peer: Peer, out: Actions, state: RosterState) -> None:
-        target = net.peers[1].identity.peer
-        out.messages.append(Send((target,), sealed_as(peer, RECORD, b"x", state)))
+    def second(cheat: Scripted, out: Actions) -> None:
+        out.messages.append(Send((identities(5)[1].peer,), cheat.sealed(RECORD, b"x")))
 
-    box: list[Net] = []
+    box: list[Rig] = []
     cheat = speaking(RECORD, second, attempt=1)
-    net = Net(5, delay=lambda *message: without_step_of_seat_1(box, "")(*message), cheats={3: cheat})
+    net = Rig(5, delay=lambda *message: without_step_of_seat_1(box, "")(*message), cheats={3: cheat})
     box.append(net)
     net.run()
     assert kinds(net) == [STEP, ABORT, STEP, STEP]
@@ -215,13 +181,13 @@ def test_an_evidence_that_only_a_follower_sees_makes_it_dispute_nothing() -> Non
 
 def test_a_follower_goes_on_in_time_though_its_link_to_one_peer_is_slow() -> None:
     config = replace(CONFIG, phase_s=4.0)
-    box: list[Net] = []
+    box: list[Rig] = []
 
     def delay(sender: int, to: int, raw: bytes, now: float) -> float | None:
         lost = without_step_of_seat_1(box, "")(sender, to, raw, now)
         return lost if lost is None else float(to == 1)
 
-    net = Net(5, config=config, delay=delay, cheats={})
+    net = Rig(5, config=config, delay=delay, cheats={})
     box.append(net)
     net.run()
     assert net.removals() == {(1, MISS, "silent in phase gradient")}

@@ -137,8 +137,7 @@ def test_a_right_aggregate_sums_to_zero_within_tolerance_and_a_shifted_one_does_
 
     def sums_to_zero(v: torch.Tensor) -> bool:
         scalars = project(list(rows_ND), v, tau, COIN, "projection", 4, 0)
-        clipped_max = max(min(s.norm, tau) for s in scalars)
-        slack = zero_sum_tolerance(len(scalars), tau, scalars[0].center, clipped_max)
+        slack = zero_sum_tolerance([s.norm for s in scalars], tau, scalars[0].center)
         return all(abs(sum(s.projections[k] for s in scalars)) <= slack for k in range(4))
 
     assert sums_to_zero(aggregate)
@@ -163,7 +162,21 @@ def test_scalars_of_the_same_bytes_agree_in_any_order_of_summation(magnitude: fl
 def test_a_huge_row_earns_no_slack_on_its_projections() -> None:
     tau, norm = 1.0, 1e12
     assert same_bytes_tolerance(min(norm, tau)) < 1e-8
-    assert zero_sum_tolerance(16, tau, 1.0, min(norm, tau)) < 1e-3 * tau
+    assert zero_sum_tolerance([norm] * 16, tau, 1.0) < 1e-3 * tau
+
+
+@pytest.mark.parametrize("shift", [3e2, 3e5, 1e7, 1e12, 1e30])
+@pytest.mark.parametrize("silent", [False, True])
+def test_a_huge_aggregate_earns_no_slack_and_never_sums_to_zero(shift: float, silent: bool) -> None:
+    rows_ND, aggregate = column("honest", 0.1)
+    if silent:  # one coordinate is huge, all others are as they should be
+        aggregate[0] = -shift
+    else:
+        aggregate += shift
+    scalars = project(list(rows_ND), aggregate, 0.1, COIN, "projection", 4, 0)
+    slack = zero_sum_tolerance([s.norm for s in scalars], 0.1, scalars[0].center)
+    assert slack < 1e-4
+    assert any(abs(sum(s.projections[k] for s in scalars)) > slack for k in range(4))
 
 
 @pytest.mark.parametrize("infinite", [math.inf, 1e300])

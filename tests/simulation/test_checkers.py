@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from btard.machine import Actions, Adopt, Effect, Event
+from btard.machine import Actions, Adopt, BlobHeld, Effect, Event
+from btard.node.driver import Driver, Offer, Work
 from btard.protocol import butterfly, rules
+from btard.protocol.agreed import Seating, Sets
 from btard.protocol.attempt import AttemptMachine
 from btard.protocol.messages import SCALARS
 from btard.protocol.outputs import Recorded
@@ -17,7 +19,7 @@ from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
 from btard.simulation import Byzantine, Checker, Crash, Outcome, Scenario, Slow, World
 from btard.simulation.host import Host
-from btard.types import Fault, FaultKind
+from btard.types import Digest, Fault, FaultKind, PeerId
 
 
 def violated(world: World) -> str:
@@ -32,14 +34,14 @@ def swarm(**what: object) -> World:
 
 def plant(host: Host, change: Callable[[Actions], None]) -> None:
     """Let `change` have each step of a host's machine before the world sees it."""
-    handle = host.handle
+    handle = host.machine.handle
 
     def changed(event: Event, now: float) -> Actions:
         out = handle(event, now)
         change(out)
         return out
 
-    host.handle = changed  # type: ignore[method-assign]
+    host.machine.handle = changed  # type: ignore[method-assign]
 
 
 def edit_records(change: Callable[[Recorded], Recorded]) -> Callable[[Actions], None]:
@@ -89,7 +91,7 @@ def test_models_notices_a_peer_that_applies_another_aggregate() -> None:
 def unjust(monkeypatch: pytest.MonkeyPatch) -> None:
     """A rule that finds the peer in the first seat guilty of nothing."""
 
-    def anybody(attempt: rules.Attempt, phase: str, sets: rules.Sets) -> list[int]:
+    def anybody(attempt: Seating, phase: str, sets: Sets) -> list[int]:
         return [0] if phase == SCALARS else []
 
     monkeypatch.setattr(rules, "_malformed", anybody)
@@ -109,8 +111,8 @@ def test_causes_notices_a_ban_for_what_an_adversary_does_not_do(monkeypatch: pyt
     world = swarm(byzantine=(Byzantine(0, "sign_flip"),))
     guilty = sorted(host.peer for host in world.hosts).index(world.hosts[0].peer)
 
-    def anybody(attempt: rules.Attempt, phase: str, sets: rules.Sets) -> list[int]:
-        return [guilty] if phase == SCALARS and len(attempt.participants) == 5 else []
+    def anybody(seating: Seating, phase: str, sets: Sets) -> list[int]:
+        return [guilty] if phase == SCALARS and len(seating.participants) == 5 else []
 
     monkeypatch.setattr(rules, "_malformed", anybody)
     assert violated(world) == "causes"
@@ -170,15 +172,15 @@ def test_buffers_notices_a_machine_that_keeps_all_it_hears() -> None:
     world = swarm(peers=4, steps=2)
     kept: list[float] = []
     for host in world.hosts:
-        handle = host.handle
+        handle = host.machine.handle
 
         def keeping(event: Event, now: float, handle: Any = handle, host: Host = host) -> Actions:
             kept.extend(now + k for k in range(100))
-            host.machine.kept = kept  # type: ignore[union-attr]
+            host.machine.kept = kept  # type: ignore[attr-defined]
             step: Actions = handle(event, now)
             return step
 
-        host.handle = keeping  # type: ignore[method-assign]
+        host.machine.handle = keeping  # type: ignore[method-assign]
     assert violated(world) == "buffers"
 
 
@@ -231,3 +233,20 @@ def test_checker_of_ones_own_is_asked_too() -> None:
     outcome: Outcome = World(Scenario(seed=0, peers=4, steps=1), checkers=[Never()]).run()
     assert outcome.violation is not None
     assert outcome.violation.checker == "never"
+
+
+def test_seats_notices_a_driver_that_believes_what_an_offer_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+    offered, claims = Driver.offered, {}
+
+    def believing(self: Driver, sender: PeerId, name: Digest, size_bytes: int) -> Offer:
+        claims[name] = size_bytes
+        return offered(self, sender, name, size_bytes)
+
+    def held(self: Driver, name: Digest, now: float) -> Work:
+        return self._handle(BlobHeld(name, claims[name], True), now)
+
+    liar = (Byzantine(4, "false_offer"),)
+    assert swarm(byzantine=liar).run().violation is None
+    monkeypatch.setattr(Driver, "offered", believing)
+    monkeypatch.setattr(Driver, "held", held)
+    assert violated(swarm(byzantine=liar)) == "seats"

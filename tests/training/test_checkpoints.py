@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from btard.codec import FP32
 from btard.errors import ConfigurationError
-from btard.training import Engine, load_checkpoint, save_checkpoint
+from btard.training import Engine, load_checkpoint, save_checkpoint, save_model
 from btard.training.state import Snapshot
 from btard.types import Digest
+from tests.training.conftest import Noisy
 
 Advance = Callable[..., tuple[Digest, ...]]
 MakeEngine = Callable[..., Engine]
@@ -51,6 +52,25 @@ def test_a_restored_run_goes_on_bit_by_bit(
         advance(newcomer)
         assert newcomer.model_digest == engine.model_digest
     assert [path.name for path in tmp_path.iterdir()] == ["2.safetensors"]
+
+
+def test_a_saved_model_loads_by_name_and_evaluates_alike(
+    make_engine: MakeEngine, advance: Advance, tmp_path: Path
+) -> None:
+    engine = make_engine()
+    advance(engine)
+    engine.evaluate()
+    path = tmp_path / "model.safetensors"
+    save_model(engine, path)
+    model = Noisy().build(bytes(32))
+    model.load_state_dict(load_file(path), strict=True)
+    model.eval()
+    with torch.no_grad():
+        assert Noisy().evaluate(model) == engine.evaluate()
+    assert engine.model_tensors().keys() == model.state_dict().keys() == load_file(path).keys()
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(OSError, match="missing"):
+        save_model(engine, tmp_path / "missing" / "model.safetensors")
 
 
 def test_an_auditor_recomputes_an_update_from_two_checkpoints(
@@ -145,7 +165,7 @@ def test_files_that_are_no_checkpoints_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="cannot read"):
         load_checkpoint(tmp_path / "noise")
     save_file({"x": torch.zeros(1)}, tmp_path / "other")
-    with pytest.raises(ConfigurationError, match="no checkpoint"):
+    with pytest.raises(ConfigurationError, match="not a checkpoint"):
         load_checkpoint(tmp_path / "other")
     metadata = {"format": "btard-checkpoint-1", "step": "1", "settings": "{}"}
     save_file({"aggregate": torch.zeros(2, 2)}, tmp_path / "crooked", metadata)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from torch.nn import functional
 from btard.crypto import digest
 from btard.data import Images
 from btard.errors import ConfigurationError
-from btard.training import TASKS, BlobStore, Engine, Recipe, known_tasks, load_recipe, register
+from btard.training import TASKS, BlobStore, Engine, Recipe, check_device, known_tasks, load_recipe, register
 from btard.training.tasks.augmentation import PADDING, crop_and_flip
 from btard.training.tasks.cifar10 import cifar10, network
 from btard.training.tasks.classifier import EVALUATED_AT_ONCE, Classifier
@@ -42,6 +43,87 @@ def test_a_task_registers_by_name_and_is_imported_when_asked_for(monkeypatch: py
         register("again", "another:one")
     with pytest.raises(ConfigurationError, match="module:attribute"):
         register("crooked", "module.attribute")
+
+
+OWN = """
+from dataclasses import replace
+from btard.training.tasks.digits import digits
+recipe = replace(digits(), batch_size=7)
+def make(batch_size=9):
+    return replace(digits(), batch_size=batch_size)
+def needs(argument):
+    return digits()
+def makes_nothing():
+    pass
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module in the current directory."""
+    monkeypatch.setattr("btard.training.registry.TASKS", dict(TASKS))
+    monkeypatch.setattr("sys.path", list(sys.path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own_task_of_a_test.py").write_text(OWN)
+    (tmp_path / "own_task_that_needs_more.py").write_text("import no_such_module_at_all")
+    monkeypatch.setattr("sys.modules", dict(sys.modules))
+    return "own_task_of_a_test"
+
+
+@pytest.mark.parametrize(("attribute", "batch_size"), [("recipe", 7), ("make", 9)])
+def test_an_import_string_finds_a_task_in_the_current_directory(
+    own: str, attribute: str, batch_size: int
+) -> None:
+    assert load_recipe(f"{own}:{attribute}").batch_size == batch_size
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("no_such_module_at_all:task", "needs the module 'no_such_module_at_all'"),
+        ("own_task_that_needs_more:task", "needs the module 'no_such_module_at_all'"),
+        ("own_task_of_a_test:absent", "cannot be imported: .* 'absent'"),
+        ("own_task_of_a_test:needs", "is not a recipe"),
+        ("own_task_of_a_test:makes_nothing", "is not a recipe"),
+        ("own_task_of_a_test:OWN.more", "cannot be imported"),
+        ("sys:path", "is not a recipe"),
+        ("own_task_of_a_test:", "there is no task .* write module:attribute"),
+        ("own task:make", "there is no task"),
+    ],
+)
+def test_an_import_string_that_leads_to_no_task_is_refused_in_one_sentence(
+    own: str, name: str, what: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=what):
+        load_recipe(name)
+
+
+def test_a_name_whose_module_is_missing_is_refused_in_one_sentence(own: str) -> None:
+    register("later", "no_such_module_at_all:yet")
+    with pytest.raises(ConfigurationError, match="task 'later' needs the module 'no_such_module_at_all'"):
+        load_recipe("later")
+
+
+def test_a_published_run_imports_only_what_this_processes_user_named(own: str) -> None:
+    with pytest.raises(ConfigurationError, match="if you trust what it imports"):
+        load_recipe(f"{own}:make", published=True)
+    assert own not in sys.modules
+    load_recipe(f"{own}:make")
+    assert load_recipe(f"{own}:make", published=True).batch_size == 9
+    with pytest.raises(ConfigurationError, match="if you trust"):
+        load_recipe(f"{own}:recipe", published=True)
+
+
+@pytest.mark.parametrize("text", ["banana", "", "cuda:", "cuda:-1", "cuda:1000", "cpu:0", "mps", "CPU"])
+def test_what_names_no_device_is_refused_with_what_to_use(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="use cpu, cuda or cuda:N"):
+        check_device(text)
+
+
+def test_a_device_that_this_machine_lacks_is_refused_and_cpu_is_not() -> None:
+    assert check_device("cpu") == "cpu"
+    with pytest.raises(ConfigurationError, match=r"has no CUDA|CUDA devices, from"):
+        check_device("cuda:777")
 
 
 def test_a_recipe_says_in_text_what_peers_must_agree_on() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import msgpack
@@ -12,16 +12,7 @@ from hypothesis import strategies as st
 
 from btard.errors import ConfigurationError
 from btard.types import Digest, FaultKind, PeerId
-from btard.wire import (
-    MaxLen,
-    MaxSize,
-    Range,
-    Rejection,
-    Size,
-    decode,
-    encode,
-    message,
-)
+from btard.wire import MaxLen, MaxSize, Range, Rejection, Size, decode, encode, message
 
 
 @message("scalars")
@@ -100,21 +91,8 @@ def test_zero_keeps_its_sign() -> None:
 
 
 def report(**changes: Any) -> Report:
-    fields: dict[str, Any] = {
-        "peer": bytes(32),
-        "salt": bytes(4),
-        "blob": b"",
-        "name": "",
-        "step": 0,
-        "final": False,
-        "ratio": 0.0,
-        "parent": None,
-        "note": None,
-        "rows": (),
-        "votes": (),
-        "said": None,
-    }
-    return Report(**fields | changes)
+    plain = Report(bytes(32), bytes(4), b"", "", 0, False, 0.0, None, None, (), (), None)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 @pytest.mark.parametrize(

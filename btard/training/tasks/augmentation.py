@@ -16,7 +16,7 @@ def crop_and_flip(images: Tensor, seed: bytes) -> Tensor:
 
     The usual augmentation of CIFAR-10 (He et al. 2016, section 4.2), as a pure function of the seed: three
     draws of "augmentation" for each image in turn. Pixels only change places, so it is exact everywhere.
-    Deviation: the border is 0 after standardisation, the mean colour, where theirs is black.
+    Deviation: the border is 0 after standardisation, the mean colour; theirs is black.
     """
     batch, _, height, width = images.shape
     draw = Draw(seed, "augmentation")

@@ -19,12 +19,12 @@ STEPS = 25_000
 
 
 def network() -> nn.Module:
-    """ResNet-18 with GroupNorm and GELU."""
+    """Return a ResNet-18 with GroupNorm and GELU."""
     return resnet18(classes=10)
 
 
 def cifar10() -> Recipe:
-    """What `--task cifar10` stands for: batch, optimizer and tau of Gorbunov et al. 2022, for 16 peers.
+    """Return the recipe of `--task cifar10`: batch, optimizer and tau of Gorbunov et al. 2022, for 16 peers.
 
     Their tau is 1 or 10; 1 holds attackers more. They publish no Delta_max. A run of fewer steps than `steps`
     ends before the cosine does. One gradient takes about a second on a CPU core: train it on GPUs.

@@ -26,7 +26,7 @@ class Classifier:
     """Learns the labels of `images` with the network that `model` makes, by cross-entropy.
 
     `images` is asked each time and should remember its answer, as `partial(load_images, "digits")` does.
-    The first parameters come from the seed by `initialise`. `augmentation`, where there is one, alters
+    The first parameters come from the seed by `initialise`. `augmentation`, if there is one, alters
     every batch of training images on the CPU, by the batch's seed.
 
     For the laboratory, which takes the gradients of many workers by `torch.func` (vmap over grad), the
@@ -44,7 +44,7 @@ class Classifier:
         return self.images()
 
     def build(self, seed: bytes) -> nn.Module:
-        """The untrained network of `seed`, float32, on the CPU: the same bytes on every platform."""
+        """Return the untrained network of `seed`, float32, on the CPU: the same bytes on every platform."""
         # torch draws first parameters of its own, which should not advance the caller's generator.
         with torch.random.fork_rng(devices=[]):
             model = self.model()
@@ -52,7 +52,7 @@ class Classifier:
         return model
 
     def loss(self, model: nn.Module, seed: bytes, batch_size: int) -> Tensor:
-        """Mean cross-entropy of `batch_size` training images, drawn with replacement."""
+        """Return the mean cross-entropy of `batch_size` training images, drawn with replacement."""
         data = self.data
         draw = Draw(seed, f"{self.name} batch")
         indices = torch.tensor([draw.below(len(data.train_labels)) for _ in range(batch_size)])
@@ -63,7 +63,7 @@ class Classifier:
         return functional.cross_entropy(model(images.to(device)), labels.to(device))
 
     def evaluate(self, model: nn.Module) -> Evaluation:
-        """Mean cross-entropy and accuracy on the held-out images, a few hundred at a time."""
+        """Return the mean cross-entropy and accuracy on the held-out images, a few hundred at a time."""
         data = self.data
         device = next(model.parameters()).device
         with torch.no_grad():

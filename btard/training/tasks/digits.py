@@ -14,7 +14,7 @@ from btard.training.tasks.classifier import Classifier
 
 
 def perceptron() -> nn.Module:
-    """A multilayer perceptron on pixels, 64-256-128-10, 50,826 parameters.
+    """Return a multilayer perceptron on pixels, 64-256-128-10, 50,826 parameters.
 
     GELU rather than ReLU, because a gradient without kinks is the same on every machine up to rounding.
     """
@@ -24,7 +24,7 @@ def perceptron() -> nn.Module:
 
 
 def digits() -> Recipe:
-    """What `--task digits` stands for: 97 % of the held-out images within 100 steps of 8 peers."""
+    """Return the recipe of `--task digits`: 97 % of the held-out images within 100 steps of 8 peers."""
     task = Classifier("digits", partial(load_images, "digits"), perceptron)
     sgd = partial(torch.optim.SGD, lr=0.1, momentum=0.9, nesterov=True)
     # |g_i(j) - v(j)| is 0.02 to 0.35 here, over a whole run of 8 or 16 peers.

@@ -27,6 +27,6 @@ def initialise(model: nn.Module, seed: bytes, name: str) -> None:
 
 
 def _uniform(seed: bytes, domain: str, count: int) -> Tensor:
-    """`count` float32 in [-1, 1), multiples of 2^-23: exact, so alike everywhere."""
+    """Return `count` float32 in [-1, 1), multiples of 2^-23: exact, so alike everywhere."""
     words = np.frombuffer(keystream(seed, domain, 4 * count), dtype="<u4")
     return torch.from_numpy((words >> 8).astype(np.float32)) / 2**23 - 1

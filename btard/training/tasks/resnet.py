@@ -10,7 +10,7 @@ GROUPS = 32
 
 
 def resnet18(classes: int) -> nn.Module:
-    """ResNet-18 on (B, 3, H, W), 11,173,962 parameters for 10 classes; (B, classes) comes out.
+    """Return a ResNet-18 on (B, 3, H, W), 11,173,962 parameters for 10 classes; (B, classes) comes out.
 
     As usual for 32x32 pixels, the stem is a 3x3 convolution and there is no pooling before the last layer.
 
@@ -25,11 +25,11 @@ def resnet18(classes: int) -> nn.Module:
         for block in range(BLOCKS):
             layers.append(Residual(width, wider, stride=2 if stage and not block else 1))
             width = wider
-    return nn.Sequential(*layers, Mean(), nn.Linear(width, classes))
+    return nn.Sequential(*layers, SpatialMean(), nn.Linear(width, classes))
 
 
 class Residual(nn.Module):
-    """Two convolutions, and a way around them: identity, or 1x1 where the shape changes."""
+    """Two convolutions, and a way around them: identity, or 1x1 if the shape changes."""
 
     def __init__(self, narrow: int, wide: int, stride: int) -> None:
         super().__init__()
@@ -52,8 +52,8 @@ class Residual(nn.Module):
         return result
 
 
-class Mean(nn.Module):
-    """The mean over height and width: deterministic on CUDA, where the backward of adaptive pooling isn't."""
+class SpatialMean(nn.Module):
+    """The mean over height and width: unlike adaptive pooling, its backward is deterministic on CUDA."""
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, C)."""

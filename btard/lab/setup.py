@@ -1,4 +1,4 @@
-"""What the texts of an experiment name, made and tried before anything is trained."""
+"""The parts that the texts of an experiment name, made and tried before anything is trained."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ REHEARSED_COORDINATES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """The parts of one experiment; `attack` is None where nobody attacks."""
+class Setup:
+    """The parts of one experiment; `attack` is None if nobody attacks."""
 
     task: Classifier
     partition: Partition
@@ -33,39 +33,39 @@ class Plan:
     attack: Attack | None
 
 
-def check(experiment: Experiment) -> Plan:
-    """The experiment's parts; reads no data.
+def prepare(experiment: Experiment) -> Setup:
+    """Return the parts of the experiment. Read no data.
 
-    Raises ConfigurationError for whatever could not be trained, too few workers for the rule or an attack
-    that cannot be among so many included: rule and attack are tried on a few random numbers.
+    Raises ConfigurationError if it cannot be trained, also if the rule or the attack is impossible with this
+    number of workers: both are tried on a few random numbers.
     """
     task = load_recipe(experiment.task).task
     if not isinstance(task, Classifier):
         raise ConfigurationError(
-            f"the lab trains classifiers: {experiment.task!r} is none, choose another task"
+            f"task is {experiment.task!r}: choose a classifier, the lab trains nothing else"
         )
-    plan = Plan(
+    setup = Setup(
         task,
         parse_partition(experiment.heterogeneity),
         estimators.parse(experiment.estimator),
         parse_aggregation(experiment),
         None if experiment.attack == "none" else attacks.parse(experiment.attack),
     )
-    if isinstance(plan.aggregation, ByCode) and parse_terms(experiment.estimator)[-1].name != "gradient":
+    if isinstance(setup.aggregation, ByCode) and parse_terms(experiment.estimator)[-1].name != "gradient":
         raise ConfigurationError(
             f"{experiment.rule!r} codes gradients, not {experiment.estimator!r}:"
             ' choose the estimator "gradient", clipped or not'
         )
     if experiment.momentum == 0 and experiment.nesterov:
-        raise ConfigurationError("nesterov without momentum is nothing: give momentum > 0")
-    _rehearse(experiment, plan)
-    return plan
+        raise ConfigurationError("nesterov is true and momentum is 0: give momentum > 0")
+    _rehearse(experiment, setup)
+    return setup
 
 
-def _rehearse(experiment: Experiment, plan: Plan) -> None:
+def _rehearse(experiment: Experiment, setup: Setup) -> None:
     shape = (experiment.workers, REHEARSED_COORDINATES)
     rows = torch.randn(shape, generator=generator(experiment.seed, "rehearsal"))
-    if isinstance(plan.aggregation, ByRule):
-        plan.aggregation.trial(0, rows)
+    if isinstance(setup.aggregation, ByRule):
+        setup.aggregation.trial(0, rows)
     every_step = replace(experiment, attack_start=0, attack_period=1)
-    Attackers(every_step, plan.attack, plan.aggregation.trial).send(0, rows)
+    Attackers(every_step, setup.attack, setup.aggregation.trial).send(0, rows)

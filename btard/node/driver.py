@@ -1,0 +1,169 @@
+"""The driver of a machine, without I/O: what is let in, what is kept, what the machine's actions come to.
+
+The node runs it in an event loop, the simulator on a heap, tests on a list: what production decides about
+memory, generations of blobs and early messages, simulation decides too. Every method returns the `Work` that
+is left to the caller: bytes to carry, effects to perform, outputs to write down.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+from btard.codec import Codec
+from btard.machine import (
+    Actions,
+    Adopt,
+    BlobHeld,
+    Done,
+    Effect,
+    Event,
+    Machine,
+    Output,
+    PushBlob,
+    Received,
+    Send,
+    Tick,
+)
+from btard.training.store import BlobStore
+from btard.types import Digest, Fault, PeerId
+
+EARLY_PARTS = 2
+"""Parts that a sender may push before this peer knows what they are for."""
+
+WAITING_MAX = 256
+"""Messages kept before the first step; the rest is dropped, and asked for by the protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """A blob to be carried to each of `to`."""
+
+    to: tuple[PeerId, ...]
+    digest: Digest
+    data: bytes
+
+
+@dataclass(slots=True)
+class Work:
+    """What is left to do after an event, in order: messages, pushes, then effects."""
+
+    messages: list[Send] = field(default_factory=list)
+    pushes: list[Push] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    outputs: list[Output] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def extend(self, other: Work) -> None:
+        """Append all of `other`."""
+        self.messages += other.messages
+        self.pushes += other.pushes
+        self.effects += other.effects
+        self.outputs += other.outputs
+        self.faults += other.faults
+
+
+class Offer(Enum):
+    """The answer to the offer of a blob: its bytes are wanted, or not, or it is held already."""
+
+    WANTED = auto()
+    REFUSED = auto()
+    HELD = auto()
+
+
+class Driver:
+    """Drives `machine`, honest or adversarial, with the blobs of `store`, which travel in `codec`.
+
+    Times are in seconds of any origin, never decreasing."""
+
+    def __init__(self, machine: Machine, store: BlobStore, codec: Codec) -> None:
+        self.machine = machine
+        self.store = store
+        self._codec = codec
+        self._early: Counter[PeerId] = Counter()
+        self._begun = False
+        self._waiting: list[Received] = []
+
+    @property
+    def wake(self) -> float | None:
+        """When the next tick is due."""
+        return self.machine.wake
+
+    def begin(self, now: float) -> Work:
+        """Begin the first attempt; messages that came before count as having come now."""
+        self._begun = True
+        work = self._take(self.machine.begin(now))
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            work.extend(self._handle(event, now))
+        return work
+
+    def received(self, sender: PeerId, raw: bytes, now: float) -> Work:
+        """Take a control message of an authenticated sender. Before `begin` it is kept, if there is room."""
+        event = Received(sender, raw)
+        if self._begun:
+            return self._handle(event, now)
+        if len(self._waiting) < WAITING_MAX:
+            self._waiting.append(event)
+        return Work()
+
+    def offered(self, sender: PeerId, name: Digest, size_bytes: int) -> Offer:
+        """Answer the offer of a blob, of a size that the sender claims.
+
+        Blobs that the attempt expects are wanted, plus a few unannounced ones per sender, because a blob may
+        arrive before the message that announces it. `held` is to follow the answer HELD."""
+        if name in self.store:
+            return Offer.HELD
+        fits = size_bytes <= self.machine.part_bytes_max and size_bytes % self._codec.size_bytes(1) == 0
+        if not fits or not self.store.fits(size_bytes):
+            return Offer.REFUSED
+        if self.machine.expects(sender, name):
+            return Offer.WANTED
+        self._early[sender] += 1
+        return Offer.WANTED if self._early[sender] <= EARLY_PARTS else Offer.REFUSED
+
+    def held(self, name: Digest, now: float) -> Work:
+        """Tell the machine of a blob that was offered and is held already. Its size is the store's, whatever
+        the sender claimed."""
+        data = self.store.get(name)
+        if data is None:
+            return Work()
+        self.store.put(data)
+        return self._handle(BlobHeld(name, len(data), True), now)
+
+    def arrived(self, name: Digest, data: bytes, now: float) -> Work:
+        """Take a blob that was wanted, verified against its name. An invalid one is not stored: that it is
+        invalid is all that matters."""
+        valid = self._codec.is_valid(data)
+        if valid:
+            if not self.store.fits(len(data)):
+                return Work()
+            self.store.put(data)
+        return self._handle(BlobHeld(name, len(data), valid), now)
+
+    def done(self, effect: Effect, result: Any, now: float) -> Work:
+        """Take the result of an effect."""
+        return self._handle(Done(effect, result), now)
+
+    def tick(self, now: float) -> Work:
+        """Let time pass: called at `wake` or later."""
+        return self._handle(Tick(), now)
+
+    def _handle(self, event: Event, now: float) -> Work:
+        return self._take(self.machine.handle(event, now))
+
+    def _take(self, out: Actions) -> Work:
+        work = Work(out.messages, outputs=out.outputs, faults=out.faults)
+        for effect in out.effects:
+            if not isinstance(effect, PushBlob):
+                work.effects.append(effect)
+                if isinstance(effect, Adopt):
+                    # Blobs that arrive until it is performed are of the next step.
+                    self.store.begin_generation()
+            elif (data := self.store.get(effect.digest)) is not None:
+                work.pushes.append(Push(effect.to, effect.digest, data))
+        if out.outputs:  # an attempt has ended
+            self._early.clear()
+        return work

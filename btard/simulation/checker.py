@@ -1,0 +1,55 @@
+"""What a checker is, and what it sees of a simulated run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from btard.machine import Effect
+from btard.node.driver import Work
+from btard.protocol.outputs import Recorded
+from btard.protocol.state import RosterState
+from btard.simulation.host import Host
+from btard.simulation.scenario import Scenario
+from btard.types import PeerId
+
+
+class Scene(Protocol):
+    """The run that is looked at. `records` is the honest ledger so far, `index_of` the peers by name."""
+
+    now: float
+    scenario: Scenario
+    genesis: RosterState
+    hosts: list[Host]
+    index_of: dict[PeerId, int]
+    records: list[Recorded]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """Something that must hold did not: which checker says so, and what it saw."""
+
+    checker: str
+    text: str
+
+
+class Checker:
+    """Complains in words, or returns None. One instance a run."""
+
+    name = ""
+
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        """`host` has handled an event; `work` is left to do, and has outputs or faults."""
+        return None
+
+    def passing(self, scene: Scene, host: Host) -> str | None:
+        """`host` has handled an event."""
+        return None
+
+    def worked(self, scene: Scene, host: Host, effect: Effect) -> str | None:
+        """`host` has performed an effect."""
+        return None
+
+    def finish(self, scene: Scene) -> str | None:
+        """The run is over."""
+        return None
