@@ -22,7 +22,11 @@ STOP_S = 2.0
 
 LINE_BYTES_MAX = 1 << 20
 
-PRELOADED = ("btard.node.peer", "btard.node.bootstrap", "hivemind", "torch._dynamo", "rich.progress", "typer")
+PRELOADED = (
+    *("btard.node.peer", "btard.node.bootstrap", "hivemind", "rich.progress", "typer"),
+    "torch._dynamo",  # imported by every optimizer
+    "sklearn.datasets",  # the data of digits
+)
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 
