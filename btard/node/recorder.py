@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from safetensors.torch import save
 
@@ -16,7 +16,7 @@ from btard.node.node import Node, Progress
 from btard.node.worker import Worker
 from btard.protocol import outputs
 from btard.protocol.record import STEP
-from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Removal
+from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Outcome, Removal
 from btard.training.checkpoints import save_checkpoint
 from btard.training.engine import Engine
 from btard.training.task import Evaluation
@@ -70,12 +70,14 @@ class Recorder:
             over = await node.run()
         except asyncio.CancelledError:
             if not self._virtual:
-                await self.finish()
+                await self._end(node, "interrupted", "interrupted")
             raise
-        await self.finish()
-        ended = self._ended(node, over.reason)
-        self._emit(ended)
-        return ended
+        outcome: Outcome = "halted"
+        if over.reason == outputs.FINISHED:
+            outcome = "finished"
+        elif node.transport.me not in node.machine.state.members:
+            outcome = "seat_lost"
+        return await self._end(node, outcome, over.reason)
 
     def __call__(self, progress: Progress) -> None:
         """Take a record. The engine is at the model after it when the worker gets to this piece of work."""
@@ -97,7 +99,7 @@ class Recorder:
             removals=tuple(Removal(peer=r.peer.hex(), kind=r.kind, reason=r.reason) for r in record.removals),
             ledger=record.digest.hex(),
             model=record.model.hex(),
-            duration_s=None if now_s is None or last_s is None else now_s - last_s,
+            duration_s=None if now_s is None or last_s is None else round(now_s - last_s, 6),
         )
 
         def work() -> Evaluation | None:
@@ -167,14 +169,10 @@ class Recorder:
             with self._run_dir.writing():
                 save_model(self._engine, self._run_dir.model)
 
-    def _ended(self, node: Node, reason: str) -> Ended:
+    async def _end(self, node: Node, outcome: Outcome, reason: str) -> Ended:
+        await self.finish()
         traffic, state = node.transport.counters.total, node.machine.state
-        outcome: Literal["finished", "seat_lost", "halted"] = "halted"
-        if reason == outputs.FINISHED:
-            outcome = "finished"
-        elif node.transport.me not in state.members:
-            outcome = "seat_lost"
-        return Ended(
+        ended = Ended(
             time=None if self._virtual else time.time(),
             peer=node.transport.me.hex(),
             outcome=outcome,
@@ -188,6 +186,8 @@ class Recorder:
             faults=sum(node.faults.values()),
             run_dir=None if self._run_dir is None else str(self._run_dir.path),
         )
+        self._emit(ended)
+        return ended
 
 
 def save_model(engine: Engine, path: Path) -> None:

@@ -110,14 +110,18 @@ class FaultSeen(_Line):
     detail: str
 
 
+Outcome = Literal["finished", "seat_lost", "halted", "interrupted"]
+
+
 class Ended(_Line):
     """The run is over for this peer. The bytes are those that it sent over the network, framing included.
     `outcome` is `finished` after the last step, `seat_lost` after a ban or a lost seat, `halted` without a
-    majority. `run_dir` holds model, ledger and metrics, None if nothing is kept."""
+    majority, `interrupted` if this peer was told to end. `run_dir` holds model, ledger and metrics, None if
+    nothing is kept."""
 
     event: Literal["ended"] = "ended"
     peer: str
-    outcome: Literal["finished", "seat_lost", "halted"]
+    outcome: Outcome
     reason: str
     steps: int
     model: str

@@ -1,7 +1,7 @@
 """Child processes that run a command of `btard`, forked from one server that has imported what they need.
 
-Importing torch and hivemind takes four seconds of a core. The server, which has a single thread, does it
-once, and its forks share that memory. A child ends with its parent, however that ends: it is tied to the
+Importing torch and hivemind takes four seconds of a core. The server does it once, and nothing else, so that
+its forks are safe and share that memory. A child ends with its parent, however that ends: it is tied to the
 pipe that is its standard input.
 """
 

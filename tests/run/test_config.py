@@ -118,7 +118,7 @@ def test_the_run_decides_the_first_model() -> None:
 def test_a_run_survives_its_file(tmp_path: Path) -> None:
     CONFIG.save(tmp_path / "run.json")
     assert RunConfig.load(tmp_path / "run.json") == CONFIG
-    with pytest.raises(ConfigurationError, match="can't read"):
+    with pytest.raises(ConfigurationError, match="cannot read"):
         RunConfig.load(tmp_path / "no.json")
     with pytest.raises(ConfigurationError, match="can't write"):
         CONFIG.save(tmp_path)
