@@ -59,13 +59,19 @@ class Recorder:
         self._pending = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
 
     async def run(self, node: Node) -> Ended:
         """Run the node to its end, and return the last event. If cancelled (not in virtual time, where Ctrl-C
         interrupts the engine itself), write the newest model first. Raises BtardError if the run cannot be
         recorded."""
-        node.progress = self
+
+        def fail(error: BaseException) -> None:
+            self._error = error
+            self._idle.set()
+            node.fail(error)
+
+        node.progress, self._worker.failed = self, fail
         try:
             over = await node.run()
         except asyncio.CancelledError:
@@ -131,38 +137,23 @@ class Recorder:
             raise self._error
 
     def _submit(self, work: Callable[[], Any], report: Callable[[Any], None]) -> None:
-        """Have the worker do something. What fails ends the run, or, after its end, `finish`."""
-
-        def attempt() -> Any:
-            try:
-                return work()
-            except Exception as error:
-                return error
-
         def deliver(result: Any) -> None:
-            try:
-                if isinstance(result, Exception):
-                    raise result
-                report(result)
-            except Exception as error:
-                self._error = error
-                self._idle.set()
-                raise
+            report(result)
             self._pending -= 1
             if self._pending == 0:
                 self._idle.set()
 
         self._pending += 1
         self._idle.clear()
-        self._worker.submit(attempt, deliver)
+        self._worker.submit(work, deliver)
 
     def _save_checkpoint(self) -> None:
         if self._run_dir is not None:
             checkpoint = self._engine.checkpoint()
-            folder = self._run_dir.checkpoints
             with self._run_dir.writing():
-                folder.mkdir(exist_ok=True)
-                save_checkpoint(checkpoint, folder / f"step-{checkpoint.step:06d}.safetensors")
+                self._run_dir.checkpoints.mkdir(exist_ok=True)
+                name = f"step-{checkpoint.step:06d}.safetensors"
+                save_checkpoint(checkpoint, self._run_dir.checkpoints / name)
 
     def _save_model(self) -> None:
         if self._run_dir is not None:

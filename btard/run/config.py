@@ -151,4 +151,5 @@ def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _sentence(error: ValidationError) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"]) or "the description"
-    return f"{place}: {first['msg']}"
+    value = f" is {str(first['input'])[:20]}" if isinstance(first["input"], int | float) else ""
+    return f"{place}{value}: {first['msg'].replace('Input should', 'it must')}"

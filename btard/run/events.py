@@ -8,10 +8,14 @@ None in virtual time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+if TYPE_CHECKING:
+    from btard.run.config import RunConfig
+    from btard.types import PeerId
 
 
 class _Line(BaseModel):
@@ -56,6 +60,17 @@ class Begun(_Line):
     steps: int
     members: tuple[str, ...]
     seat: int
+
+    @classmethod
+    def of(cls, config: RunConfig, members: Sequence[PeerId], me: PeerId) -> Begun:
+        """Return the event of a roster."""
+        return cls(
+            run=config.digest.hex(),
+            task=config.task,
+            steps=config.steps,
+            members=tuple(peer.hex() for peer in members),
+            seat=members.index(me),
+        )
 
 
 class Stalled(_Line):

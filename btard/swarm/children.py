@@ -84,15 +84,11 @@ def _start_server() -> None:
     without the SIGINT that a terminal sends to all of a group."""
     _CONTEXT.set_forkserver_preload(list(PRELOADED))
     resource_tracker.ensure_running()
-    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    os.environ["OMP_NUM_THREADS"] = "1"
     try:
         forkserver.ensure_running()
     finally:
-        del os.environ["OMP_NUM_THREADS"]
-        if threads is not None:
-            os.environ["OMP_NUM_THREADS"] = threads
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 

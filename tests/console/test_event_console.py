@@ -26,6 +26,8 @@ from btard.run.events import (
 
 COLUMNS = 80
 PEERS = tuple(f"{k}" * 64 for k in "abcdefgh")
+A = PEERS[0]
+BAN = Removal(peer=PEERS[1], kind="ban", reason="false gradient")
 BEGUN = Begun(run="12" * 32, task="digits", steps=120, members=PEERS, seat=2)
 
 
@@ -82,40 +84,37 @@ class Shown:
         return self._capsys.readouterr().out
 
 
-def test_a_stalled_step_says_who_is_waited_for_and_what_happens_when(shown: Shown) -> None:
-    text = shown([BEGUN, step(2), stalled(PEERS[0])])
-    assert "waiting 12 s for aaaaaaaa (aggregate); the others go on in 15 s without it" in text
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ([stalled(A)], "waiting 12 s for aaaaaaaa (aggregate); the others go on in 15 s without it"),
+        (
+            [stalled(*PEERS[:6], dispute_in_s=-1.0)],
+            "waiting 12 s for aaaaaaaa, bbbbbbbb, cccccccc, dddddddd and 2 more (aggregate); "
+            "deciding whether to go on without them",
+        ),
+        ([], "this peer is cccccccc of aaaaaaaa bbbbbbbb"),
+        ([step(7, BAN)], "step 7 bbbbbbbb banned: false gradient"),
+        ([step(7, BAN)], "bans 1"),
+        ([FaultSeen(peer=A, kind="flood", detail="too many")], "aaaaaaaa misbehaved: flood (too many)"),
+    ],
+    ids=["stalled", "past the deadline", "roster", "ban", "bans", "fault"],
+)
+def test_a_run_says_who_is_there_who_misbehaves_and_who_is_waited_for(
+    events: list[Event], words: str, shown: Shown
+) -> None:
+    assert words in " ".join(shown([BEGUN, *events]).split())
 
 
 def test_a_step_that_goes_on_waits_for_nobody(shown: Shown) -> None:
-    assert "waiting" not in shown([BEGUN, stalled(PEERS[0]), step(3)])
-
-
-def test_a_stall_past_its_deadline_says_that_it_is_being_decided(shown: Shown) -> None:
-    text = " ".join(shown([BEGUN, stalled(*PEERS[:6], dispute_in_s=-1.0)]).split())
-    assert "waiting 12 s for aaaaaaaa, bbbbbbbb, cccccccc, dddddddd and 2 more (aggregate)" in text
-    assert "deciding whether to go on without them" in text
+    assert "waiting" not in shown([BEGUN, stalled(A), step(3)])
 
 
 def test_a_runs_progress_fits_in_80_columns(shown: Shown) -> None:
-    text = shown([BEGUN, *(step(k) for k in range(60)), stalled(PEERS[0])])
+    text = shown([BEGUN, *(step(k) for k in range(60)), stalled(A)])
     assert "60/120" in text
     assert "roster 8  bans 0  loss 0.500  accuracy 50.0%" in text
     assert max(len(line) for line in text.splitlines()[-3:]) <= COLUMNS
-
-
-def test_a_peer_is_told_who_it_is_and_with_whom_it_trains(shown: Shown) -> None:
-    text = shown([BEGUN])
-    assert "this peer is cccccccc of aaaaaaaa bbbbbbbb" in text
-
-
-def test_removals_and_faults_are_named(shown: Shown) -> None:
-    removal = Removal(peer=PEERS[1], kind="ban", reason="false gradient")
-    fault = FaultSeen(peer=PEERS[0], kind="flood", detail="too many")
-    text = shown([BEGUN, step(7, removal), fault])
-    assert "step    7  bbbbbbbb banned: false gradient" in text
-    assert "bans 1" in text
-    assert "aaaaaaaa misbehaved: flood (too many)" in text
 
 
 def test_the_end_says_where_model_ledger_and_metrics_lie(shown: Shown, tmp_path: Path) -> None:
@@ -171,7 +170,7 @@ def test_programs_get_each_event_as_one_line(shown: Shown, tmp_path: Path) -> No
         Announced(run="12", addresses=("x",)),
         Gathered(present=1, seats=2),
         BEGUN,
-        stalled(PEERS[0]),
+        stalled(A),
         step(0),
         FaultSeen(peer=PEERS[0], kind="flood", detail=""),
         ended("halted", "no majority", tmp_path),
