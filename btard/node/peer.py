@@ -68,7 +68,15 @@ async def run_peer(options: PeerOptions, *, emit: Emit) -> Ended:
         run = config.digest.hex()
         emit(Noted(text=f"joined the run {run[:16]} ({config.task}): waiting for its {config.peers} peers"))
         header, records = await find_genesis(directory, bootstrap, config, options.wait_s)
-        emit(Begun.of(config, header.members, identity.peer))
+        emit(
+            Begun(
+                run=run,
+                task=config.task,
+                steps=config.steps,
+                members=tuple(peer.hex() for peer in header.members),
+                seat=header.members.index(identity.peer),
+            )
+        )
         return await _take_part(
             options, identity, config, header, engine, transport, door, records, run_dir, emit
         )

@@ -32,9 +32,9 @@ def demo_arguments() -> list[str]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of a demo."""
+    """The run directory of a demo, which goes on for a while after its last ban."""
     home = tmp_path_factory.mktemp("demo")
-    done = btard(*demo_arguments(), cwd=home)
+    done = btard(*demo_arguments(), "--steps", "60", cwd=home)
     assert done.returncode == 0, done.stdout + done.stderr
     return home / "runs" / "demo"
 
