@@ -95,7 +95,7 @@ class Recorder:
         now_s, last_s = (None, None) if self._virtual else (asyncio.get_running_loop().time(), self._last_s)
         self._last_s = now_s
         event = AttemptEnded(
-            time=None if self._virtual else time.time(),
+            time=self._now(),
             index=record.index,
             step=record.step,
             attempt=record.attempt,
@@ -127,14 +127,19 @@ class Recorder:
         key = (fault.peer, fault.kind)
         if key not in self._faults and len(self._faults) < FAULTS_SAID_MAX:
             self._faults.add(key)
-            self._emit(FaultSeen(peer=fault.peer.hex(), kind=fault.kind, detail=fault.detail))
+            peer = fault.peer.hex()
+            self._emit(FaultSeen(time=self._now(), peer=peer, kind=fault.kind, detail=fault.detail))
 
     async def finish(self) -> None:
         """Write the newest model, and wait until every record taken so far is reported."""
-        self._submit(self._save_model, lambda _: None)
+        if self._error is None:
+            self._submit(self._save_model, lambda _: None)
         await self._idle.wait()
         if self._error is not None:
             raise self._error
+
+    def _now(self) -> float | None:
+        return None if self._virtual else time.time()
 
     def _submit(self, work: Callable[[], Any], report: Callable[[Any], None]) -> None:
         def deliver(result: Any) -> None:
@@ -164,7 +169,7 @@ class Recorder:
         await self.finish()
         traffic, state = node.transport.counters.total, node.machine.state
         ended = Ended(
-            time=None if self._virtual else time.time(),
+            time=self._now(),
             peer=node.transport.me.hex(),
             outcome=outcome,
             reason=reason,
