@@ -56,7 +56,7 @@ class EventConsole:
                 self._progress.say(printable(event.text))
             case Announced() if not self._swarm:
                 self._progress.say(f"run {event.run[:16]}. Join it with\n")
-                self._progress.say(f"    btard peer --join {event.addresses[0]}\n")
+                self._progress.say(f"    btard peer --join {event.addresses[0]}\n", whole=True)
             case Gathered():
                 self._gathered(event)
             case Begun():
@@ -87,7 +87,7 @@ class EventConsole:
         else:
             names = " ".join(member[:8] for member in event.members)
             self._progress.say(f"{peers} peers, {event.steps} steps of {event.task}: training begins")
-            self._progress.say(f"this peer is {event.members[event.seat][:8]}; the roster is {names}")
+            self._progress.say(f"this peer is {event.members[event.seat][:8]} of {names}")
         self._progress.start()
         self._progress.begin(event.steps, peers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -40,7 +41,8 @@ def run_swarm(
         EventConsole(json=json, names=peer_names(spec)) as console,
         RunDirectory.create(path, replace) as directory,
     ):
-        console(Noted(text=_opening(spec)))
+        for line in _opening(spec):
+            console(Noted(text=line))
 
         def emit(event: Event) -> None:
             if isinstance(event, AttemptEnded):
@@ -62,17 +64,18 @@ def run_swarm(
     return not failed and not summary.problems
 
 
-def _opening(spec: SwarmSpec) -> str:
+def _opening(spec: SwarmSpec) -> Iterator[str]:
     config = spec.config
-    text = f"{config.peers} peers, {config.steps} steps of {config.task}, tau {config.protocol.tau:g}"
-    text += f", {config.protocol.validators} validators a step"
+    yield (
+        f"{config.peers} peers, {config.steps} steps of {config.task}, tau {config.protocol.tau:g}, "
+        f"{config.protocol.validators} validators a step"
+    )
     if spec.byzantine:
         examined = config.steps - 1 - spec.attack_start
         chance = chance_to_escape(config.peers, len(spec.byzantine), config.protocol.validators, examined)
         kinds = ", ".join(term.text for term in spec.byzantine)
-        text += f"; Byzantine from step {spec.attack_start} on: {kinds}"
-        text += f"; a peer that sends false gradients is never caught with probability {chance:.1e}"
-    return text
+        yield f"Byzantine from step {spec.attack_start} on: {kinds}"
+        yield f"probability that false gradients are never found: {chance:.1e}"
 
 
 def _draw(summary: Summary, ended: list[AttemptEnded], directory: RunDirectory) -> str:

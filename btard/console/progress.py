@@ -72,9 +72,10 @@ class RunProgress(Progress):
         """Return what people call a peer."""
         return self._names.get(peer, peer[:8])
 
-    def say(self, text: str) -> None:
-        """Print a line above the bar."""
-        self.console.print(text, highlight=False, soft_wrap=True)
+    def say(self, text: str, *, whole: bool = False) -> None:
+        """Print a line above the bar. On a terminal it is broken between words, unless it stays `whole`."""
+        whole = whole or not self.console.is_terminal
+        self.console.print(text, highlight=False, soft_wrap=whole)
 
     def gathered(self, present: int, seats: int) -> None:
         """Show how many peers have joined."""
@@ -91,15 +92,11 @@ class RunProgress(Progress):
         """Show who is waited for."""
         names = ", ".join(self.name(peer) for peer in event.missing[:NAMED_MAX])
         more = len(event.missing) - NAMED_MAX
-        self._waiting = (
-            f"waiting for {names}{f' and {more} more' if more > 0 else ''} in phase {event.phase}: "
-        )
+        names += f" and {more} more" if more > 0 else ""
         them = "it" if len(event.missing) == 1 else "them"
-        self._waiting += f"{event.waited_s:.0f} s; "
-        if event.dispute_in_s > 0:
-            self._waiting += f"in {event.dispute_in_s:.0f} s the others go on without {them}"
-        else:
-            self._waiting += f"the others decide whether to go on without {them}"
+        now = event.dispute_in_s <= 0
+        then = "deciding whether to go on" if now else f"the others go on in {event.dispute_in_s:.0f} s"
+        self._waiting = f"waiting {event.waited_s:.0f} s for {names} ({event.phase}); {then} without {them}"
         self.refresh()
 
     def ended(self, event: AttemptEnded) -> None:

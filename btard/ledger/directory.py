@@ -32,8 +32,6 @@ FILES = (
 """All that a run writes."""
 
 _PROBE_BYTES = 1 << 15
-_IGNORED = frozenset({"metrics.jsonl", "lost+found"})
-"""Files of an empty directory: of a run that never began, of a file system."""
 
 
 class RunDirectory:
@@ -53,12 +51,13 @@ class RunDirectory:
         self = cls(path)
         with self.writing():
             path.mkdir(parents=True, exist_ok=True)
-            if not self._is_run() and {each.name for each in path.iterdir()} - _IGNORED:
+            ours = self.metrics.exists() or self.ledger.exists()
+            if not ours and {each.name for each in path.iterdir()} - {"lost+found"}:
                 raise ConfigurationError(f"{path} holds other files: choose another directory")
             self._metrics_file = self.metrics.open("a", encoding="utf-8")
             try:
                 lock(self._metrics_file.fileno(), path)
-                if self._is_run():
+                if self._has_begun():
                     self._clear(replace)
                 _probe(path / "probe.part")
             except BaseException:
@@ -70,7 +69,7 @@ class RunDirectory:
     def open(cls, path: Path) -> RunDirectory:
         """Open the directory of a run for reading. Raises ConfigurationError if there is none."""
         self = cls(path)
-        if not self._is_run():
+        if not self._has_begun():
             raise ConfigurationError(f"{path} is not the directory of a run: give one that a run has written")
         return self
 
@@ -122,7 +121,7 @@ class RunDirectory:
                 "free some space or choose another directory"
             ) from error
 
-    def _is_run(self) -> bool:
+    def _has_begun(self) -> bool:
         return self.ledger.exists() or (self.metrics.exists() and self.metrics.stat().st_size > 0)
 
     def _clear(self, replace: bool) -> None:

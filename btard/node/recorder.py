@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from safetensors.torch import save
 
@@ -16,7 +16,7 @@ from btard.node.node import Node, Progress
 from btard.node.worker import Worker
 from btard.protocol import outputs
 from btard.protocol.record import STEP
-from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Removal
+from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Outcome, Removal
 from btard.training.checkpoints import save_checkpoint
 from btard.training.engine import Engine
 from btard.training.task import Evaluation
@@ -59,23 +59,31 @@ class Recorder:
         self._pending = 0
         self._idle = asyncio.Event()
         self._idle.set()
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
 
     async def run(self, node: Node) -> Ended:
         """Run the node to its end, and return the last event. If cancelled (not in virtual time, where Ctrl-C
         interrupts the engine itself), write the newest model first. Raises BtardError if the run cannot be
         recorded."""
-        node.progress = self
+
+        def fail(error: BaseException) -> None:
+            self._error = error
+            self._idle.set()
+            node.fail(error)
+
+        node.progress, self._worker.failed = self, fail
         try:
             over = await node.run()
         except asyncio.CancelledError:
             if not self._virtual:
-                await self.finish()
+                await self._end(node, "interrupted", "interrupted")
             raise
-        await self.finish()
-        ended = self._ended(node, over.reason)
-        self._emit(ended)
-        return ended
+        outcome: Outcome = "halted"
+        if over.reason == outputs.FINISHED:
+            outcome = "finished"
+        elif node.transport.me not in node.machine.state.members:
+            outcome = "seat_lost"
+        return await self._end(node, outcome, over.reason)
 
     def __call__(self, progress: Progress) -> None:
         """Take a record. The engine is at the model after it when the worker gets to this piece of work."""
@@ -87,7 +95,7 @@ class Recorder:
         now_s, last_s = (None, None) if self._virtual else (asyncio.get_running_loop().time(), self._last_s)
         self._last_s = now_s
         event = AttemptEnded(
-            time=None if self._virtual else time.time(),
+            time=self._now(),
             index=record.index,
             step=record.step,
             attempt=record.attempt,
@@ -97,7 +105,7 @@ class Recorder:
             removals=tuple(Removal(peer=r.peer.hex(), kind=r.kind, reason=r.reason) for r in record.removals),
             ledger=record.digest.hex(),
             model=record.model.hex(),
-            duration_s=None if now_s is None or last_s is None else now_s - last_s,
+            duration_s=None if now_s is None or last_s is None else round(now_s - last_s, 6),
         )
 
         def work() -> Evaluation | None:
@@ -119,63 +127,49 @@ class Recorder:
         key = (fault.peer, fault.kind)
         if key not in self._faults and len(self._faults) < FAULTS_SAID_MAX:
             self._faults.add(key)
-            self._emit(FaultSeen(peer=fault.peer.hex(), kind=fault.kind, detail=fault.detail))
+            peer = fault.peer.hex()
+            self._emit(FaultSeen(time=self._now(), peer=peer, kind=fault.kind, detail=fault.detail))
 
     async def finish(self) -> None:
         """Write the newest model, and wait until every record taken so far is reported."""
-        self._submit(self._save_model, lambda _: None)
+        if self._error is None:
+            self._submit(self._save_model, lambda _: None)
         await self._idle.wait()
         if self._error is not None:
             raise self._error
 
+    def _now(self) -> float | None:
+        return None if self._virtual else time.time()
+
     def _submit(self, work: Callable[[], Any], report: Callable[[Any], None]) -> None:
-        """Have the worker do something. What fails ends the run, or, after its end, `finish`."""
-
-        def attempt() -> Any:
-            try:
-                return work()
-            except Exception as error:
-                return error
-
         def deliver(result: Any) -> None:
-            try:
-                if isinstance(result, Exception):
-                    raise result
-                report(result)
-            except Exception as error:
-                self._error = error
-                self._idle.set()
-                raise
+            report(result)
             self._pending -= 1
             if self._pending == 0:
                 self._idle.set()
 
         self._pending += 1
         self._idle.clear()
-        self._worker.submit(attempt, deliver)
+        self._worker.submit(work, deliver)
 
     def _save_checkpoint(self) -> None:
         if self._run_dir is not None:
             checkpoint = self._engine.checkpoint()
-            folder = self._run_dir.checkpoints
             with self._run_dir.writing():
-                folder.mkdir(exist_ok=True)
-                save_checkpoint(checkpoint, folder / f"step-{checkpoint.step:06d}.safetensors")
+                self._run_dir.checkpoints.mkdir(exist_ok=True)
+                name = f"step-{checkpoint.step:06d}.safetensors"
+                save_checkpoint(checkpoint, self._run_dir.checkpoints / name)
 
     def _save_model(self) -> None:
         if self._run_dir is not None:
             with self._run_dir.writing():
                 save_model(self._engine, self._run_dir.model)
 
-    def _ended(self, node: Node, reason: str) -> Ended:
+    async def _end(self, node: Node, outcome: Outcome, reason: str) -> Ended:
+        await self.finish()
         traffic, state = node.transport.counters.total, node.machine.state
-        outcome: Literal["finished", "seat_lost", "halted"] = "halted"
-        if reason == outputs.FINISHED:
-            outcome = "finished"
-        elif node.transport.me not in state.members:
-            outcome = "seat_lost"
-        return Ended(
-            time=None if self._virtual else time.time(),
+        ended = Ended(
+            time=self._now(),
             peer=node.transport.me.hex(),
             outcome=outcome,
             reason=reason,
@@ -188,6 +182,8 @@ class Recorder:
             faults=sum(node.faults.values()),
             run_dir=None if self._run_dir is None else str(self._run_dir.path),
         )
+        self._emit(ended)
+        return ended
 
 
 def save_model(engine: Engine, path: Path) -> None:

@@ -8,10 +8,14 @@ None in virtual time.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+if TYPE_CHECKING:
+    from btard.run.config import RunConfig
+    from btard.types import PeerId
 
 
 class _Line(BaseModel):
@@ -56,6 +60,17 @@ class Begun(_Line):
     steps: int
     members: tuple[str, ...]
     seat: int
+
+    @classmethod
+    def of(cls, config: RunConfig, members: Sequence[PeerId], me: PeerId) -> Begun:
+        """Return the event of a roster."""
+        return cls(
+            run=config.digest.hex(),
+            task=config.task,
+            steps=config.steps,
+            members=tuple(peer.hex() for peer in members),
+            seat=members.index(me),
+        )
 
 
 class Stalled(_Line):
@@ -110,14 +125,18 @@ class FaultSeen(_Line):
     detail: str
 
 
+Outcome = Literal["finished", "seat_lost", "halted", "interrupted"]
+
+
 class Ended(_Line):
     """The run is over for this peer. The bytes are those that it sent over the network, framing included.
     `outcome` is `finished` after the last step, `seat_lost` after a ban or a lost seat, `halted` without a
-    majority. `run_dir` holds model, ledger and metrics, None if nothing is kept."""
+    majority, `interrupted` if this peer was told to end. `run_dir` holds model, ledger and metrics, None if
+    nothing is kept."""
 
     event: Literal["ended"] = "ended"
     peer: str
-    outcome: Literal["finished", "seat_lost", "halted"]
+    outcome: Outcome
     reason: str
     steps: int
     model: str

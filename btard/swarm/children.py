@@ -1,7 +1,7 @@
 """Child processes that run a command of `btard`, forked from one server that has imported what they need.
 
-Importing torch and hivemind takes four seconds of a core. The server, which has a single thread, does it
-once, and its forks share that memory. A child ends with its parent, however that ends: it is tied to the
+Importing torch and hivemind takes four seconds of a core. The server does it once, and nothing else, so that
+its forks are safe and share that memory. A child ends with its parent, however that ends: it is tied to the
 pipe that is its standard input.
 """
 
@@ -22,7 +22,11 @@ STOP_S = 2.0
 
 LINE_BYTES_MAX = 1 << 20
 
-PRELOADED = ("btard.node.peer", "btard.node.bootstrap", "hivemind", "torch._dynamo", "rich.progress", "typer")
+PRELOADED = (
+    *("btard.node.peer", "btard.node.bootstrap", "hivemind", "rich.progress", "typer"),
+    "torch._dynamo",  # imported by every optimizer
+    "sklearn.datasets",  # the data of digits
+)
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 
@@ -80,15 +84,11 @@ def _start_server() -> None:
     without the SIGINT that a terminal sends to all of a group."""
     _CONTEXT.set_forkserver_preload(list(PRELOADED))
     resource_tracker.ensure_running()
-    threads = os.environ.get("OMP_NUM_THREADS")
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    os.environ["OMP_NUM_THREADS"] = "1"
     try:
         forkserver.ensure_running()
     finally:
-        del os.environ["OMP_NUM_THREADS"]
-        if threads is not None:
-            os.environ["OMP_NUM_THREADS"] = threads
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 

@@ -60,16 +60,7 @@ async def _run(spec: SwarmSpec, run_dir: RunDirectory, emit: Emit, evaluate_ever
         nodes.append(node)
         recorders.append(recorder)
         await node.transport.start(node)
-    emit(
-        Begun(
-            time=None,
-            run=config.digest.hex(),
-            task=config.task,
-            steps=config.steps,
-            members=tuple(peer.hex() for peer in genesis.members),
-            seat=genesis.members.index(spec.peers[0]),
-        )
-    )
+    emit(Begun.of(config, genesis.members, spec.peers[0]).model_copy(update={"time": None}))
     try:
         pairs = zip(recorders, nodes, strict=True)
         lives = [asyncio.ensure_future(recorder.run(node)) for recorder, node in pairs]

@@ -119,7 +119,7 @@ class _Swarm:
         async for event in self._events(f"peer-{index}", child):
             if isinstance(event, Failed):
                 reason = event.reason
-            elif isinstance(event, Ended):
+            elif isinstance(event, Ended) and event.outcome != "interrupted":
                 ended = event
                 self._emit(event)
             elif index == 0 and not isinstance(event, Noted):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from btard.codec import FP32
@@ -69,13 +69,7 @@ class Summary:
 
 
 def _exit(each: Exit) -> dict[str, Any]:
-    return {
-        "peer": each.peer,
-        "name": each.name,
-        "byzantine": each.byzantine,
-        "step": each.step,
-        "reason": each.reason,
-    }
+    return {name: value for name, value in asdict(each).items() if name != "kind"}
 
 
 def summarise(

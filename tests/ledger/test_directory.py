@@ -56,6 +56,7 @@ def test_replacing_deletes_what_the_run_wrote_and_nothing_else(earlier: Path) ->
             f"{CHECKPOINTS}/best.txt": b"mine, too",
             "metrics.jsonl": b"",
         }
+    with RunDirectory.create(earlier) as directory:
         directory.create_ledger(recorded()[1])
 
 
