@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 # What `make demo` hands to `btard swarm`, and `make sim` to `btard simulate`; override on the command line.
-DEMO_ARGS ?= --name demo --peers 8 --byzantine sign_flip,wrong_aggregate,false_accusation --attack-start 20 --require-bans
+DEMO_ARGS ?= --name demo --peers 8 --byzantine sign_flip,wrong_aggregate,false_accusation --attack-start 20 --require-bans --overwrite
 SIM_ARGS ?= --seeds 1000
 # What `make bench` measures; arguments only make sense for one of them.
 BENCH ?= aggregators draco lab

@@ -1,18 +1,13 @@
 """The command line: one file a command, no logic.
 
 A command reads its options, imports what it needs inside its function (`btard --help` must not
-wait for torch) and calls one layer below. It never catches an error: `main` is the boundary where
-every trouble that a person can mend becomes one sentence on stderr and an exit status.
-
-    0    done
-    1    a BtardError, or no space left on the device
-    2    an unknown command or option
-    130  interrupted by the keyboard
+wait for torch) and calls one layer below. `main` is the boundary at which every trouble that a person can
+mend becomes one sentence on stderr and an exit status (`STATUSES`).
 """
 
 from __future__ import annotations
 
-import errno
+import os
 import sys
 from typing import Annotated
 
@@ -26,14 +21,28 @@ from btard.cli.keygen import keygen
 from btard.cli.peer import peer
 from btard.cli.simulate import simulate
 from btard.cli.swarm import swarm
-from btard.errors import BtardError
+from btard.errors import BtardError, HaltedError
+
+INTERRUPTED = 130
+
+STATUSES = """Exit status:
+0: done; also after SIGTERM, once all is closed in order.
+1: an error, said in one sentence.
+2: a command or option that does not exist.
+3: the answer is no: an audit, a simulation, a cell of the arena or a swarm failed.
+4: this peer lost its seat, or the run has begun without it: do not restart it.
+130: interrupted by Ctrl-C.
+
+Every option can be given in the environment: BTARD_PEER_OUT is --out of btard peer.
+"""
 
 app = typer.Typer(
     name="btard",
     help="Train a PyTorch model together with strangers, and find out who cheats.",
+    epilog=STATUSES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"auto_envvar_prefix": "BTARD"},
 )
 app.command()(keygen)
 app.command()(audit)
@@ -46,7 +55,9 @@ app.command()(arena)
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", allow_from_autoenv=False, help="Print the version and exit.")
+    ] = False,
 ) -> None:
     if version:
         typer.echo(f"btard {__version__}")
@@ -54,21 +65,26 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line of this process and exit with its status; the table is in the module's text.
+    """Run the command line of this process and exit with its status; `STATUSES` lists them.
 
-    Anything that is not listed there is a defect of ours and keeps its traceback.
+    Any other exception is a defect of ours and keeps its traceback.
     """
     try:
         app()
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:  # typer makes a status of KeyboardInterrupt
+            _fail("interrupted", INTERRUPTED)
+        raise
+    except HaltedError as error:
+        _fail(str(error), status=4)
     except BtardError as error:
         _fail(str(error), status=1)
     except KeyboardInterrupt:
-        _fail("interrupted", status=130)
+        _fail("interrupted", INTERRUPTED)
     except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        where = f" for {error.filename}" if error.filename else ""
-        _fail(f"no space is left on the device{where}: free some and run the command again.", status=1)
+        place = f"{error.filename}: " if error.filename else ""
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        _fail(f"{place}{reason}: check the path, its permissions and the space left, and try again", status=1)
 
 
 def _fail(sentence: str, status: int) -> None:

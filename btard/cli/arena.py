@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import nullcontext, redirect_stdout
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from btard.cli.options import OUTPUT, RUN, Json
 
 
 def arena(
@@ -13,22 +18,46 @@ def arena(
         str,
         typer.Argument(metavar="SPEC.toml", help="A file, or one of btard's own: smoke, ctma, draco, btard."),
     ],
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where results and report go; runs/arena/SPEC.")
-    ] = None,
-    jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes, one thread each; as many as there are cores.")
-    ] = None,
-    device: Annotated[str, typer.Option(metavar="cpu|cuda", help="What trains.")] = "cpu",
     only: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="FIELD=VALUE", help="Run and show these cells alone, e.g. rule=median; repeatable."
+            metavar="FIELD=VALUE",
+            help="Run and show these cells alone, e.g. rule=median; repeatable.",
+            rich_help_panel=RUN,
         ),
     ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Processes, one thread each; by default one a core.",
+            rich_help_panel=RUN,
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="cpu|cuda", help="The device that trains.", rich_help_panel=RUN)
+    ] = "cpu",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="The directory of results and report; by default runs/arena/SPEC.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = None,
+    json: Json = False,
 ) -> None:
-    """Train every cell of a grid that is not finished yet, and write tables and figures that compare them."""
+    """Train every cell of a grid that is not finished yet, and write tables and figures that compare them.
+
+    Example: btard arena smoke.toml --only rule=median
+    """
     from btard.arena.show import run_arena
 
-    if not run_arena(spec, out, jobs, device, tuple(only or ())):
-        raise typer.Exit(1)
+    folder = out or Path("runs") / "arena" / Path(spec).stem
+    with redirect_stdout(sys.stderr) if json else nullcontext():
+        good = run_arena(spec, folder, jobs, device, tuple(only or ()))
+    if json:
+        typer.echo(dumps({"finished": good, "out": str(folder)}))
+    if not good:
+        raise typer.Exit(3)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from btard.cli.options import Json
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -18,11 +22,16 @@ def audit(
     recompute: Annotated[
         int, typer.Option(metavar="K", min=0, help="Compute K gradients again, drawn from the ledger.")
     ] = 0,
+    json: Json = False,
 ) -> None:
-    """Verify a run's ledger: every signature, every coin, every zero sum, every ban."""
+    """Verify a run's ledger: every signature, every coin, every zero sum, every ban.
+
+    Example: btard audit runs/demo --recompute 8
+    """
     from rich.console import Console
     from rich.progress import Progress
 
+    from btard.errors import LedgerError
     from btard.ledger.audit import audit as verify
 
     terminal = Console(stderr=True)
@@ -30,9 +39,20 @@ def audit(
         tasks = {
             name: bar.add_task(name, total=None) for name in ("ledger", *(["gradients"] * bool(recompute)))
         }
-        report = verify(
-            run_dir, recompute, lambda name, done, of: bar.update(tasks[name], completed=done, total=of)
-        )
+        try:
+            report = verify(
+                run_dir, recompute, lambda name, done, of: bar.update(tasks[name], completed=done, total=of)
+            )
+        except LedgerError as error:
+            if isinstance(error.__cause__, OSError):
+                raise  # not read, so not judged
+            if json:
+                typer.echo(dumps({"holds": False, "reason": str(error)}))
+            typer.echo(f"btard: {error}", err=True)
+            raise typer.Exit(3) from error
+    if json:
+        typer.echo(dumps({"holds": True, **asdict(report)}, default=bytes.hex))
+        return
     console = Console(soft_wrap=True, highlight=False)
     console.print(_summary(report))
     if report.lost_seats:

@@ -7,53 +7,64 @@ from typing import Annotated
 
 import typer
 
+from btard.cli.options import (
+    OUTPUT,
+    Announce,
+    Clip,
+    Config,
+    Host,
+    Json,
+    Key,
+    Peers,
+    Port,
+    Seed,
+    Steps,
+    Task,
+    Tau,
+    Tied,
+    Validators,
+)
+
 
 def bootstrap(
-    task: Annotated[str, typer.Option(help="What to train.")] = "digits",
-    peers: Annotated[int, typer.Option(min=2, help="Seats: training begins when all are taken.")] = 8,
-    steps: Annotated[int | None, typer.Option(min=1, help="How many steps; as the task suggests.")] = None,
-    validators: Annotated[
-        int | None, typer.Option(min=0, help="Peers examined in each step; a quarter of them.")
-    ] = None,
-    tau: Annotated[float | None, typer.Option(help="Clipping radius; as the task suggests.")] = None,
-    clip: Annotated[
-        float | None, typer.Option(help="Clip each gradient to this norm first (BTARD-Clipped-SGD).")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="The seed of the initial model.")] = 0,
-    run_file: Annotated[
-        Path | None,
-        typer.Option("--run", metavar="FILE", help="A configuration, in place of these."),
-    ] = None,
-    save: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write the configuration here, for `peer --expect`."),
-    ] = None,
-    key: Annotated[Path, typer.Option(metavar="PATH", help="The key file: made if missing.")] = Path(
-        "bootstrap.key"
-    ),
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="The port to listen on; 0: a free one.")] = 0,
-    json: Annotated[bool, typer.Option("--json", help="Say everything in JSON lines.")] = False,
-    tied: Annotated[bool, typer.Option("--tied", help="End when standard input ends.")] = False,
+    task: Task = "digits",
+    peers: Peers = 8,
+    steps: Steps = None,
+    validators: Validators = None,
+    tau: Tau = None,
+    clip: Clip = None,
+    seed: Seed = 0,
+    config: Config = None,
+    host: Host = "0.0.0.0",
+    port: Port = 0,
+    announce: Announce = None,
+    key: Key = Path("bootstrap.key"),
+    json: Json = False,
+    print_config: Annotated[
+        bool,
+        typer.Option("--print-config", help="Print the run's description and end.", rich_help_panel=OUTPUT),
+    ] = False,
+    tied: Tied = False,
 ) -> None:
-    """Announce a run, and print the one line that others join by. Runs until interrupted."""
-    from btard.console.peer_console import BootstrapConsole
-    from btard.node.bootstrap import run_bootstrap
-    from btard.node.options import BootstrapOptions
+    """Announce a run, and print the one line that others join by. Runs until interrupted.
+
+    Example: btard bootstrap --peers 4 --port 31337 --announce my.host.name:31337
+    """
+    from btard.console.event_console import EventConsole
+    from btard.node import BootstrapOptions, run_bootstrap
+    from btard.node.options import read_addresses
     from btard.node.running import run
     from btard.run.config import RunConfig
     from btard.run.plan import plan_run
 
-    if run_file is not None:
-        config = RunConfig.load(run_file)
-    else:
-        config = plan_run(
-            task, peers=peers, steps=steps, validators=validators, tau=tau, clip=clip, seed=seed
-        )
-    if save is not None:
-        config.save(save)
-    console = BootstrapConsole(config, json=json)
-    run(
-        run_bootstrap(BootstrapOptions(config, key, host, port), ready=console.ready, seen=console.seen),
-        tied=tied,
+    description = (
+        RunConfig.load(config)
+        if config is not None
+        else plan_run(task, peers=peers, steps=steps, validators=validators, tau=tau, clip=clip, seed=seed)
     )
+    if print_config:
+        typer.echo(description.to_bytes())
+        return
+    options = BootstrapOptions(description, key, host, port, read_addresses(announce))
+    with EventConsole(json=json) as console:
+        run(run_bootstrap(options, emit=console), tied=tied)

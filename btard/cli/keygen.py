@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from btard.cli.options import Json, Key
 
-def keygen(
-    out: Annotated[
-        Path, typer.Option(metavar="PATH", help="The key file: made if missing, never overwritten.")
-    ] = Path("identity.key"),
-) -> None:
-    """Make an Ed25519 key file and print its public key, the peer's name in every run."""
+
+def keygen(key: Key = Path("identity.key"), json: Json = False) -> None:
+    """Make an Ed25519 key file and print its public key, the peer's name in every run.
+
+    Example: btard keygen --key me.key
+    """
     import os
+    from json import dumps
 
     from btard.crypto import Identity
 
-    typer.echo(Identity.load_or_create(out, os.urandom).peer.hex())
+    peer = Identity.load_or_create(key, os.urandom).peer.hex()
+    typer.echo(dumps({"peer": peer, "key": str(key)}) if json else peer)

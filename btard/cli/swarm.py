@@ -7,38 +7,64 @@ from typing import Annotated
 
 import typer
 
+from btard.cli.options import (
+    OUTPUT,
+    RUN,
+    Byzantine,
+    Clip,
+    Json,
+    Overwrite,
+    Peers,
+    Seed,
+    Steps,
+    Task,
+    Tau,
+    Validators,
+)
+
 
 def swarm(
-    peers: Annotated[int, typer.Option(min=2, help="How many peers.")] = 8,
-    byzantine: Annotated[
-        str, typer.Option(metavar="KIND*K,...", help='Which of them misbehave: "alie(z=1.5)*2, ipm".')
-    ] = "",
-    task: Annotated[str, typer.Option(help="What to train.")] = "digits",
-    steps: Annotated[
-        int | None, typer.Option(min=1, help="How many steps; enough to catch every attacker.")
-    ] = None,
-    validators: Annotated[
-        int | None, typer.Option(min=0, help="Peers examined in each step; a quarter of them.")
-    ] = None,
-    tau: Annotated[float | None, typer.Option(help="Clipping radius; as the task suggests.")] = None,
-    clip: Annotated[
-        float | None, typer.Option(help="Clip each gradient to this norm first (BTARD-Clipped-SGD).")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Keys, model and batches follow from it.")] = 0,
+    task: Task = "digits",
+    peers: Peers = 8,
+    byzantine: Byzantine = "",
     attack_start: Annotated[
-        int, typer.Option(min=0, metavar="STEP", help="The step from which on attackers attack.")
+        int,
+        typer.Option(
+            min=0, metavar="STEP", help="The step from which on attackers attack.", rich_help_panel=RUN
+        ),
     ] = 0,
+    steps: Steps = None,
+    validators: Validators = None,
+    tau: Tau = None,
+    clip: Clip = None,
+    seed: Seed = 0,
     in_process: Annotated[
-        bool, typer.Option("--in-process", help="All in one process, in virtual time, without a network.")
+        bool,
+        typer.Option(
+            "--in-process",
+            help="Run all in one process, in virtual time, without a network.",
+            rich_help_panel=RUN,
+        ),
     ] = False,
     require_bans: Annotated[
-        bool, typer.Option("--require-bans", help="Fail where an attacker still holds its seat at the end.")
+        bool,
+        typer.Option(
+            "--require-bans", help="Fail if an attacker holds its seat at the end.", rich_help_panel=RUN
+        ),
     ] = False,
-    name: Annotated[str, typer.Option(help="The run's name: it's kept in runs/NAME.")] = "swarm",
-    run_dir: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep the run here instead.")] = None,
-    json: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the summary here, too.")] = None,
+    name: Annotated[
+        str, typer.Option(metavar="NAME", help="Short for --out runs/NAME.", rich_help_panel=OUTPUT)
+    ] = "swarm",
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The run directory.", rich_help_panel=OUTPUT)
+    ] = None,
+    overwrite: Overwrite = False,
+    json: Json = False,
 ) -> None:
-    """Start a bootstrap and peers on this machine, train to the end, and say who was banned and why."""
+    """Start a bootstrap and peers on this machine, train to the end, and say who was banned and why.
+
+    Example: btard swarm --in-process --byzantine "ipm*2,equivocation" --require-bans
+    """
     from btard.adversary import parse_adversaries
     from btard.console.local_swarm import run_swarm
     from btard.run.plan import plan_run
@@ -58,9 +84,10 @@ def swarm(
     )
     good = run_swarm(
         SwarmSpec(config, kinds, attack_start),
-        run_dir or Path("runs") / name,
+        out or Path("runs") / name,
         in_process=in_process,
         require_bans=require_bans,
-        json_path=json,
+        replace=overwrite,
+        json=json,
     )
-    raise typer.Exit(0 if good else 1)
+    raise typer.Exit(0 if good else 3)

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from btard.protocol.record import BAN
-from btard.run.report import StepReport
+from btard.run.events import AttemptEnded
 from btard.swarm.summary import Summary
 
 BLUE, ORANGE, RED, GREY, LIGHT = "#2a6fbb", "#d9822b", "#c23030", "#8a8a8a", "#d0d0d0"
 
 
-def draw_run(summary: Summary, reports: Sequence[StepReport], path: Path) -> Path:
-    """Write the figure as PNG. Raises ImportError without matplotlib (extra `figures`)."""
+def draw_run(summary: Summary, records: Sequence[AttemptEnded], path: Path) -> Path:
+    """Write the figure as PNG. Raises ImportError without matplotlib (extra `figures`), or OSError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     evaluated = [
-        (r.step + 1, r.accuracy, r.loss) for r in reports if r.accuracy is not None and r.loss is not None
+        (r.step + 1, r.accuracy, r.loss) for r in records if r.accuracy is not None and r.loss is not None
     ]
     figure = Figure(figsize=(9, 6.2), layout="constrained")
     FigureCanvasAgg(figure)
@@ -46,7 +46,7 @@ def draw_run(summary: Summary, reports: Sequence[StepReport], path: Path) -> Pat
 
 
 def _draw_seats(axes: object, summary: Summary) -> None:
-    """One line an adversary (or honest peer that lost its seat): from the start to its exit."""
+    """Draw a line for each adversary and each honest peer that lost its seat: from the start to its exit."""
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
@@ -81,4 +81,4 @@ def _draw_seats(axes: object, summary: Summary) -> None:
     axes.set_ylim(-0.7, max(0.7, len(names) - 0.3))
     axes.grid(axis="x", alpha=0.25)
     if not names:
-        axes.text(0.5, 0.5, "everybody kept its seat", transform=axes.transAxes, ha="center", va="center")
+        axes.text(0.5, 0.5, "every peer kept its seat", transform=axes.transAxes, ha="center", va="center")

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 from rich.console import Console
+from rich.table import Table
 
+from btard.console.event_console import EventConsole, say_where
 from btard.console.figure import draw_run
-from btard.console.progress import RunProgress, show_summary
-from btard.errors import LedgerError
+from btard.console.progress import printable
 from btard.ledger.directory import RunDirectory
 from btard.node.running import run
 from btard.protocol.detection import chance_to_escape
-from btard.run.report import EndReport, StepReport
+from btard.protocol.record import BAN
+from btard.run.events import AttemptEnded, Event, Noted
 from btard.swarm.in_process import run_in_process
 from btard.swarm.processes import run_processes
 from btard.swarm.spec import SwarmSpec
-from btard.swarm.summary import peer_names, summarise
+from btard.swarm.summary import Summary, peer_names, summarise
 
 
 def run_swarm(
@@ -29,63 +30,90 @@ def run_swarm(
     *,
     in_process: bool,
     require_bans: bool,
-    json_path: Path | None,
+    json: bool = False,
+    replace: bool = False,
 ) -> bool:
-    """Run it and show it; whether all went as it must. Raises BtardError where it could not run."""
-    console = Console()
-    config = spec.config
-    console.print(_opening(spec), highlight=False, soft_wrap=True)
-    reports: list[StepReport] = []
+    """Run the swarm and show it; return whether all went as it must. `json` prints the events of the first
+    peer and how each peer ended, and nothing else. Raises BtardError if the swarm cannot run."""
     began = time.monotonic()
+    ended: list[AttemptEnded] = []
     with (
-        RunDirectory(path) as directory,
-        RunProgress(console, config.steps, config.peers, peer_names(spec)) as progress,
+        EventConsole(json=json, names=peer_names(spec)) as console,
+        RunDirectory.create(path, replace) as directory,
     ):
+        for line in _opening(spec):
+            console(Noted(text=line))
 
-        def emit(report: StepReport) -> None:
-            reports.append(report)
-            progress(report)
+        def emit(event: Event) -> None:
+            if isinstance(event, AttemptEnded):
+                ended.append(event)
+            console(event)
 
-        ends: tuple[EndReport, ...]
         if in_process:
             torch.set_num_threads(1)  # tensors are small, and threads that wait for each other cost more
             ends = run_in_process(spec, directory, emit)
         else:
-            ends = run(run_processes(spec, directory.path, emit=emit, say=progress.say))
-    summary = summarise(spec, reports, ends, time.monotonic() - began)
-    show_summary(console, summary)
-    written = [directory.write_summary(summary.to_dict())]
-    try:
-        written.append(draw_run(summary, reports, directory.path / "figure.png"))
-    except ImportError:
-        console.print("no figure without matplotlib: pip install 'btard[figures]'", markup=False)
-    if json_path is not None:
-        _write(json_path, json.dumps(summary.to_dict(), indent=2) + "\n")
-        written.append(json_path)
-    console.print(f"wrote {', '.join(str(each) for each in written)}", highlight=False, soft_wrap=True)
-    console.print(f"verify it all: btard audit {directory.path} --recompute 8", highlight=False)
-    if require_bans and summary.seated_adversaries:
-        console.print("[bold red]failed:[/] not every attacker was banned")
-        return False
-    return not summary.problems
+            directory.close()  # the first peer's process writes there
+            ends = run(run_processes(spec, path, emit=emit))
+        summary = summarise(spec, ended, ends, time.monotonic() - began)
+        directory.write_summary(summary.to_dict())
+    figure = _draw(summary, ended, directory)
+    failed = require_bans and bool(summary.seated_adversaries)
+    if not json:
+        _show(summary, directory.path, figure, failed)
+    return not failed and not summary.problems
 
 
-def _opening(spec: SwarmSpec) -> str:
+def _opening(spec: SwarmSpec) -> Iterator[str]:
     config = spec.config
-    text = f"{config.peers} peers, {config.steps} steps of {config.task}, tau {config.protocol.tau:g}"
-    text += f", {config.protocol.validators} validators a step"
+    yield (
+        f"{config.peers} peers, {config.steps} steps of {config.task}, tau {config.protocol.tau:g}, "
+        f"{config.protocol.validators} validators a step"
+    )
     if spec.byzantine:
         examined = config.steps - 1 - spec.attack_start
         chance = chance_to_escape(config.peers, len(spec.byzantine), config.protocol.validators, examined)
         kinds = ", ".join(term.text for term in spec.byzantine)
-        text += f"\nByzantine from step {spec.attack_start} on: {kinds}"
-        text += f"\nchance that one who sends false gradients is never caught: {chance:.1e}"
-    return text
+        yield f"Byzantine from step {spec.attack_start} on: {kinds}"
+        yield f"probability that false gradients are never found: {chance:.1e}"
 
 
-def _write(path: Path, text: str) -> None:
+def _draw(summary: Summary, ended: list[AttemptEnded], directory: RunDirectory) -> str:
     try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        why = os.strerror(error.errno or 0)
-        raise LedgerError(f"can't write {path} ({why}): choose another file") from error
+        with directory.writing():
+            return str(draw_run(summary, ended, directory.figure))
+    except ImportError:
+        return "none without matplotlib: pip install 'btard[figures]'"
+
+
+def _show(summary: Summary, path: Path, figure: str, failed: bool) -> None:
+    """Print the final table, a line a problem, and where the results lie."""
+    console = Console()
+    if summary.exits:
+        table = Table(title="Lost seats", title_justify="left", show_edge=False, pad_edge=False)
+        for column in ("peer", "what it is", "outcome", "step", "reason"):
+            table.add_column(column)
+        for each in summary.exits:
+            name = each.name.split(" ")[0]
+            word = "banned" if each.kind == BAN else "left"
+            table.add_row(
+                name, each.byzantine or "[bold]honest[/]", word, str(each.step), printable(each.reason)
+            )
+        console.print(table)
+    score = ""
+    if summary.final_accuracy is not None and summary.final_loss is not None:
+        score = f"accuracy {summary.final_accuracy:.2%}, loss {summary.final_loss:.4f}, "
+    for line in (
+        *(f"{name} still holds its seat" for name in summary.seated_adversaries),
+        f"\n{summary.steps} steps in {summary.seconds:.1f} s: {score}"
+        f"model {summary.model_digest[:16]}, ledger {summary.ledger_digest[:16]}",
+        f"sent by each honest peer, a step: {summary.tensor_bytes / 1e3:.1f} kB of tensors "
+        f"({summary.bytes_ratio:.3f} x butterfly all-reduce), "
+        f"{summary.control_bytes / 1e3:.1f} kB of messages",
+        *(f"[bold red]problem:[/] {printable(problem)}" for problem in summary.problems),
+        f"  figure   {figure}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True)
+    say_where(console, str(path))
+    if failed:
+        console.print("[bold red]failed:[/] not every attacker was banned")

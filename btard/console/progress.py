@@ -1,91 +1,122 @@
-"""The terminal's view of a run: a progress bar with loss, accuracy, roster and bans; then a table."""
+"""The terminal's live view of a run: how far it is, how fast, with whom, and what it waits for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import TracebackType
+from collections.abc import Iterable, Mapping
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.console import Console, RenderableType
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
-from btard.protocol.record import BAN, LEAVE, STEP
-from btard.run.report import StepReport
-from btard.swarm.summary import Summary
+from btard.protocol.record import BAN, LEAVE
+from btard.run.events import AttemptEnded, Stalled
 
 WORDS = {BAN: "[bold red]banned[/]", LEAVE: "[yellow]lost its seat[/]", "miss": "[yellow]missed the step[/]"}
 
+NAMED_MAX = 4
+"""Missing peers that a line names; it counts the others."""
 
-class RunProgress:
-    """A context manager: call it with each report. `names` maps keys (hex) to what people call a peer."""
 
-    def __init__(self, console: Console, steps: int, peers: int, names: Mapping[str, str]) -> None:
+def printable(text: str) -> str:
+    """Return a stranger's text without markup and control characters."""
+    return escape("".join(c if c.isprintable() else "?" for c in text))
+
+
+class RunProgress(Progress):
+    """A bar, a line about roster and model, and a line while a step stalls. Fits in 80 columns.
+
+    `names` maps keys (hex) to what people call a peer."""
+
+    def __init__(self, console: Console, names: Mapping[str, str]) -> None:
         self._names = names
         self._bans = 0
-        self._bar = Progress(
-            TextColumn("step"),
+        self._scores = self._roster = self._waiting = ""
+        super().__init__(
+            TextColumn("{task.description}"),
             MofNCompleteColumn(),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[scores]}"),
-            TextColumn("roster {task.fields[roster]}  bans {task.fields[bans]}"),
+            _RateColumn(),
             TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
             console=console,
             refresh_per_second=4,
+            expand=True,
         )
-        self._task = self._bar.add_task("train", total=steps, scores="", roster=peers, bans=0)
+        self._bar = self.add_task("joined", total=None)
 
-    def __enter__(self) -> RunProgress:
-        self._bar.start()
-        return self
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Return the bar and the lines below it."""
+        yield self.make_tasks_table(self.tasks)
+        if self._roster:
+            yield Text(self._roster + self._scores)
+        if self._waiting:
+            yield Text(self._waiting, style="yellow")
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
+    def stop(self) -> None:
+        """Leave the last state on the screen, if any was shown."""
+        if self.live.is_started:
+            super().stop()
 
-    def say(self, text: str) -> None:
-        """A line above the bar."""
-        self._bar.console.print(text, highlight=False, soft_wrap=True)
+    def name(self, peer: str) -> str:
+        """Return what people call a peer."""
+        return self._names.get(peer, peer[:8])
 
-    def __call__(self, report: StepReport) -> None:
+    def say(self, text: str, *, whole: bool = False) -> None:
+        """Print a line above the bar. On a terminal it is broken between words, unless it stays `whole`."""
+        whole = whole or not self.console.is_terminal
+        self.console.print(text, highlight=False, soft_wrap=whole)
+
+    def gathered(self, present: int, seats: int) -> None:
+        """Show how many peers have joined."""
+        self.update(self._bar, completed=present, total=seats)
+        self._waiting = "" if present == seats else "processes are starting: each joins over the network"
+
+    def begin(self, steps: int, peers: int) -> None:
+        """Show steps from now on."""
+        self.reset(self._bar, description="step", total=steps)
+        self._roster, self._waiting = f"roster {peers}  bans 0", ""
+        self.refresh()
+
+    def stalled(self, event: Stalled) -> None:
+        """Show who is waited for."""
+        names = ", ".join(self.name(peer) for peer in event.missing[:NAMED_MAX])
+        more = len(event.missing) - NAMED_MAX
+        names += f" and {more} more" if more > 0 else ""
+        them = "it" if len(event.missing) == 1 else "them"
+        now = event.dispute_in_s <= 0
+        then = "deciding whether to go on" if now else f"the others go on in {event.dispute_in_s:.0f} s"
+        self._waiting = f"waiting {event.waited_s:.0f} s for {names} ({event.phase}); {then} without {them}"
+        self.refresh()
+
+    def ended(self, event: AttemptEnded) -> None:
         """Show a record."""
-        for removal in report.removals:
-            name = self._names.get(removal.peer, removal.peer[:8])
-            self.say(f"  step {report.step:>4}  {name} {WORDS[removal.kind]}: {removal.reason}")
+        for removal in event.removals:
+            reason = printable(removal.reason)
+            word = WORDS.get(removal.kind, printable(removal.kind))
+            self.say(f"  step {event.step:>4}  {self.name(removal.peer)} {word}: {reason}")
             self._bans += removal.kind == BAN
-        if report.accuracy is not None and report.loss is not None:
-            scores = f"loss {report.loss:.3f}  accuracy {report.accuracy:.1%}"
-            self._bar.update(self._task, scores=scores)
-        done = report.step + (report.kind == STEP)
-        self._bar.update(self._task, completed=done, roster=report.roster, bans=self._bans)
+        if event.accuracy is not None and event.loss is not None:
+            self._scores = f"  loss {event.loss:.3f}  accuracy {event.accuracy:.1%}"
+        self._roster, self._waiting = f"roster {event.roster}  bans {self._bans}", ""
+        self.update(self._bar, completed=event.step + (event.kind == "step"))
 
 
-def show_summary(console: Console, summary: Summary) -> None:
-    """The final table, and a line a problem."""
-    table = Table(title="Who lost its seat", title_justify="left", show_edge=False, pad_edge=False)
-    for column in ("peer", "what it is", "outcome", "step", "reason"):
-        table.add_column(column)
-    for each in summary.exits:
-        name = each.name.split(" ")[0]
-        word = "banned" if each.kind == BAN else "left"
-        table.add_row(name, each.byzantine or "[bold]honest[/]", word, str(each.step), each.reason)
-    if summary.exits:
-        console.print(table)
-    for name in summary.seated_adversaries:
-        console.print(f"{name} still holds its seat")
-    score = ""
-    if summary.final_accuracy is not None and summary.final_loss is not None:
-        score = f"accuracy {summary.final_accuracy:.2%}, loss {summary.final_loss:.4f}, "
-    lines = [
-        f"\n{summary.steps} steps in {summary.seconds:.1f} s: {score}"
-        f"model {summary.model_digest[:16]}, ledger {summary.ledger_digest[:16]}",
-        f"sent by each honest peer, a step: {summary.tensor_bytes / 1e3:.1f} kB of tensors "
-        f"({summary.bytes_ratio:.3f} x butterfly all-reduce), "
-        f"{summary.control_bytes / 1e3:.1f} kB of messages",
-        *(f"[bold red]problem:[/] {problem}" for problem in summary.problems),
-    ]
-    for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+class _RateColumn(ProgressColumn):
+    """Steps a second, or seconds a step if that is the larger number."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        if not speed or task.description != "step":
+            return Text("")
+        return Text(f"{speed:.1f} steps/s" if speed >= 1 else f"{1 / speed:.1f} s/step")

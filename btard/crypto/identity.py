@@ -144,7 +144,7 @@ def _read(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
     except FileNotFoundError as error:
         raise IdentityError(
-            f"there is no key file {path}: create one with `btard keygen --out {path}`"
+            f"there is no key file {path}: create one with `btard keygen --key {path}`"
         ) from error
     except OSError as error:
         raise IdentityError(

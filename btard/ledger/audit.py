@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from btard.codec import FP32
 from btard.crypto import Draw
 from btard.errors import ConfigurationError, LedgerError
+from btard.ledger.directory import CHECKPOINTS
 from btard.ledger.reader import FILE_NAME, LedgerReader
 from btard.machine import Recomputed
 from btard.parts import windows
@@ -30,9 +31,6 @@ from btard.training.checkpoints import Checkpoint, load_checkpoint
 from btard.training.engine import Engine
 from btard.training.store import BlobStore
 from btard.types import Digest, PeerId, short
-
-CHECKPOINTS = "checkpoints"
-"""The directory of a run's checkpoints."""
 
 Progress = Callable[[str, int, int], None]
 """Called as work gets done: what is being done, how much of it is, of how much."""

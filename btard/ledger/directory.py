@@ -1,10 +1,11 @@
-"""The directory of a run: ledger, checkpoints, metrics, summary and figure.
+"""The directory of a run: ledger, checkpoints, metrics, final model, summary and figure.
 
 runs/<name>/
-    ledger.btard        every record with the signed messages it follows from (`ledger_file.py`)
+    ledger.btard        every record with the signed messages it follows from (`file.py`)
     checkpoints/        models before and after some steps, for `btard audit --recompute`
-    metrics.jsonl       one `StepReport` a record
-    summary.json        how it ended
+    metrics.jsonl       one `AttemptEnded` a record (`btard.run.events`)
+    model.safetensors   the newest model when the run ended, for `load_state_dict`
+    summary.json        how a local swarm ended
     figure.png          accuracy and loss over steps, attacks and bans marked
 """
 
@@ -12,78 +13,134 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
-from btard.errors import ConfigurationError, LedgerError
-from btard.ledger.file import LedgerFile
+from btard.errors import ConfigurationError
+from btard.ledger.file import LedgerFile, lock
 from btard.ledger.header import LedgerHeader
-from btard.run.report import StepReport
+from btard.ledger.reader import FILE_NAME
+from btard.run.events import AttemptEnded, read_event
+
+CHECKPOINTS = "checkpoints"
+FILES = (
+    *("metrics.jsonl", FILE_NAME, "model.safetensors", "summary.json", "figure.png"),
+    f"{CHECKPOINTS}/step-*.safetensors",
+)
+"""All that a run writes."""
+
+_PROBE_BYTES = 1 << 15
 
 
 class RunDirectory:
-    """Makes the directory. An earlier run of the same name is replaced; a directory with anything else in
-    it is refused. A context manager, which closes the ledger."""
+    """The files of a run. `create` begins a run, `open` reads one. A context manager that closes them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.checkpoints = path / "checkpoints"
-        self._metrics = path / "metrics.jsonl"
-        self._ledger: LedgerFile | None = None
-        try:
-            if path.exists():
-                self._check_replaceable()
-                shutil.rmtree(path)
-            path.mkdir(parents=True)
-            self._metrics.touch()
-        except OSError as error:
-            raise self._unwritable(error) from error
+        self.metrics, self.ledger, self.model, self.summary, self.figure, _ = (path / name for name in FILES)
+        self.checkpoints = path / CHECKPOINTS
+        self._metrics_file: TextIO | None = None
+        self._ledger_file: LedgerFile | None = None
+
+    @classmethod
+    def create(cls, path: Path, replace: bool = False) -> RunDirectory:
+        """Make the directory, or take an empty one. `replace` deletes the files of an earlier run, and no
+        others. Raises ConfigurationError if the directory holds anything else or cannot be written."""
+        self = cls(path)
+        with self.writing():
+            path.mkdir(parents=True, exist_ok=True)
+            ours = self.metrics.exists() or self.ledger.exists()
+            if not ours and {each.name for each in path.iterdir()} - {"lost+found"}:
+                raise ConfigurationError(f"{path} holds other files: choose another directory")
+            self._metrics_file = self.metrics.open("a", encoding="utf-8")
+            try:
+                lock(self._metrics_file.fileno(), path)
+                if self._has_begun():
+                    self._clear(replace)
+                _probe(path / "probe.part")
+            except BaseException:
+                self.close()
+                raise
+        return self
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """Open the directory of a run for reading. Raises ConfigurationError if there is none."""
+        self = cls(path)
+        if not self._has_begun():
+            raise ConfigurationError(f"{path} is not the directory of a run: give one that a run has written")
+        return self
 
     def __enter__(self) -> RunDirectory:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if self._ledger is not None:
-            self._ledger.close()
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
-    def _check_replaceable(self) -> None:
-        ours = self.path.is_dir() and (self._metrics.exists() or not any(self.path.iterdir()))
-        if not ours:
-            raise ConfigurationError(
-                f"{self.path} is not the directory of a run: choose another with --run-dir"
-            )
-
-    def _unwritable(self, error: OSError) -> LedgerError:
-        return LedgerError(
-            f"can't write to {self.path} ({os.strerror(error.errno or 0)}): "
-            "free some space or choose another directory with --run-dir"
-        )
+    def close(self) -> None:
+        """Close the ledger and the metrics, and let another process write here."""
+        for file in (self._metrics_file, self._ledger_file):
+            if file is not None:
+                file.close()
 
     def create_ledger(self, header: LedgerHeader) -> LedgerFile:
-        """The run's ledger, empty."""
-        self._ledger = LedgerFile.create(self.path / "ledger.btard", header)
-        return self._ledger
+        """Begin the run's ledger."""
+        self._ledger_file = LedgerFile.create(self.ledger, header)
+        return self._ledger_file
 
-    def add_metrics(self, report: StepReport) -> None:
+    def add_metrics(self, event: AttemptEnded) -> None:
         """Append a record's metrics."""
-        try:
-            with self._metrics.open("a", encoding="utf-8") as file:
-                file.write(report.to_json() + "\n")
-        except OSError as error:
-            raise self._unwritable(error) from error
+        assert self._metrics_file is not None
+        with self.writing():
+            self._metrics_file.write(event.to_json() + "\n")
+            self._metrics_file.flush()
 
-    def write_summary(self, summary: dict[str, Any]) -> Path:
+    def events(self) -> Iterator[AttemptEnded]:
+        """Yield the metrics in order; a last line that was cut off is left out."""
+        for line in self.metrics.read_text(encoding="utf-8").splitlines(keepends=True):
+            if line.endswith("\n"):
+                event = read_event(line)
+                assert isinstance(event, AttemptEnded)
+                yield event
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
         """Write the summary, as the last thing."""
-        path = self.path / "summary.json"
+        with self.writing():
+            self.summary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Turn an OSError into a ConfigurationError that says what to do."""
         try:
-            path.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
+            yield
         except OSError as error:
-            raise self._unwritable(error) from error
-        return path
+            raise ConfigurationError(
+                f"cannot write to {self.path} ({os.strerror(error.errno or 0)}): "
+                "free some space or choose another directory"
+            ) from error
+
+    def _has_begun(self) -> bool:
+        return self.ledger.exists() or (self.metrics.exists() and self.metrics.stat().st_size > 0)
+
+    def _clear(self, replace: bool) -> None:
+        if not replace:
+            raise ConfigurationError(
+                f"{self.path} holds an earlier run: choose another directory, or replace it with --overwrite"
+            )
+        assert self._metrics_file is not None
+        self._metrics_file.truncate(0)
+        for each in (found for pattern in FILES[1:] for found in self.path.glob(pattern)):
+            each.unlink()
+
+
+def _probe(path: Path) -> None:
+    """Raise OSError if nothing can be written."""
+    try:
+        with path.open("wb") as file:
+            file.write(bytes(_PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        path.unlink(missing_ok=True)

@@ -57,7 +57,7 @@ class LedgerFile:
             ) from error
         ledger = cls(path, descriptor, header, 0, first_link())
         try:
-            _lock(descriptor, path)
+            lock(descriptor, path)
             ledger._write(header.to_bytes(), MAGIC)
             _sync_directory(path.parent)
         except BaseException:
@@ -77,7 +77,7 @@ class LedgerFile:
                 f"the ledger {path} can't be opened ({error.strerror}): check its path"
             ) from error
         try:
-            _lock(descriptor, path)
+            lock(descriptor, path)
             with LedgerReader(path, forgive_torn_tail=True) as reader:
                 for _ in reader:
                     pass
@@ -153,8 +153,8 @@ class LedgerFile:
         os.fsync(self._descriptor)
 
 
-def _lock(descriptor: int, path: Path) -> None:
-    """One writer a file. Where the system has no such locks, the peer's own care must do."""
+def lock(descriptor: int, path: Path) -> None:
+    """Make sure that no other process writes the file. Some systems have no such locks."""
     try:
         import fcntl
     except ImportError:
@@ -162,9 +162,7 @@ def _lock(descriptor: int, path: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise LedgerError(
-            f"another process writes the ledger {path}: stop it, or choose another run"
-        ) from None
+        raise LedgerError(f"another process writes {path}: stop it, or choose another directory") from None
     except OSError:
         return  # some network file systems
 

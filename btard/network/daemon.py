@@ -88,7 +88,7 @@ class Daemon:
         Raises NetworkError within 10 seconds if it does not come up.
         """
         listen = listen_multiaddr(options.host, options.port)
-        _check_free(options.host, options.port)
+        check_free(options.host, options.port)
         directory = Path(tempfile.mkdtemp(prefix="btard-p2pd-"))
         key = directory / "key"
         key.touch(mode=0o600)
@@ -169,16 +169,15 @@ class Daemon:
         self.exited.set()
 
 
-def _check_free(host: str, port: int) -> None:
+def check_free(host: str, port: int) -> None:
     """Raise NetworkError if the port is taken. libp2p does not notice: it shares the port with another libp2p
     (SO_REUSEPORT), and peers would reach one or the other at random."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as servers do: old connections may linger
+        # As servers do: old connections may linger.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             raise NetworkError(
-                f"libp2p cannot listen on {host}:{port} ({error.strerror}): choose another address or port"
+                f"cannot listen on {host}:{port} ({error.strerror}): choose another address or port"
             ) from error

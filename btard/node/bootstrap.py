@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
-from btard.crypto import Identity
 from btard.network import DhtDirectory
+from btard.node.key import hold_key
 from btard.node.options import BootstrapOptions
-from btard.node.peer import ENTROPY
 from btard.node.rendezvous import form_roster, publish_run
+from btard.run.events import Announced, Emit, Gathered
 
 
 async def run_bootstrap(
-    options: BootstrapOptions, *, ready: Callable[[str], None], seen: Callable[[int], None]
+    options: BootstrapOptions, *, emit: Emit, clock: Callable[[], float] = time.time
 ) -> None:
-    """Announce the run, fix its roster, and keep the directory up until cancelled. `ready` gets the address
-    for peers to join by, `seen` the number of peers that have come, each time it's looked up.
+    """Announce the run, fix its roster, and keep the directory up until cancelled.
 
-    Raises NetworkError where the port is taken."""
-    identity = Identity.load_or_create(options.key, ENTROPY)
-    directory = await DhtDirectory.create(identity, host=options.host, port=options.port)
-    try:
-        await publish_run(directory, options.config)
-        ready(directory.addresses[0])
-        await form_roster(directory, identity, options.config, seen)
-        await asyncio.Event().wait()
-    finally:
-        await directory.close()
+    `emit` gets `Announced`, then a `Gathered` each time that the number of peers changes; `clock` gives their
+    time. Raises BtardError if the key or the address cannot be used."""
+    options.check()
+    config = options.config
+    with hold_key(options.key) as identity:
+        directory = await DhtDirectory.create(
+            identity, host=options.host, port=options.port, announce=options.announce
+        )
+        try:
+            await publish_run(directory, config)
+            emit(Announced(time=clock(), run=config.digest.hex(), addresses=directory.addresses))
+            await form_roster(
+                directory,
+                identity,
+                config,
+                lambda present: emit(Gathered(time=clock(), present=present, seats=config.peers)),
+            )
+            await asyncio.Event().wait()
+        finally:
+            await directory.close()

@@ -1,4 +1,4 @@
-"""What a person says when starting a peer or a bootstrap."""
+"""What a person says when starting a peer or a bootstrap, checked before anybody is contacted."""
 
 from __future__ import annotations
 
@@ -8,38 +8,64 @@ from pathlib import Path
 from btard.adversary import AdversaryTerm
 from btard.crypto import PEER_ID_BYTES
 from btard.errors import ConfigurationError
+from btard.network import peer_of
+from btard.network.address import check_address
+from btard.network.daemon import check_free
+from btard.network.libp2p import listen_multiaddr
 from btard.run.config import RunConfig
+from btard.training.device import check_device
 from btard.types import PeerId
 
 
 @dataclass(frozen=True, slots=True)
 class PeerOptions:
-    """`join` is the bootstrap's address, `adversary` how it misbehaves (None: honest). The peer
-    listens on `host`:`port` (0: a free one) and is reached at `announce` where that's another address.
-    `expected` is the configuration that the run must have, if any. `wait_s` bounds each wait for others."""
+    """How to take part in a run. `join` is the bootstrap's address. `out` is the run directory; an earlier
+    run in it is refused unless `replace`. The peer listens on `host`:`port` (0: a free one) and is reached at
+    `announce` (HOST:PORT each), or at the addresses of this machine if that is empty. `expected` is the
+    configuration that the run must have, if any. `adversary` is how the peer misbehaves, None if it
+    is honest. `wait_s` bounds each wait for others."""
 
     join: str
     key: Path
-    run_dir: Path | None = None
-    host: str = "127.0.0.1"
+    out: Path | None = None
+    replace: bool = False
+    host: str = "0.0.0.0"
     port: int = 0
-    announce: str | None = None
+    announce: tuple[str, ...] = ()
     expected: RunConfig | None = None
     adversary: AdversaryTerm | None = None
     colluders: tuple[PeerId, ...] = ()
     evaluate_every: int = 5
     device: str = "cpu"
-    wait_s: float = 120.0
+    wait_s: float = 600.0
+
+    def check(self) -> None:
+        """Raise BtardError for what can be known to be wrong without the network."""
+        peer_of(self.join)
+        if self.wait_s < 0:
+            raise ConfigurationError(f"--wait is {self.wait_s:g}: use 0 or more seconds")
+        check_device(self.device)
+        _check_network(self.host, self.port, self.announce)
 
 
 @dataclass(frozen=True, slots=True)
 class BootstrapOptions:
-    """The run to announce, and where the directory's first node listens."""
+    """The run to announce; where the directory's first node listens, and where it is reached."""
 
     config: RunConfig
     key: Path
-    host: str = "127.0.0.1"
+    host: str = "0.0.0.0"
     port: int = 0
+    announce: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raise NetworkError for an address that is malformed or taken."""
+        _check_network(self.host, self.port, self.announce)
+
+
+def read_addresses(texts: list[str] | None) -> tuple[str, ...]:
+    """Addresses, each text with one or several of them between commas."""
+    return tuple(each.strip() for text in texts or () for each in text.split(",") if each.strip())
 
 
 def read_keys(text: str) -> tuple[PeerId, ...]:
@@ -51,3 +77,10 @@ def read_keys(text: str) -> tuple[PeerId, ...]:
     if any(len(key) != PEER_ID_BYTES for key in keys):
         raise ConfigurationError("a peer is named by the 64 hexadecimal digits of its public key")
     return keys
+
+
+def _check_network(host: str, port: int, announce: tuple[str, ...]) -> None:
+    listen_multiaddr(host, port)
+    for each in announce:
+        check_address(each)
+    check_free(host, port)

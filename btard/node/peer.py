@@ -7,14 +7,18 @@ import contextlib
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from btard.crypto import Identity
+from btard.errors import HaltedError, NetworkError
 from btard.ledger.directory import RunDirectory
 from btard.ledger.header import LedgerHeader
 from btard.network import DhtDirectory, GrpcTransport, PeerRecord, libp2p_id, peer_of
+from btard.network.deadline import within
+from btard.network.record import MAX_ADDRESSES
 from btard.network.transport import Inbox
 from btard.node.assembly import assemble
-from btard.node.end import end_report
+from btard.node.key import hold_key
 from btard.node.node import Node
 from btard.node.options import PeerOptions
 from btard.node.recorder import Recorder
@@ -22,141 +26,181 @@ from btard.node.rendezvous import find_genesis, find_run
 from btard.node.worker import ThreadWorker
 from btard.protocol.state import RosterState
 from btard.run.config import RunConfig
-from btard.run.report import EndReport, StepReport
+from btard.run.events import Begun, Emit, Ended, Event, Noted
 from btard.training.engine import Engine
 from btard.training.store import BlobStore
 from btard.types import Digest, Fault, PeerId
 
 LINGER_DELTAS = 3
-"""How long a peer that has finished stays to answer those that haven't, in delta."""
+"""How long a peer that has finished stays to answer others, in units of delta_s."""
 
-ENTROPY: Callable[[int], bytes] = os.urandom
+WITHDRAW_S = 2.0
+"""How long taking back this peer's address may hold up its end."""
 
 
-async def run_peer(
-    options: PeerOptions,
-    *,
-    say: Callable[[str], None],
-    started: Callable[[RunConfig, LedgerHeader], None],
-    emit: Callable[[StepReport], None],
-) -> EndReport:
-    """Join and take part until the end. `say` gets a sentence at each stage before the first step, `started`
-    the run when it begins, `emit` a report a record.
+async def run_peer(options: PeerOptions, *, emit: Emit, clock: Callable[[], float] = time.time) -> Ended:
+    """Join a run, take part until the end, and return how it ended. `emit` gets each event, `clock` gives
+    their time.
 
-    Raises BtardError where joining fails, or the run cannot be recorded."""
-    identity = Identity.load_or_create(options.key, ENTROPY)
-    bootstrap = peer_of(options.join)
-    say(f"peer {identity.peer.hex()[:16]}: looking for {options.join}")
-    directory = await DhtDirectory.create(identity, initial_peers=[options.join], host=options.host)
-    door = _Door()
-    transport: GrpcTransport | None = None
-    try:
-        config = await find_run(directory, bootstrap, options.expected, options.wait_s)
-        # Before the others count on this peer: importing, and making optimizers, takes seconds.
-        engine = config.engine(BlobStore(capacity_bytes=1), options.device)
-        transport = GrpcTransport(
-            identity,
-            config.digest,
-            allowed=door.allows,
-            entropy=ENTROPY,
-            jitter=lambda: int.from_bytes(ENTROPY(4), "little") / 2**32,
-            host=options.host,
-            port=options.port,
+    Raises BtardError if the options are wrong, joining fails or the run cannot be recorded. Everything that
+    this machine can check is checked before it asks for a seat."""
+
+    def tell(event: Event) -> None:
+        emit(event.model_copy(update={"time": clock()}))
+
+    options.check()
+    with contextlib.ExitStack() as stack:
+        identity = stack.enter_context(hold_key(options.key))
+        run_dir = None
+        if options.out is not None:
+            run_dir = stack.enter_context(_make_directory(options))
+        return await _Peer(options, identity, run_dir, tell).run(sequence=int(1000 * clock()))
+
+
+def _make_directory(options: PeerOptions) -> RunDirectory:
+    out = options.out
+    assert out is not None
+    if (out / "ledger.btard").exists() and not options.replace:
+        raise HaltedError(
+            f"{out} holds the ledger of a run that was begun, and a peer cannot rejoin one yet: "
+            "choose another --out, or replace it with --overwrite"
         )
-        await transport.start(door)
-        address = options.announce or f"{options.host}:{transport.port}"
-        certificate = transport.certificate.der
-        sequence = time.time_ns() // 1_000_000  # a restarted peer must win over the record that it left
-        libp2p = libp2p_id(identity.peer)
-        await directory.publish(
-            PeerRecord(config.digest, identity.peer, sequence, (address,), certificate, libp2p)
+    return RunDirectory.create(out, options.replace)
+
+
+@dataclass(slots=True)
+class _Peer:
+    """A peer on its way through a run."""
+
+    options: PeerOptions
+    identity: Identity
+    run_dir: RunDirectory | None
+    tell: Emit
+
+    async def run(self, sequence: int) -> Ended:
+        options, me = self.options, self.identity.peer
+        self._note(f"peer {me.hex()[:16]}: looking for {options.join} for up to {options.wait_s:g} s")
+        bootstrap = peer_of(options.join)
+        directory = await DhtDirectory.create(
+            self.identity, initial_peers=[options.join], host=options.host, wait_s=options.wait_s
         )
-        say(
-            f"joined the run {config.digest.hex()[:16]} ({config.task}): waiting for its {config.peers} peers"
-        )
-        header, records = await find_genesis(directory, bootstrap, config, options.wait_s)
-        started(config, header)
-        with contextlib.ExitStack() as stack:
-            run_dir = None
-            if options.run_dir is not None:
-                run_dir = stack.enter_context(RunDirectory(options.run_dir))
-            return await _take_part(
-                options, identity, config, header, engine, transport, door, records, run_dir, emit
+        door = _Door()
+        transport: GrpcTransport | None = None
+        config: RunConfig | None = None
+        try:
+            config = await find_run(directory, bootstrap, options.expected, options.wait_s)
+            # Before the others count on this peer: importing, and making optimizers, takes seconds.
+            engine = config.engine(BlobStore(capacity_bytes=1), options.device)
+            transport = GrpcTransport(
+                self.identity,
+                config.digest,
+                allowed=door.allows,
+                entropy=os.urandom,
+                jitter=lambda: int.from_bytes(os.urandom(4), "little") / 2**32,
+                host=options.host,
+                port=options.port,
             )
-    finally:
-        closing = [directory.close()] if transport is None else [transport.stop(), directory.close()]
-        await asyncio.gather(*closing)
+            await transport.start(door)
+            addresses = _reachable(options, directory.addresses, transport.port)
+            certificate = transport.certificate.der
+            await directory.publish(
+                PeerRecord(config.digest, me, sequence, addresses, certificate, libp2p_id(me))
+            )
+            self._note(
+                f"joined the run {config.digest.hex()[:16]} ({config.task}) at {', '.join(addresses)}: "
+                f"waiting for its {config.peers} peers"
+            )
+            header, records = await find_genesis(directory, bootstrap, config, options.wait_s)
+            return await self._take_part(config, header, engine, transport, door, records)
+        finally:
+            with contextlib.suppress(NetworkError, asyncio.TimeoutError):
+                if transport is not None and config is not None:
+                    await within(WITHDRAW_S, directory.withdraw(config.digest))
+            closing = [directory.close()] if transport is None else [transport.stop(), directory.close()]
+            await asyncio.gather(*closing)
+
+    def _note(self, text: str) -> None:
+        self.tell(Noted(text=text))
+
+    async def _take_part(
+        self,
+        config: RunConfig,
+        header: LedgerHeader,
+        engine: Engine,
+        transport: GrpcTransport,
+        door: _Door,
+        records: dict[PeerId, PeerRecord],
+    ) -> Ended:
+        members = header.members
+        self.tell(
+            Begun(
+                run=config.digest.hex(),
+                task=config.task,
+                steps=config.steps,
+                members=tuple(member.hex() for member in members),
+                seat=members.index(self.identity.peer),
+            )
+        )
+        options, identity, run_dir = self.options, self.identity, self.run_dir
+        adversary = None
+        if options.adversary is not None:
+            adversary = options.adversary.make(identity, identity.seed, options.colluders)
+        worker = ThreadWorker()
+        node = assemble(
+            identity,
+            config,
+            RosterState.genesis(config.digest, config.protocol, members),
+            transport,
+            worker,
+            records,
+            now=asyncio.get_running_loop().time(),
+            ledger=None if run_dir is None else run_dir.create_ledger(header),
+            adversary=adversary,
+            engine=engine,
+        )
+
+        recorder = Recorder(
+            engine,
+            worker,
+            self.tell,
+            steps=config.steps,
+            evaluate_every=options.evaluate_every,
+            run_dir=run_dir,
+        )
+        door.open(node, members)
+        try:
+            ended = await recorder.run(node)
+            if ended.outcome == "finished":
+                await asyncio.sleep(LINGER_DELTAS * config.protocol.delta_s)
+            return ended
+        finally:
+            node.halt()
 
 
-async def _take_part(
-    options: PeerOptions,
-    identity: Identity,
-    config: RunConfig,
-    header: LedgerHeader,
-    engine: Engine,
-    transport: GrpcTransport,
-    door: _Door,
-    records: dict[PeerId, PeerRecord],
-    run_dir: RunDirectory | None,
-    emit: Callable[[StepReport], None],
-) -> EndReport:
-    loop = asyncio.get_running_loop()
-    adversary = None
-    if options.adversary is not None:
-        adversary = options.adversary.make(identity, identity.seed, options.colluders)
-    worker = ThreadWorker()
-    node = assemble(
-        identity,
-        config,
-        RosterState.genesis(config.digest, config.protocol, header.members),
-        transport,
-        worker,
-        records,
-        now=loop.time(),
-        ledger=None if run_dir is None else run_dir.create_ledger(header),
-        adversary=adversary,
-        engine=engine,
-    )
-
-    def report(step: StepReport) -> None:
-        if run_dir is not None:
-            run_dir.add_metrics(step)
-        emit(step)
-
-    recorder = Recorder(
-        node.engine,
-        worker,
-        report,
-        steps=config.steps,
-        evaluate_every=options.evaluate_every,
-        checkpoints=None if run_dir is None else run_dir.checkpoints,
-    )
-    node.progress = recorder
-    door.open(node, header.members)
-    try:
-        ended = await node.run()
-        await recorder.drain()
-        result = end_report(node, ended)
-        if result.finished:
-            await asyncio.sleep(LINGER_DELTAS * config.protocol.delta_s)
-        return result
-    finally:
-        node.halt()
+def _reachable(options: PeerOptions, multiaddrs: tuple[str, ...], port: int) -> tuple[str, ...]:
+    """The addresses to publish, the best first: as announced, as listened on, or all of this machine."""
+    if options.announce:
+        return options.announce[:MAX_ADDRESSES]
+    seen = [each.split("/")[1:3] for each in multiaddrs]
+    wild = options.host in ("0.0.0.0", "::")
+    hosts = [host for kind, host in seen if kind in ("ip4", "ip6")] if wild else [options.host]
+    named = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in dict.fromkeys(hosts))
+    return tuple(named)[:MAX_ADDRESSES]
 
 
 class _Door:
-    """The transport's inbox before the roster is known: nobody may come in. Then the node's."""
+    """The transport's inbox. It lets nobody in until the roster is known, then its members, to the node."""
 
     def __init__(self) -> None:
         self._node: Inbox | None = None
         self._members: frozenset[PeerId] = frozenset()
 
     def open(self, node: Node, members: tuple[PeerId, ...]) -> None:
-        """From now on members come in."""
+        """Let the members in from now on."""
         self._node, self._members = node, frozenset(members)
 
     def allows(self, peer: PeerId) -> bool:
-        """Whether this peer is of the roster."""
+        """Return whether this peer is of the roster."""
         return peer in self._members
 
     def control(self, sender: PeerId, raw: bytes) -> None:
@@ -174,6 +218,6 @@ class _Door:
             self._node.blob(sender, digest, data)
 
     def fault(self, fault: Fault) -> None:
-        """Pass on a fault; before there's a node nobody can have committed one that counts."""
+        """Pass on a fault; before there is a node nobody can have committed one that counts."""
         if self._node is not None:
             self._node.fault(fault)

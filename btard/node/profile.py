@@ -23,11 +23,12 @@ class Profile(BaseModel):
     join: str | None = None
     byzantine: str | None = None
     key: str | None = None
-    run_dir: str | None = None
-    expect: str | None = None
+    out: str | None = None
+    overwrite: bool | None = None
+    config: str | None = None
     host: str | None = None
     port: int | None = None
-    announce: str | None = None
+    announce: list[str] | None = None
     device: str | None = None
     wait: float | None = None
     evaluate_every: int | None = None

@@ -1,86 +1,196 @@
-"""Turns a node's records into reports, evaluating and checkpointing the model on the way."""
+"""Turns a node's records into events; evaluates, and writes checkpoints, metrics and the final model."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from btard.errors import LedgerError
-from btard.node.node import Progress
+from safetensors.torch import save
+
+from btard.ledger.directory import RunDirectory
+from btard.node.node import Node, Progress
 from btard.node.worker import Worker
+from btard.protocol import outputs
 from btard.protocol.record import STEP
-from btard.run.report import StepReport
+from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Outcome, Removal
 from btard.training.checkpoints import save_checkpoint
 from btard.training.engine import Engine
+from btard.training.task import Evaluation
+from btard.types import Fault
+
+FAULTS_SAID_MAX = 256
+"""Faults that become events. Strangers have as many keys as they like; `Ended` counts all."""
 
 
 class Recorder:
-    """Call it with each `Progress`; it calls `emit` with a report a record, in order.
+    """Records one peer's run: `await recorder.run(node)`. Events go to `emit`, in order.
 
-    The model is evaluated after every `evaluate_every` steps and after the last of `steps` (0: never). Into
-    `checkpoints`, if given, go the models before and after every `checkpoint_every`-th step: what an
-    auditor needs to recompute that step's gradients."""
+    The model is evaluated after every `evaluate_every` steps (0: never) and after the last of `steps`. Into
+    `run_dir`, if given, go the metrics, the newest model when the run ends, and the models before and after
+    every `checkpoint_every`-th step and the last one: an auditor recomputes gradients of these steps.
+    `virtual`: the events have no time, since the loop's is not real."""
 
     def __init__(
         self,
         engine: Engine,
         worker: Worker,
-        emit: Callable[[StepReport], None],
+        emit: Emit,
         *,
         steps: int,
         evaluate_every: int = 0,
-        checkpoints: Path | None = None,
+        run_dir: RunDirectory | None = None,
         checkpoint_every: int = 10,
+        virtual: bool = False,
     ) -> None:
         self._engine = engine
         self._worker = worker
         self._emit = emit
         self._steps = steps
         self._evaluate_every = evaluate_every
-        self._checkpoints = checkpoints
+        self._run_dir = run_dir
         self._checkpoint_every = checkpoint_every
+        self._virtual = virtual
+        self._last_s: float | None = None
+        self._faults: set[tuple[bytes, str]] = set()
         self._pending = 0
-        self._drained = asyncio.Event()
-        self._drained.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._error: BaseException | None = None
+
+    async def run(self, node: Node) -> Ended:
+        """Run the node to its end, and return the last event. If cancelled (not in virtual time, where Ctrl-C
+        interrupts the engine itself), write the newest model first. Raises BtardError if the run cannot be
+        recorded."""
+
+        def fail(error: BaseException) -> None:
+            self._error = error
+            self._idle.set()
+            node.fail(error)
+
+        node.progress, self._worker.failed = self, fail
+        try:
+            over = await node.run()
+        except asyncio.CancelledError:
+            if not self._virtual:
+                await self._end(node, "interrupted", "interrupted")
+            raise
+        outcome: Outcome = "halted"
+        if over.reason == outputs.FINISHED:
+            outcome = "finished"
+        elif node.transport.me not in node.machine.state.members:
+            outcome = "seat_lost"
+        return await self._end(node, outcome, over.reason)
 
     def __call__(self, progress: Progress) -> None:
-        """Take a record. The engine is at the model after it once the worker gets to our piece of work."""
+        """Take a record. The engine is at the model after it when the worker gets to this piece of work."""
         record = progress.entry.record
         done = record.step + 1
         step = record.kind == STEP
-        last = done == self._steps
-        evaluate = step and self._evaluate_every > 0 and (last or done % self._evaluate_every == 0)
-        checkpoint = step and self._checkpoints is not None and done % self._checkpoint_every in (0, 1)
-        self._pending += 1
-        self._drained.clear()
+        evaluate = self._evaluate_every > 0 and (done == self._steps or done % self._evaluate_every == 0)
+        checkpoint = done >= self._steps - 1 or done % self._checkpoint_every in (0, 1)
+        now_s, last_s = (None, None) if self._virtual else (asyncio.get_running_loop().time(), self._last_s)
+        self._last_s = now_s
+        event = AttemptEnded(
+            time=self._now(),
+            index=record.index,
+            step=record.step,
+            attempt=record.attempt,
+            kind="step" if step else "abort",
+            disputed=record.disputed,
+            roster=len(progress.state.members),
+            removals=tuple(Removal(peer=r.peer.hex(), kind=r.kind, reason=r.reason) for r in record.removals),
+            ledger=record.digest.hex(),
+            model=record.model.hex(),
+            duration_s=None if now_s is None or last_s is None else round(now_s - last_s, 6),
+        )
 
-        def work() -> Any:
-            if checkpoint:
-                self._save()
-            return self._engine.evaluate() if evaluate else None
+        def work() -> Evaluation | None:
+            if step and checkpoint:
+                self._save_checkpoint()
+            return self._engine.evaluate() if step and evaluate else None
 
-        def deliver(evaluation: Any) -> None:
-            self._emit(StepReport.of(record, progress.state, evaluation))
+        def report(found: Evaluation | None) -> None:
+            scores = {} if found is None else {"loss": found.loss, "accuracy": found.accuracy}
+            scored = event.model_copy(update=scores)
+            if self._run_dir is not None:
+                self._run_dir.add_metrics(scored)
+            self._emit(scored)
+
+        self._submit(work, report)
+
+    def fault(self, fault: Fault) -> None:
+        """Take a fault; the first of a peer and kind becomes an event."""
+        key = (fault.peer, fault.kind)
+        if key not in self._faults and len(self._faults) < FAULTS_SAID_MAX:
+            self._faults.add(key)
+            peer = fault.peer.hex()
+            self._emit(FaultSeen(time=self._now(), peer=peer, kind=fault.kind, detail=fault.detail))
+
+    async def finish(self) -> None:
+        """Write the newest model, and wait until every record taken so far is reported."""
+        if self._error is None:
+            self._submit(self._save_model, lambda _: None)
+        await self._idle.wait()
+        if self._error is not None:
+            raise self._error
+
+    def _now(self) -> float | None:
+        return None if self._virtual else time.time()
+
+    def _submit(self, work: Callable[[], Any], report: Callable[[Any], None]) -> None:
+        def deliver(result: Any) -> None:
+            report(result)
             self._pending -= 1
             if self._pending == 0:
-                self._drained.set()
+                self._idle.set()
 
+        self._pending += 1
+        self._idle.clear()
         self._worker.submit(work, deliver)
 
-    def _save(self) -> None:
-        assert self._checkpoints is not None
-        checkpoint = self._engine.checkpoint()
-        try:
-            self._checkpoints.mkdir(parents=True, exist_ok=True)
-            save_checkpoint(checkpoint, self._checkpoints / f"step-{checkpoint.step:06d}.safetensors")
-        except OSError as error:
-            raise LedgerError(
-                f"can't write a checkpoint to {self._checkpoints} ({error.strerror or error}): "
-                "free some space or choose another directory"
-            ) from error
+    def _save_checkpoint(self) -> None:
+        if self._run_dir is not None:
+            checkpoint = self._engine.checkpoint()
+            with self._run_dir.writing():
+                self._run_dir.checkpoints.mkdir(exist_ok=True)
+                name = f"step-{checkpoint.step:06d}.safetensors"
+                save_checkpoint(checkpoint, self._run_dir.checkpoints / name)
 
-    async def drain(self) -> None:
-        """Wait until every record taken so far is reported."""
-        await self._drained.wait()
+    def _save_model(self) -> None:
+        if self._run_dir is not None:
+            with self._run_dir.writing():
+                save_model(self._engine, self._run_dir.model)
+
+    async def _end(self, node: Node, outcome: Outcome, reason: str) -> Ended:
+        await self.finish()
+        traffic, state = node.transport.counters.total, node.machine.state
+        ended = Ended(
+            time=self._now(),
+            peer=node.transport.me.hex(),
+            outcome=outcome,
+            reason=reason,
+            steps=state.step,
+            model=self._engine.model_digest.hex(),
+            ledger=state.head.hex(),
+            blob_bytes=traffic.blob_bytes_sent,
+            control_bytes=traffic.control_bytes_sent,
+            parameters=self._engine.dimension,
+            faults=sum(node.faults.values()),
+            run_dir=None if self._run_dir is None else str(self._run_dir.path),
+        )
+        self._emit(ended)
+        return ended
+
+
+def save_model(engine: Engine, path: Path) -> None:
+    """Write the model's parameters under their names in `state_dict`; the file appears whole or not at all.
+    Raises OSError as the disk does."""
+    tensors = engine.checkpoint().state.tensors
+    model = {name[6:]: tensor.contiguous() for name, tensor in tensors.items() if name.startswith("model.")}
+    temporary = path.with_name(path.name + ".part")
+    temporary.write_bytes(save(model, {"format": "pt"}))
+    os.replace(temporary, path)

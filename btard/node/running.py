@@ -13,23 +13,31 @@ T = TypeVar("T")
 
 
 def run(main: Coroutine[Any, Any, T], *, tied: bool = False) -> T:
-    """Run to the end. SIGINT and SIGTERM cancel `main`, which cleans up; then KeyboardInterrupt is raised.
+    """Run to the end. SIGINT and SIGTERM cancel `main`, which cleans up. Then SIGINT raises
+    KeyboardInterrupt, and SIGTERM ends the program with status 0: it has done what it was asked for.
 
-    `tied`: so does the end of standard input, which a parent holds open as long as it lives."""
+    `tied`: the end of standard input, which a parent holds open while it lives, does what SIGTERM does."""
     import uvloop
 
     loop = uvloop.new_event_loop()
+    stop: BaseException = SystemExit(0)
+
+    def interrupt() -> None:
+        nonlocal stop
+        stop = KeyboardInterrupt()
+        task.cancel()
+
     try:
         asyncio.set_event_loop(loop)
         task = loop.create_task(main)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(signal.SIGTERM, task.cancel)
+        loop.add_signal_handler(signal.SIGINT, interrupt)
         if tied:
             loop.add_reader(sys.stdin.fileno(), _watch, loop, task)
         try:
             return loop.run_until_complete(task)
         except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
+            raise stop from None
         finally:
             _cancel_rest(loop)
     finally:

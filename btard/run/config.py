@@ -1,4 +1,4 @@
-"""What must agree between the peers of a run: its digest is the run id."""
+"""The configuration on which all peers of a run must agree: its digest is the run id."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from btard.training.store import BlobStore
 from btard.types import Digest
 
 PEERS_MAX = 64
-"""Seats of a run. The wire has room for more, but what a dispute sends grows with the fourth power of the
+"""Seats of a run. The wire has room for more, but the bytes of a dispute grow with the fourth power of the
 roster: protocols/broadcast.md has the figures."""
 
 STORE_MODELS_PER_SEAT = 4
-"""Capacity of a peer's blob store, in models for each seat. An attempt takes three (own parts, rows,
-aggregates), evidence one more; an abort that removes somebody makes all parts other parts, and what is held
-stays until the step is done. A bound for the worst minority, not what is allocated."""
+"""Capacity of a peer's blob store, in units of models for each seat. An attempt takes three (own parts, rows,
+aggregates), evidence one more. An abort that removes a peer changes all parts, and the old ones stay until
+the step is done. This bounds the worst minority; it is not allocated."""
 
 
 class RunConfig(BaseModel):
-    """A run: task, recipe (as `Recipe.describe` tells it), seed, steps, seats at the start, clipping of the
-    stochastic gradient (BTARD-Clipped-SGD) and the protocol's constants."""
+    """A run: task, recipe (`Recipe.describe`), seed, steps, seats at the start, clipping of the stochastic
+    gradient (BTARD-Clipped-SGD) and the protocol's constants."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -57,7 +57,7 @@ class RunConfig(BaseModel):
         clip: float | None = None,
         protocol: ProtocolConfig | None = None,
     ) -> RunConfig:
-        """A run of a task that this machine knows. Raises ConfigurationError on what cannot be."""
+        """Make a run of a task that this machine knows. Raises ConfigurationError for impossible values."""
         protocol = protocol or ProtocolConfig()
         recipe = _adapt(load_recipe(task), clip, protocol).describe()
         try:
@@ -69,34 +69,34 @@ class RunConfig(BaseModel):
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> RunConfig:
-        """Read what `to_bytes` wrote. Raises ConfigurationError on anything else."""
+        """Read what `to_bytes` wrote. Raises ConfigurationError for anything else."""
         try:
             config = cls.model_validate_json(raw)
         except ValidationError as error:
-            raise ConfigurationError(
-                f"this run can't be read by this version: {first_error(error)}"
-            ) from None
+            raise ConfigurationError(f"this version cannot read the run: {first_error(error)}") from None
         if config.to_bytes() != raw:
             raise ConfigurationError("this run's description is not in canonical form: ask who published it")
         return config
 
     @classmethod
     def load(cls, path: Path) -> RunConfig:
-        """Read the file that `save` wrote. Raises ConfigurationError where it's missing or something else."""
+        """Read the file that `save` wrote. Raises ConfigurationError if it is missing or anything else."""
         try:
             return cls.from_bytes(path.read_bytes().strip())
         except OSError as error:
-            raise ConfigurationError(f"can't read {path}: {os.strerror(error.errno or 0)}") from error
+            raise ConfigurationError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from error
+        except ConfigurationError as error:
+            raise ConfigurationError(f"{path}: {error}") from None
 
     def save(self, path: Path) -> None:
-        """Write the configuration. Raises ConfigurationError where that's impossible."""
+        """Write the configuration. Raises ConfigurationError if that is impossible."""
         try:
             path.write_bytes(self.to_bytes() + b"\n")
         except OSError as error:
-            raise ConfigurationError(f"can't write {path}: {os.strerror(error.errno or 0)}") from error
+            raise ConfigurationError(f"cannot write {path}: {os.strerror(error.errno or 0)}") from error
 
     def to_bytes(self) -> bytes:
-        """Canonical JSON: sorted keys, no spaces, ASCII."""
+        """Return canonical JSON: sorted keys, no spaces, ASCII."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode("ascii")
 
     @property
@@ -105,7 +105,7 @@ class RunConfig(BaseModel):
         return digest("run", self.to_bytes())
 
     def local_recipe(self) -> Recipe:
-        """The recipe as this machine knows it. Raises RunMismatchError where it is another one."""
+        """Return the recipe that this machine knows. Raises RunMismatchError if it differs from the run's."""
         recipe = _adapt(load_recipe(self.task, published=True), self.clip, self.protocol)
         mine = recipe.describe()
         fields = sorted({*mine, *self.recipe})
@@ -121,12 +121,12 @@ class RunConfig(BaseModel):
         return recipe
 
     def engine(self, store: BlobStore, device: str = "cpu") -> Engine:
-        """An engine at the run's initial model."""
+        """Return an engine at the run's initial model."""
         seed = digest("model seed", self.seed.to_bytes(16, "little", signed=True))
         return Engine(self.local_recipe(), store, seed, device, CODECS[self.codec])
 
     def differences(self, other: RunConfig) -> list[str]:
-        """The fields in which two runs differ, for people."""
+        """Return the fields in which two runs differ, for people."""
         mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
         return [
             f"{name} ({mine.get(name)} here, {theirs.get(name)} there)"

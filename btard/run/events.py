@@ -1,24 +1,30 @@
-"""What happens in a run, as one union of events: one JSON line each, told apart by its key `event`.
+"""The events of a run as one union: one JSON line each, told apart by its key `event`.
 
 The console, the processes of a local swarm, `metrics.jsonl` and monitors read the same lines. Digests and
-peers are in hexadecimal. `time` is wall-clock time in seconds since 1970 (UTC), None in virtual time.
+peers are in hexadecimal. `time` is the wall clock when the event was made, in seconds since 1970 (UTC), and
+None in virtual time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Literal
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+if TYPE_CHECKING:
+    from btard.run.config import RunConfig
+    from btard.types import PeerId
 
 
 class _Line(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
-    time: float | None = None
+    time: float | None = Field(default_factory=time.time)
 
     def to_json(self) -> str:
-        """One line, without its end."""
+        """Return the line, without its end."""
         return self.model_dump_json()
 
 
@@ -38,7 +44,7 @@ class Announced(_Line):
 
 
 class Gathered(_Line):
-    """So many of the run's seats are taken; said again when the number changes."""
+    """`present` of the run's `seats` are taken; sent again when the number changes."""
 
     event: Literal["gathered"] = "gathered"
     present: int
@@ -55,10 +61,21 @@ class Begun(_Line):
     members: tuple[str, ...]
     seat: int
 
+    @classmethod
+    def of(cls, config: RunConfig, members: Sequence[PeerId], me: PeerId) -> Begun:
+        """Return the event of a roster."""
+        return cls(
+            run=config.digest.hex(),
+            task=config.task,
+            steps=config.steps,
+            members=tuple(peer.hex() for peer in members),
+            seat=members.index(me),
+        )
+
 
 class Stalled(_Line):
-    """Nothing has come for a while. `missing` are the peers that this phase waits for; the attempt falls into
-    a dispute in `dispute_in_s` seconds, which a silent peer can lose the step or its seat by."""
+    """Nothing has arrived for a while. `missing` are the peers that this phase waits for. In `dispute_in_s`
+    seconds the others begin a dispute, in which a silent peer can lose the step or its seat."""
 
     event: Literal["stalled"] = "stalled"
     step: int
@@ -80,9 +97,9 @@ class Removal(BaseModel):
 
 
 class AttemptEnded(_Line):
-    """One ledger record: an attempt that ended in a `step`, or in an `abort`. `duration_s` is the time since
-    the record before it, None in virtual time or for the first. `loss` and `accuracy` are of held-out data
-    after the step, None if it was not evaluated. `ledger` is the head after the record."""
+    """One ledger record: an attempt that ended in a `step` or in an `abort`. `duration_s` is the time since
+    the previous record, None in virtual time and for the first record. `loss` and `accuracy` are of held-out
+    data after the step, None if it was not evaluated. `ledger` is the head after the record."""
 
     event: Literal["attempt_ended"] = "attempt_ended"
     index: int
@@ -100,7 +117,7 @@ class AttemptEnded(_Line):
 
 
 class FaultSeen(_Line):
-    """A peer misbehaved towards this one. Said for the first fault of a kind and peer; `Ended` counts all."""
+    """A peer misbehaved towards this one. Sent for the first fault of a peer and kind; `Ended` counts all."""
 
     event: Literal["fault_seen"] = "fault_seen"
     peer: str
@@ -108,13 +125,18 @@ class FaultSeen(_Line):
     detail: str
 
 
+Outcome = Literal["finished", "seat_lost", "halted", "interrupted"]
+
+
 class Ended(_Line):
-    """The run is over for this peer. The bytes are what it sent over the network, framing included. `outcome`
-    is `finished` after the last step, `seat_lost` after a ban or a lost seat, `halted` without a majority."""
+    """The run is over for this peer. The bytes are those that it sent over the network, framing included.
+    `outcome` is `finished` after the last step, `seat_lost` after a ban or a lost seat, `halted` without a
+    majority, `interrupted` if this peer was told to end. `run_dir` holds model, ledger and metrics, None if
+    nothing is kept."""
 
     event: Literal["ended"] = "ended"
     peer: str
-    outcome: Literal["finished", "seat_lost", "halted"]
+    outcome: Outcome
     reason: str
     steps: int
     model: str
@@ -123,6 +145,7 @@ class Ended(_Line):
     control_bytes: int
     parameters: int
     faults: int
+    run_dir: str | None = None
 
 
 class Failed(_Line):
@@ -143,5 +166,5 @@ _ADAPTER: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def read_event(line: str) -> Event:
-    """The event of a line that `to_json` wrote. Raises pydantic.ValidationError for any other line."""
+    """Return the event of a line that `to_json` wrote. Raises pydantic.ValidationError for any other line."""
     return _ADAPTER.validate_json(line)

@@ -1,4 +1,4 @@
-"""Plans a run: the task's suggestions wherever nothing is said."""
+"""Plan a run: the task suggests all that is not given."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def plan_run(
     delta_s: float = 1.0,
     phase_s: float = 20.0,
 ) -> RunConfig:
-    """A run with the task's suggestions where nothing is said: its steps (more, if it takes more to catch
-    `byzantine` attackers with probability 0.999), its tau and Delta_max, a quarter of the peers as
-    validators. Raises ConfigurationError on what cannot be."""
+    """Return a run in which the task suggests all that is not given: steps (more if it takes more to catch
+    `byzantine` attackers with probability 0.999), tau and Delta_max. A quarter of the peers are validators.
+    Raises ConfigurationError for impossible values."""
     recipe = load_recipe(task)
     if peers < 2:
-        raise ConfigurationError(f"{peers} peers are no swarm: use at least 2")
+        raise ConfigurationError(f"peers is {peers}: use at least 2")
     drawn = default_validators(peers) if validators is None else validators
     if not 0 <= drawn <= peers // 2:
         raise ConfigurationError(
-            f"{drawn} validators of {peers} peers: pairs are disjoint, use at most {peers // 2}"
+            f"validators is {drawn} for {peers} peers: pairs are disjoint, use at most {peers // 2}"
         )
     needed = attack_start + steps_to_catch(peers, byzantine, drawn) if drawn else 0
     protocol = ProtocolConfig(

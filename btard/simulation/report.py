@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -48,6 +51,15 @@ def show_seeds(first: int, count: int, wish: Wish, run: Run = run_seed) -> bool:
         tally = run_all(range(first, first + count), wish, FAILURES_MAX, on_outcome, run=run)
     console.print(table(tally))
     return not tally.failed
+
+
+def seeds_json(first: int, count: int, wish: Wish) -> tuple[str, bool]:
+    """Run many seeds; return their sums and the seeds that failed as JSON, and whether all held."""
+    summary = run_all(range(first, first + count), wish, FAILURES_MAX, lambda _: None)
+    failed = {each.scenario.seed: each.violation.text for each in summary.failed if each.violation}
+    rows = {kind: asdict(row) for kind, row in sorted(summary.rows.items())}
+    line = {"held": not failed, "failed": failed, "all": asdict(summary.total), "kinds": rows}
+    return json.dumps(line), not failed
 
 
 def describe(scenario: Scenario) -> str:

@@ -3,52 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from btard.ledger.directory import RunDirectory
 from btard.ledger.header import LedgerHeader
 from btard.network import MemoryHub, MemoryTransport, PeerRecord
 from btard.node.assembly import assemble
-from btard.node.end import end_report
 from btard.node.node import Node
 from btard.node.recorder import Recorder
 from btard.node.worker import InlineWorker
 from btard.protocol.state import RosterState
-from btard.run.report import EndReport, StepReport
+from btard.run.events import Begun, Emit, Ended
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 
 LATENCY_S = 0.001
-"""Of every message and blob: what matters is that time passes, not how much."""
+"""Of every message and blob, so that virtual time passes; how much does not matter."""
 
 
 def run_in_process(
-    spec: SwarmSpec,
-    run_dir: RunDirectory,
-    emit: Callable[[StepReport], None] = lambda _: None,
-    evaluate_every: int = 1,
-) -> tuple[EndReport, ...]:
-    """Run the swarm until every honest peer has come to an end; the reports of those that did.
-
-    The first peer, which is honest, keeps the
-    ledger and the checkpoints, and evaluates."""
+    spec: SwarmSpec, run_dir: RunDirectory, emit: Emit = lambda _: None, evaluate_every: int = 1
+) -> tuple[Ended, ...]:
+    """Run the swarm until it is over for every honest peer; return the last event of each peer that came to
+    an end. The first peer, which is honest, keeps ledger, checkpoints and model, evaluates, and emits."""
     return run_virtually(_run(spec, run_dir, emit, evaluate_every))
 
 
-async def _run(
-    spec: SwarmSpec, run_dir: RunDirectory, emit: Callable[[StepReport], None], evaluate_every: int
-) -> tuple[EndReport, ...]:
-    def report(step: StepReport) -> None:
-        run_dir.add_metrics(step)
-        emit(step)
-
+async def _run(spec: SwarmSpec, run_dir: RunDirectory, emit: Emit, evaluate_every: int) -> tuple[Ended, ...]:
     hub = MemoryHub(latency_s=LATENCY_S)
     config = spec.config
     genesis = RosterState.genesis(config.digest, config.protocol, spec.peers)
     records = {peer: PeerRecord(config.digest, peer, 0, (), b"") for peer in spec.peers}
     nodes: list[Node] = []
-    recorder: Recorder | None = None
+    recorders: list[Recorder] = []
     for index, peer in enumerate(spec.peers):
+        first = index == 0
         node = assemble(
             spec.identity(index),
             config,
@@ -57,29 +45,28 @@ async def _run(
             InlineWorker(),
             records,
             now=0.0,
-            ledger=run_dir.create_ledger(LedgerHeader.of(config, genesis.members)) if index == 0 else None,
+            ledger=run_dir.create_ledger(LedgerHeader.of(config, genesis.members)) if first else None,
             adversary=spec.adversary(index),
         )
-        if index == 0:
-            recorder = Recorder(
-                node.engine,
-                node.worker,
-                report,
-                steps=config.steps,
-                evaluate_every=evaluate_every,
-                checkpoints=run_dir.checkpoints,
-            )
-            node.progress = recorder
+        recorder = Recorder(
+            node.engine,
+            node.worker,
+            emit if first else lambda _: None,
+            steps=config.steps,
+            evaluate_every=evaluate_every if first else 0,
+            run_dir=run_dir if first else None,
+            virtual=True,
+        )
         nodes.append(node)
+        recorders.append(recorder)
         await node.transport.start(node)
+    emit(Begun.of(config, genesis.members, spec.peers[0]).model_copy(update={"time": None}))
     try:
-        lives = [asyncio.ensure_future(node.run()) for node in nodes]
+        pairs = zip(recorders, nodes, strict=True)
+        lives = [asyncio.ensure_future(recorder.run(node)) for recorder, node in pairs]
         await asyncio.gather(*(life for i, life in enumerate(lives) if spec.kind(i) is None))
-        assert recorder is not None
-        await recorder.drain()
-        # An adversary may have shut itself out, and wait for ever: only those that came to an end report it.
-        ended = [(node, life) for node, life in zip(nodes, lives, strict=True) if life.done()]
-        return tuple(end_report(node, life.result()) for node, life in ended)
+        # An adversary may have shut itself out and wait for ever: only peers at their end have a last event.
+        return tuple(life.result() for life in lives if life.done())
     finally:
         for node in nodes:
             node.halt()

@@ -1,14 +1,14 @@
-"""The summary of a swarm's run: what `--json` writes and the last table shows."""
+"""The summary of a local swarm's run: `summary.json` and the last table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from btard.codec import FP32
 from btard.protocol.record import BAN, LEAVE, STEP
-from btard.run.report import EndReport, StepReport
+from btard.run.events import AttemptEnded, Ended
 from btard.swarm.spec import SwarmSpec
 
 
@@ -26,8 +26,8 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a swarm's run ended. `problems` is empty where all went as it must: honest peers went through all
-    steps with one model and no ban."""
+    """How a swarm's run ended. `problems` is empty if honest peers made all steps with one model and kept
+    their seats."""
 
     spec: SwarmSpec
     steps: int
@@ -44,7 +44,7 @@ class Summary:
     problems: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON. Bytes are per honest peer and completed step, aborted attempts included."""
+        """Return what JSON holds. Bytes are per honest peer and completed step, aborted attempts included."""
         return {
             "task": self.spec.config.task,
             "peers": self.spec.config.peers,
@@ -69,34 +69,28 @@ class Summary:
 
 
 def _exit(each: Exit) -> dict[str, Any]:
-    return {
-        "peer": each.peer,
-        "name": each.name,
-        "byzantine": each.byzantine,
-        "step": each.step,
-        "reason": each.reason,
-    }
+    return {name: value for name, value in asdict(each).items() if name != "kind"}
 
 
 def summarise(
-    spec: SwarmSpec, reports: Sequence[StepReport], ends: Sequence[EndReport], seconds: float
+    spec: SwarmSpec, records: Sequence[AttemptEnded], ends: Sequence[Ended], seconds: float
 ) -> Summary:
-    """Of the first peer's reports and every peer's end, by index (an end is missing where a process died)."""
+    """Summarise the first peer's records and the ends of all peers (none of a peer whose process died)."""
     names = peer_names(spec)
     terms = {peer.hex(): spec.kind(index) for index, peer in enumerate(spec.peers)}
     kinds = {peer: None if term is None else term.text for peer, term in terms.items()}
     exits = tuple(
-        Exit(r.peer, names[r.peer], kinds[r.peer], r.kind, report.step, r.reason)
-        for report in reports
-        for r in report.removals
+        Exit(r.peer, names[r.peer], kinds[r.peer], r.kind, record.step, r.reason)
+        for record in records
+        for r in record.removals
         if r.kind in (BAN, LEAVE)
     )
     gone = {each.peer for each in exits}
     honest = [end for end in ends if kinds[end.peer] is None and end.peer not in gone]
-    steps = sum(1 for report in reports if report.kind == STEP)
-    evaluated = [report for report in reports if report.accuracy is not None]
+    steps = sum(1 for record in records if record.kind == STEP)
+    evaluated = [record for record in records if record.accuracy is not None]
     first = honest[0] if honest else None
-    floor = _floor_bytes(reports, spec.config.peers, 0 if first is None else first.parameters)
+    floor = _floor_bytes(records, spec.config.peers, 0 if first is None else first.parameters)
     count = max(1, len(honest)) * max(1, steps)
     tensor = sum(end.blob_bytes for end in honest) / count
     return Summary(
@@ -118,23 +112,23 @@ def summarise(
     )
 
 
-def _floor_bytes(reports: Sequence[StepReport], peers: int, parameters: int) -> float:
-    """What plain butterfly all-reduce would have sent a peer over the same steps: 2 d (n - 1) / n floats."""
+def _floor_bytes(records: Sequence[AttemptEnded], peers: int, parameters: int) -> float:
+    """Bytes that plain butterfly all-reduce sends a peer over the same steps: 2 d (n - 1) / n floats each."""
     total, roster = 0.0, peers
-    for report in reports:
-        if report.kind == STEP:
+    for record in records:
+        if record.kind == STEP:
             total += 2 * FP32.size_bytes(parameters) * (roster - 1) / roster
-        roster = report.roster
+        roster = record.roster
     return total
 
 
 def _problems(
-    spec: SwarmSpec, exits: Sequence[Exit], honest: Sequence[EndReport], steps: int, gone: set[str]
+    spec: SwarmSpec, exits: Sequence[Exit], honest: Sequence[Ended], steps: int, gone: set[str]
 ) -> list[str]:
     found = [f"{e.name} is honest and lost its seat: {e.reason}" for e in exits if e.byzantine is None]
     expected = sum(1 for i, p in enumerate(spec.peers) if spec.kind(i) is None and p.hex() not in gone)
     names = peer_names(spec)
-    found += [f"{names[end.peer]} stopped: {end.reason}" for end in honest if not end.finished]
+    found += [f"{names[end.peer]} stopped: {end.reason}" for end in honest if end.outcome != "finished"]
     if len(honest) < expected:
         found.append(f"{expected - len(honest)} honest peers did not come to the end")
     if steps < spec.config.steps:
@@ -145,7 +139,7 @@ def _problems(
 
 
 def peer_names(spec: SwarmSpec) -> dict[str, str]:
-    """Key (hex) -> what people call a peer of this swarm: `peer-3`, or `peer-7 (sign_flip)`."""
+    """Return key (hex) -> what people call a peer of this swarm: `peer-3`, or `peer-7 (sign_flip)`."""
     return {
         peer.hex(): f"peer-{index}" + (f" ({kind.text})" if (kind := spec.kind(index)) else "")
         for index, peer in enumerate(spec.peers)

@@ -1,7 +1,7 @@
-"""An asyncio loop whose clock jumps to the next timer when there's nothing to do.
+"""An asyncio loop whose clock jumps to the next timer when no callback is ready.
 
-A whole swarm in one process runs on it as it would on a wall clock, but the slow path's deadlines cost
-nothing, and the same seed gives the same run: nothing depends on how fast this machine is.
+A whole swarm in one process runs on it as on a wall clock, but the deadlines of disputes cost nothing, and
+the same seed gives the same run: nothing depends on how fast this machine is.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ T = TypeVar("T")
 
 
 class _JumpingSelector(selectors.SelectSelector):
-    """Instead of waiting `timeout` for a file, moves the clock by it. There are no files to wait for: all
-    transports of the swarm are in memory."""
+    """Moves the clock by `timeout` instead of waiting for files. There are none: all transports of the swarm
+    are in memory."""
 
     def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
@@ -26,20 +26,20 @@ class _JumpingSelector(selectors.SelectSelector):
         ready = super().select(0)
         if not ready:
             if timeout is None:
-                raise RuntimeError("the swarm waits for something that can't happen: a deadlock")
+                raise RuntimeError("every task of the swarm waits, and no timer is set: a deadlock")
             self._loop.advance(timeout)
         return ready
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """A loop in virtual time, which starts at 0."""
+    """A loop in virtual time, which begins at 0."""
 
     def __init__(self) -> None:
         self._now = 0.0
         super().__init__(_JumpingSelector(self))
 
     def time(self) -> float:
-        """Virtual seconds since the loop was made."""
+        """Return the virtual seconds since the loop was made."""
         return self._now
 
     def advance(self, seconds: float) -> None:
@@ -48,7 +48,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:
-    """`asyncio.run` in virtual time. Ctrl-C works as ever."""
+    """Run a coroutine as `asyncio.run` does, in virtual time."""
     loop = VirtualTimeLoop()
     try:
         return loop.run_until_complete(main)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -89,6 +90,15 @@ def test_the_command_prints_tables_and_a_verdict() -> None:
     )
 
 
+def test_the_verdict_is_also_one_line_of_json() -> None:
+    folder, _, entries = recorded()
+    result = CliRunner().invoke(app, ["audit", str(folder), "--json"])
+    (line,) = result.stdout.splitlines()
+    verdict = json.loads(line)
+    assert (verdict["holds"], verdict["records"]) == (True, len(entries))
+    assert verdict["lost_seats"][0]["reason"] == "false scalars"
+
+
 # ---------------------------------------------------------------- a run that was changed
 
 
@@ -104,13 +114,13 @@ def test_any_flipped_bit_fails_the_audit_by_the_name_of_its_record(
         audit(tmp_path)
 
 
-def test_a_flipped_bit_is_one_sentence_and_status_1(tmp_path: Path) -> None:
+def test_a_flipped_bit_is_one_sentence_and_status_3(tmp_path: Path) -> None:
     run = copied(tmp_path)
     whole = bytearray((run / FILE_NAME).read_bytes())
     whole[-1] ^= 1
     (run / FILE_NAME).write_bytes(whole)
     result = btard("audit", str(run))
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (3, "")
     assert result.stderr == "btard: record 4 of the ledger does not hold: its bytes were altered\n"
 
 

@@ -22,7 +22,7 @@ def btard(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def test_a_new_key_is_private_and_its_public_key_is_printed(tmp_path: Path) -> None:
     path = tmp_path / "me.key"
-    result = btard("keygen", "--out", str(path), cwd=tmp_path)
+    result = btard("keygen", "--key", str(path), cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, "")
     assert result.stdout == Identity.load(path).peer.hex() + "\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -48,7 +48,7 @@ def test_a_corrupt_key_file_is_one_sentence_and_stays_as_it_is(tmp_path: Path) -
 
 def test_a_path_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    result = btard("keygen", "--out", "file/me.key", cwd=tmp_path)
+    result = btard("keygen", "--key", "file/me.key", cwd=tmp_path)
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.startswith("btard: ")
     assert result.stderr.count("\n") == 1

@@ -1,13 +1,18 @@
-"""The boundary where an error becomes one sentence and an exit status."""
+"""The boundary at which an error becomes one sentence and an exit status, and what all commands share."""
 
 from __future__ import annotations
 
 import errno
+import json
 import subprocess
 import sys
+from collections.abc import Iterator
 
+import click
 import pytest
+import typer
 
+import btard
 from btard import cli, errors
 
 
@@ -32,28 +37,45 @@ def run_with(trouble: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     return stop.value.code
 
 
+def commands() -> dict[str, click.Command]:
+    """The commands by name."""
+    group = typer.main.get_command(cli.app)
+    return dict(group.commands)  # type: ignore[attr-defined]
+
+
+def options() -> Iterator[tuple[str, click.Option]]:
+    """Each option of each command, with its command's name."""
+    for name, command in commands().items():
+        yield from ((name, each) for each in command.params if each.param_type_name == "option")  # type: ignore[misc]
+
+
 @pytest.mark.parametrize("kind", tree(errors.BtardError), ids=lambda kind: kind.__name__)
-def test_every_error_of_btard_is_one_sentence_and_status_1(
+def test_every_error_of_btard_is_one_sentence_and_its_status(
     kind: type[errors.BtardError], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_with(kind("Port 80 is taken: name another."), monkeypatch) == 1
+    status = 4 if kind is errors.HaltedError else 1
+    assert run_with(kind("Port 80 is taken: name another."), monkeypatch) == status
     assert capsys.readouterr() == ("", "btard: Port 80 is taken: name another.\n")
 
 
-def test_the_keyboard_interrupts_with_status_130(
+def test_ctrl_c_ends_with_a_word_and_status_130(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_with(KeyboardInterrupt(), monkeypatch) == 130
-    assert "Traceback" not in capsys.readouterr().err
+    assert capsys.readouterr() == ("", "btard: interrupted\n")
 
 
-def test_a_full_disk_is_one_sentence_that_names_the_file(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("number", "words"), [(errno.ENOSPC, "No space left on device"), (errno.EACCES, "Permission denied")]
+)
+def test_what_the_disk_refuses_is_one_sentence_that_names_the_file(
+    number: int, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    full = OSError(errno.ENOSPC, "No space left on device", "ledger.db")
-    assert run_with(full, monkeypatch) == 1
-    expected = "btard: no space is left on the device for ledger.db: free some and run the command again.\n"
-    assert capsys.readouterr() == ("", expected)
+    assert run_with(OSError(number, words, "ledger.db"), monkeypatch) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"btard: ledger.db: {words}: check")
+    assert said.err.count("\n") == 1
 
 
 def test_a_defect_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +83,7 @@ def test_a_defect_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -
         run_with(ZeroDivisionError(), monkeypatch)
 
 
-def test_help_waits_for_no_heavy_library() -> None:
+def test_help_lists_the_exit_statuses_and_waits_for_no_heavy_library() -> None:
     program = """
 import sys
 sys.argv = ["btard", "--help"]
@@ -75,4 +97,52 @@ print(sorted({"grpc", "hivemind", "matplotlib", "numpy", "sklearn", "torch"} & s
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert "keygen" in done.stdout
+    assert all(f"{status}: " in done.stdout for status in (0, 1, 2, 3, 4, 130))
+    assert "--install-completion" in done.stdout
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_every_command_speaks_json_and_shows_an_example() -> None:
+    for name, command in commands().items():
+        flags = [each for each in command.params if each.name == "json"]
+        assert [getattr(each, "is_flag", False) for each in flags] == [True], name
+        assert f"Example: btard {name}" in (command.help or ""), name
+
+
+def test_an_option_of_one_name_means_the_same_in_every_command() -> None:
+    known: dict[str, tuple[object, ...]] = {}
+    for name, option in options():
+        if option.name in {"host", "port", "announce", "json", "seed", "tau", "clip", "validators", "config"}:
+            if (name, option.name) == ("simulate", "seed"):
+                continue
+            facts = (option.opts, option.default, option.help, option.metavar)
+            assert known.setdefault(option.name, facts) == facts, f"{name} {option.name}"
+
+
+def test_an_option_can_be_given_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"PEERS": "5", "STEPS": "9", "PRINT_CONFIG": "1"}.items():
+        monkeypatch.setenv(f"BTARD_BOOTSTRAP_{name}", value)
+    monkeypatch.setattr(sys, "argv", ["btard", "bootstrap", "--steps", "7"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert (printed["peers"], printed["steps"]) == (5, 7), "the command line comes first"
+
+
+def test_every_public_name_of_the_package_is_there() -> None:
+    names = [name for name in dir(btard) if not name.startswith("_")]
+    assert {"run_peer", "SwarmSpec", "aggregators", "events"} <= set(names)
+    assert all(getattr(btard, name) is not None for name in names)
+    with pytest.raises(AttributeError, match="has no 'peers'"):
+        _ = btard.peers
+
+
+def test_importing_the_package_brings_nothing_heavy_along() -> None:
+    program = "import sys; before = set(sys.modules); import btard; print(*sorted(set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = done.stdout.split()
+    assert "btard" in loaded
+    assert [each for each in loaded if each.startswith("btard.") or each in ("torch", "pydantic")] == []

@@ -92,7 +92,7 @@ def test_a_ledger_is_never_overwritten_and_has_one_writer(tmp_path: Path, header
     with LedgerFile.create(path, header):
         with pytest.raises(LedgerError, match="exists: choose another directory"):
             LedgerFile.create(path, header)
-        with pytest.raises(LedgerError, match="another process writes the ledger"):
+        with pytest.raises(LedgerError, match="another process writes"):
             LedgerFile.open(path)
     LedgerFile.open(path).close()
 

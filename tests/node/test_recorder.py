@@ -1,4 +1,4 @@
-"""Reports, evaluations and checkpoints of a run, in the order of its records."""
+"""Events, evaluations, checkpoints and the model of a run, in the order of its records."""
 
 from __future__ import annotations
 
@@ -6,73 +6,170 @@ import asyncio
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
-from btard.errors import LedgerError
+from btard.errors import BtardError
+from btard.ledger.directory import RunDirectory
 from btard.node.node import Progress
-from btard.node.recorder import Recorder
+from btard.node.recorder import FAULTS_SAID_MAX, Recorder
 from btard.node.worker import InlineWorker
 from btard.protocol.ledger import replay
-from btard.run.report import StepReport
+from btard.run.events import AttemptEnded, Ended, Event, FaultSeen
+from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 from btard.training import BlobStore
 from btard.training.checkpoints import load_checkpoint
+from btard.types import Fault, PeerId
 from tests.ledger.runs import STEPS, recorded
+from tests.node.nodes import Nodes, a_run
 
 
-def reports(evaluate_every: int = 0, checkpoints: Path | None = None, every: int = 10) -> list[StepReport]:
+def records(evaluate_every: int = 0, virtual: bool = False) -> list[AttemptEnded]:
     """What a recorder emits of a real run; its engine stands still."""
 
-    async def main() -> list[StepReport]:
+    async def main() -> list[AttemptEnded]:
         _, header, entries = recorded()
         config, state = header.open()
-        emitted: list[StepReport] = []
-        worker = InlineWorker()
-        failures: list[BaseException] = []
-        worker.failed = failures.append
+        emitted: list[Event] = []
         recorder = Recorder(
             config.engine(BlobStore(1 << 20)),
-            worker,
+            InlineWorker(),
             emitted.append,
             steps=STEPS,
             evaluate_every=evaluate_every,
-            checkpoints=checkpoints,
-            checkpoint_every=every,
+            virtual=virtual,
         )
         for entry, checked in zip(entries, replay(state, entries), strict=True):
             recorder(Progress(entry, checked.state))
-        if checkpoints is not None and checkpoints.is_file():
-            for _ in range(50):
-                await asyncio.sleep(0)
-            raise failures[0]
-        await recorder.drain()
-        return emitted
+        await recorder.finish()
+        return [event for event in emitted if isinstance(event, AttemptEnded)]
 
     return run_virtually(main())
 
 
-def test_every_record_is_reported_in_order() -> None:
+def trained(path: Path, steps: int, *byzantine: str, interrupted: bool = False) -> tuple[list[Event], Nodes]:
+    """A swarm of real nodes, the last of which records its run; what it emits."""
+
+    async def main() -> tuple[list[Event], Nodes]:
+        nodes, emitted = Nodes(SwarmSpec(a_run(4, steps), byzantine)), list[Event]()
+        node = nodes.nodes[-1]
+        with RunDirectory.create(path) as run_dir:
+            reported = asyncio.Event()
+
+            def emit(event: Event) -> None:
+                emitted.append(event)
+                reported.set()
+
+            recorder = Recorder(node.engine, node.worker, emit, steps=steps, run_dir=run_dir)
+            for each in nodes.nodes:
+                await each.transport.start(each)
+            others = [asyncio.ensure_future(each.run()) for each in nodes.nodes[:-1]]
+            recording = asyncio.ensure_future(recorder.run(node))
+            if interrupted:
+                await reported.wait()
+                recording.cancel()
+            await asyncio.wait([recording])
+            if interrupted:
+                assert recording.cancelled()
+            else:
+                recording.result()
+            for task in others:
+                task.cancel()
+        for each in nodes.nodes:
+            each.halt()
+            await each.transport.stop()
+        return emitted, nodes
+
+    return run_virtually(main())
+
+
+def final_model(path: Path) -> dict[str, torch.Tensor]:
+    return load_file(RunDirectory.open(path).model)
+
+
+def test_every_record_is_an_event_in_order() -> None:
     _, _, entries = recorded()
-    assert [report.index for report in reports()] == [entry.record.index for entry in entries]
-    assert any(report.kind == "abort" and report.removals for report in reports())
+    found = records()
+    assert [(e.index, e.step, e.kind) for e in found] == [
+        (entry.record.index, entry.record.step, entry.record.kind) for entry in entries
+    ]
+    assert [event.ledger for event in found] == [entry.record.digest.hex() for entry in entries]
+    assert any(event.kind == "abort" and event.removals for event in found)
+    assert found[-1].roster == 3
 
 
 @pytest.mark.parametrize(("every", "evaluated"), [(0, []), (1, [0, 1, 2, 3]), (3, [2, 3]), (100, [3])])
 def test_the_model_is_evaluated_every_so_many_steps_and_after_the_last(
     every: int, evaluated: list[int]
 ) -> None:
-    found = [report.step for report in reports(every) if report.loss is not None]
-    assert found == evaluated
-    assert all(report.loss is None for report in reports(every) if report.kind == "abort")
+    found = records(every)
+    assert [event.step for event in found if event.loss is not None] == evaluated
+    assert all(event.loss is None for event in found if event.kind == "abort")
 
 
-def test_checkpoints_hold_the_models_before_and_after_a_step(tmp_path: Path) -> None:
-    reports(checkpoints=tmp_path / "checkpoints", every=2)
-    files = list((tmp_path / "checkpoints").iterdir())
-    assert files, "x_2 and x_3 at least; the engine of this test stands still, so that they are one"
-    assert all(load_checkpoint(path).step == 0 for path in files)
+def test_events_have_times_and_durations_and_none_in_virtual_time() -> None:
+    real, virtual = records(), records(virtual=True)
+    assert all(event.time is not None for event in real)
+    assert [event.duration_s is None for event in real] == [True] + [False] * (len(real) - 1)
+    assert {(event.time, event.duration_s) for event in virtual} == {(None, None)}
+    assert virtual == records(virtual=True)
 
 
-def test_a_directory_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(LedgerError, match="can't write a checkpoint"):
-        reports(checkpoints=tmp_path / "file", every=2)
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_the_final_model_and_the_last_steps_checkpoints_are_written_whatever_the_number_of_steps(
+    steps: int, tmp_path: Path
+) -> None:
+    emitted, nodes = trained(tmp_path / "run", steps)
+    directory = RunDirectory.open(tmp_path / "run")
+    engine = nodes.nodes[-1].engine
+    model = engine._bench
+    model.load_state_dict(final_model(directory.path))
+    assert torch.equal(torch.cat([p.detach().flatten() for p in model.parameters()]), engine.parameters)
+    found = sorted(load_checkpoint(file).step for file in directory.checkpoints.iterdir())
+    assert found[-2:] == list(range(max(1, steps - 1), steps + 1))
+    assert [event for event in emitted if isinstance(event, AttemptEnded)] == list(directory.events())
+    ended = emitted[-1]
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, ended.steps, ended.run_dir) == ("finished", steps, str(directory.path))
+
+
+def test_a_peer_that_is_banned_keeps_its_newest_model(tmp_path: Path) -> None:
+    emitted, _ = trained(tmp_path / "run", 3, "wrong_aggregate")
+    ended = emitted[-1]
+    assert isinstance(ended, Ended)
+    assert ended.outcome == "seat_lost"
+    assert final_model(tmp_path / "run")
+
+
+def test_a_peer_that_is_interrupted_keeps_its_newest_model_and_metrics(tmp_path: Path) -> None:
+    emitted, nodes = trained(tmp_path / "run", 50, interrupted=True)
+    ended = emitted.pop()
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, ended.model) == ("interrupted", nodes.nodes[-1].engine.model_digest.hex())
+    assert emitted == list(RunDirectory.open(tmp_path / "run").events())
+    model = nodes.nodes[-1].engine._bench
+    model.load_state_dict(final_model(tmp_path / "run"))
+
+
+def test_a_model_that_cannot_be_written_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
+    with RunDirectory.create(tmp_path / "run") as directory:
+        directory.model.mkdir(parents=True)
+    with pytest.raises(BtardError, match="choose another directory"):
+        trained(tmp_path / "run", 2)
+
+
+def test_the_first_fault_of_a_peer_and_kind_is_said_and_there_is_an_end_to_it() -> None:
+    async def main() -> list[Event]:
+        emitted: list[Event] = []
+        engine = recorded()[1].open()[0].engine(BlobStore(1 << 20))
+        recorder = Recorder(engine, InlineWorker(), emitted.append, steps=STEPS)
+        for k in (0, 0, *range(2 * FAULTS_SAID_MAX)):
+            recorder.fault(Fault(PeerId(k.to_bytes(32, "little")), "flood", "too many"))
+        return emitted
+
+    emitted = run_virtually(main())
+    assert emitted[0] == FaultSeen(
+        time=emitted[0].time, peer=bytes(32).hex(), kind="flood", detail="too many"
+    )
+    assert len(emitted) == FAULTS_SAID_MAX

@@ -74,13 +74,12 @@ def test_the_bootstrap_waits_for_the_last_peer_and_tells_how_many_there_are() ->
         await meeting.join(1, 2)
         await forming
         await waiting
-        assert counted[0] == 1
-        assert counted[-1] == 3
+        assert counted == [1, 3]
 
     run_virtually(main())
 
 
-def test_where_more_come_than_there_are_seats_those_seen_first_get_them() -> None:
+def test_of_more_peers_than_there_are_seats_those_seen_first_get_them() -> None:
     async def main() -> None:
         meeting = Meeting()
         await meeting.join(3, 4)
@@ -95,31 +94,47 @@ def test_where_more_come_than_there_are_seats_those_seen_first_get_them() -> Non
     run_virtually(main())
 
 
-def test_a_peer_that_withdraws_before_the_start_frees_its_seat() -> None:
+def test_the_seat_of_a_peer_that_leaves_before_the_start_goes_to_another() -> None:
     async def main() -> None:
         meeting = Meeting()
-        await meeting.join(3, 4)
-        forming = asyncio.ensure_future(meeting.form())
-        for _ in range(4):
-            await asyncio.sleep(0)
-        await meeting.peers[3].withdraw(CONFIG.digest)
-        await meeting.join(0)
-        done, _ = await asyncio.wait({forming}, timeout=5.0)
-        assert not done
-        await meeting.join(1)
-        assert set(await forming) == {KEYS[4].peer, KEYS[0].peer, KEYS[1].peer}
+        counted: list[int] = []
+        await meeting.join(0, 1)
+        forming = asyncio.ensure_future(form_roster(meeting.bootstrap, BOOTSTRAP, CONFIG, counted.append))
+        await asyncio.sleep(0)
+        await meeting.peers[0].withdraw(CONFIG.digest)
+        waiting = asyncio.ensure_future(meeting.genesis(2))
+        await asyncio.wait({waiting}, timeout=1.0)
+        await meeting.join(2, 3)
+        assert {KEYS[each].peer for each in (1, 2, 3)} == set(await forming)
+        await waiting
+        assert counted == [2, 1, 3]
 
     run_virtually(main())
 
 
-def test_a_peer_that_comes_after_the_start_is_told_so() -> None:
+def test_a_peer_that_comes_after_the_start_is_told_so_before_it_joins() -> None:
     async def main() -> None:
         meeting = Meeting()
+        await publish_run(meeting.bootstrap, CONFIG)
         await meeting.join(0, 1, 2)
         await meeting.form()
-        await meeting.genesis(3)
+        assert await meeting.run(1) == CONFIG, "a member may come back before its first step"
+        await meeting.run(3)
 
     raises(HaltedError, "begun without this peer", main())
+
+
+def test_a_peer_that_comes_after_the_end_is_told_that_the_run_is_over() -> None:
+    async def main() -> None:
+        meeting = Meeting()
+        await publish_run(meeting.bootstrap, CONFIG)
+        await meeting.join(0, 1, 2)
+        await meeting.form()
+        for peer in meeting.peers[:3]:
+            await peer.withdraw(CONFIG.digest)
+        await meeting.run(3)
+
+    raises(HaltedError, "the run is over", main())
 
 
 def test_a_bootstrap_that_announced_nothing_is_reported() -> None:
@@ -139,15 +154,28 @@ def test_another_run_than_expected_is_refused_with_the_fields_that_differ() -> N
     raises(RunMismatchError, r"steps \(99 here, 3 there\)", main())
 
 
-def test_a_member_without_an_address_is_reported() -> None:
+def test_a_member_that_withdrew_its_address_keeps_nobody_from_beginning() -> None:
     async def main() -> None:
         meeting = Meeting()
         await meeting.join(0, 1, 2)
         await meeting.form()
         await meeting.peers[2].close()
+        header, records = await meeting.genesis(0)
+        assert set(header.members) - set(records) == {KEYS[2].peer}
+
+    run_virtually(main())
+
+
+def test_a_roster_most_of_which_has_no_address_is_reported() -> None:
+    async def main() -> None:
+        meeting = Meeting()
+        await meeting.join(0, 1, 2)
+        await meeting.form()
+        for peer in meeting.peers[1:3]:
+            await peer.close()
         await meeting.genesis(0)
 
-    raises(NetworkError, "1 peers of the roster have no address", main())
+    raises(NetworkError, "2 of 3 peers of the roster have no address", main())
 
 
 @pytest.mark.parametrize("document", [b"", b"{}", b"\xff\xfe", b"[" * 1000])

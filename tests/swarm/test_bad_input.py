@@ -1,93 +1,162 @@
-"""What a person sees who got something wrong: one sentence that says what to do, and no traceback."""
+"""What a person sees after a mistake: one sentence that says what to do, no traceback, and an exit status."""
 
 from __future__ import annotations
 
+import json
 import resource
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from btard import cli
 from tests.swarm.commands import TIMEOUT_S, btard, environment, start, wait_for_line
 
 NOBODY = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWGfPU8B73FACBtnN8NDzdHPmXBbGQkzETiJhiikgqq9GQ"
 LEDGER_BYTES = 100_000
 
 
-def complaint(done: subprocess.CompletedProcess[str]) -> str:
-    """The one sentence of a command that failed."""
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-    lines = done.stderr.strip().splitlines()
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("btard: ")
-    return lines[0]
+@dataclass(frozen=True)
+class Said:
+    """What a command said before it ended."""
+
+    status: int
+    out: str
+    err: str
+
+    def complaint(self, status: int = 1) -> str:
+        """The one sentence of a command that failed."""
+        assert self.status == status, self.out + self.err
+        assert "Traceback" not in self.out + self.err
+        assert self.err.startswith("btard: ")
+        assert self.err.count("\n") == 1, self.err
+        return self.err
 
 
-def test_an_address_that_is_none(tmp_path: Path) -> None:
-    assert "paste the whole line" in complaint(btard("peer", "--join", "my.host:4000", cwd=tmp_path))
+Run = Callable[..., Said]
 
 
-def test_a_bootstrap_that_nobody_answers_at(tmp_path: Path) -> None:
-    assert "no bootstrap answers" in complaint(btard("peer", "--join", NOBODY, cwd=tmp_path))
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs the command line in `tmp_path`, in this process, which has imported torch already."""
+    monkeypatch.chdir(tmp_path)
+
+    def command(*arguments: str | Path) -> Said:
+        monkeypatch.setattr(sys, "argv", ["btard", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        assert isinstance(stop.value.code, int)
+        return Said(stop.value.code, *capsys.readouterr())
+
+    return command
 
 
-def test_a_port_that_is_taken(tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        assert "choose another" in complaint(btard("bootstrap", "--port", str(port), cwd=tmp_path))
+@pytest.fixture
+def taken() -> Iterator[str]:
+    """A port at which somebody listens."""
+    with socket.socket() as listening:
+        listening.bind(("0.0.0.0", 0))
+        listening.listen()
+        yield str(listening.getsockname()[1])
 
 
-def test_a_key_file_that_is_corrupt(tmp_path: Path) -> None:
-    key = tmp_path / "identity.key"
-    assert btard("keygen", "--out", key, cwd=tmp_path).returncode == 0
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--join", "my.host:4000"), "paste the whole line"),
+        (("--join", NOBODY, "--announce", "nonsense"), "write host:port"),
+        (("--join", NOBODY, "--host", "300.1.1.1"), "not an IP address"),
+        (("--join", NOBODY, "--host", "192.0.2.77"), "choose another address"),
+        (("--join", NOBODY, "--device", "banana"), "banana"),
+        (("--join", NOBODY, "--config", "there-is-none.json"), "there-is-none.json"),
+        (("--join", NOBODY, "--profile", "there-is-none"), "there-is-none"),
+    ],
+)
+def test_options_of_a_peer_that_cannot_be_are_refused_before_it_contacts_anybody(
+    arguments: tuple[str, ...], words: str, run: Run
+) -> None:
+    done = run("peer", *arguments, "--wait", "0")
+    assert words in done.complaint()
+    assert "looking for" not in done.out
+
+
+def test_a_port_that_is_taken_is_refused_before_a_peer_contacts_anybody(run: Run, taken: str) -> None:
+    for command in (("bootstrap",), ("peer", "--join", NOBODY)):
+        done = run(*command, "--port", taken)
+        assert f"{taken} (Address already in use): choose another" in done.complaint()
+        assert "looking for" not in done.out
+
+
+def test_a_run_directory_that_cannot_be_written_is_refused_before_a_peer_contacts_anybody(
+    run: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = run("peer", "--join", NOBODY, "--out", "file/run", "--key", "me.key")
+    assert "file/run" in done.complaint()
+    assert "looking for" not in done.out
+
+
+def test_a_bootstrap_that_nobody_answers_at_is_waited_for_and_then_reported(run: Run) -> None:
+    done = run("peer", "--join", NOBODY, "--wait", "0")
+    assert "for up to 0 s" in done.out
+    assert "no bootstrap answers" in done.complaint()
+
+
+def test_a_peer_whose_run_has_begun_is_refused_and_nothing_of_it_is_deleted(run: Run, tmp_path: Path) -> None:
+    ledger = tmp_path / "runs" / "peer" / "ledger.btard"
+    ledger.parent.mkdir(parents=True)
+    ledger.write_bytes(b"precious")
+    assert "cannot rejoin" in run("peer", "--join", NOBODY).complaint(status=4)
+    assert ledger.read_bytes() == b"precious"
+
+
+def test_a_key_file_that_is_corrupt_is_named_and_left_as_it_is(run: Run, tmp_path: Path) -> None:
+    key = tmp_path / "me.key"
+    assert run("keygen", "--key", key).status == 0
     before = key.read_bytes()
     key.write_bytes(before[:-5] + b"beef\n")
-    assert "identity.key" in complaint(btard("peer", "--join", NOBODY, "--key", key, cwd=tmp_path))
-    assert key.read_bytes() == before[:-5] + b"beef\n", "it is left as it was"
+    assert "me.key" in run("peer", "--join", NOBODY, "--key", key).complaint()
+    assert key.read_bytes() == before[:-5] + b"beef\n"
 
 
 @pytest.fixture(scope="module")
 def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """A bootstrap's address, and a run's configuration that differs from the one that it announces."""
+    """A bootstrap's address and its directory."""
     home = tmp_path_factory.mktemp("bootstrap")
-    child = start(["bootstrap", "--peers", "2", "--steps", "10"], home)
+    child = start(["bootstrap", "--peers", "2", "--steps", "10", "--host", "127.0.0.1"], home)
     try:
-        address = wait_for_line(child, "--join").split()[-1]
-        other = start(
-            ["bootstrap", "--peers", "2", "--steps", "11", "--tau", "3", "--save", "other.json"], home
-        )
-        try:
-            wait_for_line(other, "--join")
-        finally:
-            other.terminate()
-            other.communicate(timeout=TIMEOUT_S)
-        yield address, home / "other.json"
+        yield wait_for_line(child, "--join").split()[-1], home
     finally:
         child.terminate()
         child.communicate(timeout=TIMEOUT_S)
 
 
 def test_a_run_with_another_configuration_lists_the_fields_that_differ(
-    bootstrap: tuple[str, Path], tmp_path: Path
+    bootstrap: tuple[str, Path], run: Run, tmp_path: Path
 ) -> None:
-    address, other = bootstrap
-    sentence = complaint(btard("peer", "--join", address, "--expect", other, cwd=tmp_path))
+    other = ("--peers", "2", "--steps", "11", "--tau", "3", "--print-config")
+    (tmp_path / "other.json").write_text(run("bootstrap", *other).out)
+    sentence = run("peer", "--join", bootstrap[0], "--config", "other.json").complaint()
     assert "steps (11 here, 10 there)" in sentence
     assert "protocol.tau (3.0 here, 0.1 there)" in sentence
 
 
-def test_a_port_of_a_peer_that_is_taken(bootstrap: tuple[str, Path], tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = str(taken.getsockname()[1])
-        assert port in complaint(btard("peer", "--join", bootstrap[0], "--port", port, cwd=tmp_path))
+def test_a_key_that_another_process_uses_is_refused(bootstrap: tuple[str, Path], run: Run) -> None:
+    address, home = bootstrap
+    done = run("peer", "--join", address, "--key", home / "bootstrap.key")
+    assert "in use by another process" in done.complaint()
+
+
+def test_a_run_that_does_not_begin_in_time_is_reported(bootstrap: tuple[str, Path], run: Run) -> None:
+    done = run("peer", "--join", bootstrap[0], "--wait", "0", "--json")
+    assert "waits for 2 peers" in done.complaint()
+    events = [json.loads(line) for line in done.out.splitlines()]
+    assert [event["event"] for event in events] == ["noted", "noted", "failed"]
+    assert all(event["time"] > 0 for event in events)
 
 
 def test_a_disk_that_is_full_ends_the_run_and_loses_no_record(tmp_path: Path) -> None:
@@ -107,7 +176,7 @@ def test_a_disk_that_is_full_ends_the_run_and_loses_no_record(tmp_path: Path) ->
         check=False,
         preexec_fn=limit,
     )
-    assert "can't" in complaint(done)
+    assert "cannot write" in Said(done.returncode, done.stdout, done.stderr).complaint()
     audited = btard("audit", "runs/swarm", cwd=tmp_path)
     assert audited.returncode == 0, audited.stderr
 
@@ -122,10 +191,39 @@ def test_a_disk_that_is_full_ends_the_run_and_loses_no_record(tmp_path: Path) ->
         (("--tau", "-1"), "must be positive"),
         (("--peers", "4", "--validators", "3"), "use at most 2"),
         (("--steps", "5", "--attack-start", "5"), "5 steps"),
-        (("--run-dir", "."), "choose another"),
+        (("--out", "."), "choose another"),
     ],
 )
-def test_options_of_a_swarm_that_cannot_be(arguments: tuple[str, ...], words: str, tmp_path: Path) -> None:
+def test_options_of_a_swarm_that_cannot_be(
+    arguments: tuple[str, ...], words: str, run: Run, tmp_path: Path
+) -> None:
     (tmp_path / "precious").touch()
-    assert words in complaint(btard("swarm", "--in-process", *arguments, cwd=tmp_path))
+    assert words in run("swarm", "--in-process", *arguments).complaint()
     assert (tmp_path / "precious").exists()
+
+
+def test_a_swarm_that_had_to_ban_its_attacker_and_did_not_ends_with_status_3(run: Run) -> None:
+    arguments = (
+        "--in-process",
+        "--peers",
+        "3",
+        "--byzantine",
+        "silent",
+        "--steps",
+        "1",
+        "--attack-start",
+        "0",
+    )
+    done = run("swarm", *arguments, "--require-bans")
+    assert (done.status, done.err) == (3, "")
+    assert "--overwrite" in run("swarm", *arguments).complaint()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("peer", "--nonsense"), ("peer", "--join", NOBODY, "--wait", "-5"), ("bootstrap", "--peers", "100")],
+)
+def test_an_option_that_does_not_exist_or_is_out_of_bounds_ends_with_status_2(
+    arguments: tuple[str, ...], run: Run
+) -> None:
+    assert run(*arguments).status == 2

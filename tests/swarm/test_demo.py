@@ -8,7 +8,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
+from btard.ledger.directory import RunDirectory
+from btard.training.tasks.digits import perceptron
 from tests.swarm.commands import btard
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,9 +32,9 @@ def demo_arguments() -> list[str]:
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The run directory of a demo."""
+    """The run directory of a demo, which goes on for a while after its last ban."""
     home = tmp_path_factory.mktemp("demo")
-    done = btard(*demo_arguments(), cwd=home)
+    done = btard(*demo_arguments(), "--steps", "60", cwd=home)
     assert done.returncode == 0, done.stdout + done.stderr
     return home / "runs" / "demo"
 
@@ -53,8 +56,13 @@ def test_the_demo_learns_from_real_data(demo: Path) -> None:
 
 def test_the_demo_leaves_a_figure_and_a_record_of_every_step(demo: Path) -> None:
     assert (demo / "figure.png").read_bytes().startswith(b"\x89PNG")
-    lines = [json.loads(line) for line in (demo / "metrics.jsonl").read_text().splitlines()]
-    assert [line["index"] for line in lines] == list(range(len(lines)))
+    events = list(RunDirectory.open(demo).events())
+    assert [event.index for event in events] == list(range(len(events)))
+    assert all(event.time and event.duration_s for event in events[1:])
+
+
+def test_the_demo_leaves_a_model_to_load(demo: Path) -> None:
+    perceptron().load_state_dict(load_file(RunDirectory.open(demo).model))
 
 
 def test_the_demo_passes_its_audit_and_fails_it_after_one_byte_was_altered(demo: Path) -> None:

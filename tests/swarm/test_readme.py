@@ -1,83 +1,141 @@
-"""Every command of the README, as it stands there."""
+"""Every command of the README, as it stands there, in a fresh copy of what git knows."""
 
 from __future__ import annotations
 
+import os
 import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
-from tests.swarm.commands import TIMEOUT_S, btard, start, wait_for_line
+from btard.training.tasks.digits import perceptron
+from tests.swarm.commands import BIN, TIMEOUT_S, environment, wait_for_line
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
-PYTHON = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-COMMANDS = [line for block in BLOCKS for line in block.strip().splitlines()]
+COMMANDS = [
+    line for block in re.findall(r"```sh\n(.*?)```", README, re.DOTALL) for line in block.strip().splitlines()
+]
+PEER_FROM_PYTHON, LIBRARY = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
 BOOTSTRAP = next(command for command in COMMANDS if "btard bootstrap" in command)
-PEER = next(command for command in COMMANDS if "btard peer" in command)
-AUDIT = next(command for command in COMMANDS if "btard audit" in command)
-REST = [command for command in COMMANDS if command not in (*MAKE, BOOTSTRAP, PEER, AUDIT)]
+PEERS = [command for command in COMMANDS if "btard peer" in command]
+REST = [command for command in COMMANDS if command not in (*MAKE, BOOTSTRAP, *PEERS)]
+
+SMALLER = {
+    "BTARD_SWARM_STEPS": "5",
+    "BTARD_SIMULATE_PEERS": "4",
+    "BTARD_SIMULATE_STEPS": "1",
+    "BTARD_ARENA_ONLY": "rule=mean attack=none seed=0",
+}
+"""What these commands compute at full size is tested elsewhere."""
 
 
-def words(command: str) -> list[str]:
-    """The arguments of an installed `btard`."""
-    program, *arguments = shlex.split(command)
-    assert program == ".venv/bin/btard"
-    return arguments
+class Clone:
+    """A copy of the files that git knows or would add, committed, with `btard` installed in it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        known = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+        for name in subprocess.check_output(known, cwd=ROOT, text=True).split("\0"):
+            if (ROOT / name).is_file():
+                target = path / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes((ROOT / name).read_bytes())
+        self.git("init", "--quiet")
+        self.git("add", "--all")
+        self.git(
+            "-c", "user.name=test", "-c", "user.email=test@localhost", "commit", "--quiet", "-m", "clone"
+        )
+        (path / ".venv" / "bin").mkdir(parents=True)
+        (path / ".venv" / "bin" / "btard").symlink_to(BIN / "btard")
+
+    def git(self, *arguments: str) -> str:
+        return subprocess.check_output(["git", *arguments], cwd=self.path, text=True)
+
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            cwd=self.path,
+            env={**environment(), **SMALLER, "PYTHONPATH": str(self.path)},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def follow(self, command: str) -> str:
+        """What a command of a shell says; it must succeed."""
+        return finish(self.start("sh", "-c", command))
+
+
+def finish(child: subprocess.Popen[str]) -> str:
+    said, _ = child.communicate(timeout=TIMEOUT_S)
+    assert child.returncode == 0, said
+    return said
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    return Clone(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture(scope="module")
+def followed(clone: Clone) -> dict[str, str]:
+    """What each command said, in the order of the README; a small run stands for that of `make demo`."""
+    clone.follow(".venv/bin/btard swarm --in-process --peers 3 --steps 12 --name demo")
+    said = {}
+    bootstrap = clone.start("sh", "-c", f"exec {BOOTSTRAP}")
+    try:
+        line = wait_for_line(bootstrap, "--join").strip()
+        assert line.startswith("btard peer --join "), "the line can be pasted as it is"
+        address = line.split()[-1]
+        program = PEER_FROM_PYTHON.replace("ADDRESS", address)
+        peers = {each: clone.start("sh", "-c", each.replace("ADDRESS", address)) for each in PEERS}
+        peers["python"] = clone.start(sys.executable, "-c", program)
+        said |= {command: finish(peer) for command, peer in peers.items()}
+    finally:
+        bootstrap.terminate()
+        said[BOOTSTRAP] = finish(bootstrap)
+    said |= {command: clone.follow(command) for command in REST}
+    return said
 
 
 @pytest.mark.parametrize("command", MAKE)
 def test_the_makefile_has_it(command: str) -> None:
     """What `make demo` runs, `test_demo.py` runs; what `make test` runs is this."""
-    done = subprocess.run([*shlex.split(command), "-n"], cwd=ROOT, capture_output=True, check=False)
+    done = subprocess.run([*command.split(), "-n"], cwd=ROOT, capture_output=True, check=False)
     assert done.returncode == 0
 
 
-def test_the_audit_holds(tmp_path: Path) -> None:
-    made = btard("swarm", "--in-process", "--peers", "3", "--steps", "12", "--name", "demo", cwd=tmp_path)
-    assert made.returncode == 0, made.stderr
-    done = btard(*words(AUDIT), cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_every_command_does_what_it_says_and_leaves_nothing_that_git_would_add(
+    clone: Clone, followed: dict[str, str]
+) -> None:
+    assert set(followed) == {*COMMANDS, "python"} - set(MAKE)
+    assert all("finished" in followed[command] for command in (*PEERS, "python"))
+    assert clone.git("status", "--porcelain") == ""
 
 
-def test_peers_join_by_the_line_that_the_bootstrap_prints(tmp_path: Path) -> None:
-    bootstrap = start(words(BOOTSTRAP), tmp_path)
-    try:
-        line = wait_for_line(bootstrap, "--join").strip()
-        assert line.startswith("btard peer --join "), "the line can be pasted as it is"
-        joining = PEER.replace("ADDRESS", line.split()[-1])
-        homes = [tmp_path / "one", tmp_path / "two"]
-        peers = []
-        for home in homes:
-            home.mkdir()
-            peers.append(start(words(joining), home))
-        for peer in peers:
-            said, _ = peer.communicate(timeout=TIMEOUT_S)
-            assert peer.returncode == 0, said
-            assert "finished" in said
-        assert btard("audit", "runs/mine", cwd=homes[0]).returncode == 0
-    finally:
-        bootstrap.terminate()
-        bootstrap.communicate(timeout=TIMEOUT_S)
+def test_every_model_that_was_trained_can_be_loaded(clone: Clone, followed: dict[str, str]) -> None:
+    found = sorted(clone.path.glob("runs/*/model.safetensors"))
+    assert [path.parent.name for path in found] == ["demo", "one", "swarm", "three", "two"]
+    for path in found:
+        perceptron().load_state_dict(load_file(path))
 
 
-@pytest.mark.parametrize("command", REST)
-def test_it_runs(command: str, tmp_path: Path) -> None:
-    done = btard(*words(command), cwd=tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("program", PYTHON)
-def test_the_library_does_what_is_shown(program: str, tmp_path: Path) -> None:
+def test_the_library_does_what_is_shown(tmp_path: Path) -> None:
     checked = (
-        program + "\nassert liars == (1, 4)\nassert torch.allclose(total, gradients.sum(0), atol=1e-5)\n"
+        LIBRARY + "\nassert liars == (1, 4)\nassert torch.allclose(total, gradients.sum(0), atol=1e-5)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", checked], cwd=tmp_path, capture_output=True, text=True, check=False
+        [sys.executable, "-c", checked],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,187 @@
+"""Events as a person reads them in 80 columns, and as programs do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+from btard.console.event_console import EventConsole
+from btard.errors import NetworkError
+from btard.run.events import (
+    Announced,
+    AttemptEnded,
+    Begun,
+    Ended,
+    Event,
+    Failed,
+    FaultSeen,
+    Gathered,
+    Noted,
+    Removal,
+    Stalled,
+    read_event,
+)
+
+COLUMNS = 80
+PEERS = tuple(f"{k}" * 64 for k in "abcdefgh")
+A = PEERS[0]
+BAN = Removal(peer=PEERS[1], kind="ban", reason="false gradient")
+BEGUN = Begun(run="12" * 32, task="digits", steps=120, members=PEERS, seat=2)
+
+
+def step(index: int, *removals: Removal, loss: float | None = 0.5) -> AttemptEnded:
+    return AttemptEnded(
+        index=index,
+        step=index,
+        attempt=0,
+        kind="step",
+        disputed=False,
+        roster=8 - len(removals),
+        removals=removals,
+        ledger="aa" * 32,
+        model="bb" * 32,
+        loss=loss,
+        accuracy=loss,
+    )
+
+
+def stalled(*missing: str, waited_s: float = 12.3, dispute_in_s: float = 14.9) -> Stalled:
+    return Stalled(
+        step=3, attempt=0, phase="aggregate", missing=missing, waited_s=waited_s, dispute_in_s=dispute_in_s
+    )
+
+
+def ended(outcome: str, reason: str, run_dir: Path | None) -> Ended:
+    return Ended.model_validate(
+        {
+            **{"peer": PEERS[2], "outcome": outcome, "reason": reason, "steps": 120, "model": "bb" * 32},
+            **{"ledger": "aa" * 32, "blob_bytes": 30_000_000, "control_bytes": 1, "parameters": 10},
+            **{"faults": 0, "run_dir": None if run_dir is None else str(run_dir)},
+        }
+    )
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shown:
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    return Shown(capsys)
+
+
+class Shown:
+    """What is on the screen when a console has taken events."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(
+        self, events: Iterable[Event], *, json: bool = False, names: Mapping[str, str] | None = None
+    ) -> str:
+        with EventConsole(json=json, names=names) as console:
+            for event in events:
+                console(event)
+        return self._capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ([stalled(A)], "waiting 12 s for aaaaaaaa (aggregate); the others go on in 15 s without it"),
+        (
+            [stalled(*PEERS[:6], dispute_in_s=-1.0)],
+            "waiting 12 s for aaaaaaaa, bbbbbbbb, cccccccc, dddddddd and 2 more (aggregate); "
+            "deciding whether to go on without them",
+        ),
+        ([], "this peer is cccccccc of aaaaaaaa bbbbbbbb"),
+        ([step(7, BAN)], "step 7 bbbbbbbb banned: false gradient"),
+        ([step(7, BAN)], "bans 1"),
+        ([FaultSeen(peer=A, kind="flood", detail="too many")], "aaaaaaaa misbehaved: flood (too many)"),
+    ],
+    ids=["stalled", "past the deadline", "roster", "ban", "bans", "fault"],
+)
+def test_a_run_says_who_is_there_who_misbehaves_and_who_is_waited_for(
+    events: list[Event], words: str, shown: Shown
+) -> None:
+    assert words in " ".join(shown([BEGUN, *events]).split())
+
+
+def test_a_step_that_goes_on_waits_for_nobody(shown: Shown) -> None:
+    assert "waiting" not in shown([BEGUN, stalled(A), step(3)])
+
+
+def test_a_runs_progress_fits_in_80_columns(shown: Shown) -> None:
+    text = shown([BEGUN, *(step(k) for k in range(60)), stalled(A)])
+    assert "60/120" in text
+    assert "roster 8  bans 0  loss 0.500  accuracy 50.0%" in text
+    assert max(len(line) for line in text.splitlines()[-3:]) <= COLUMNS
+
+
+def test_the_end_says_where_model_ledger_and_metrics_lie(shown: Shown, tmp_path: Path) -> None:
+    text = shown([BEGUN, step(119), ended("finished", "finished", tmp_path)])
+    for name in ("model.safetensors", "ledger.btard", "metrics.jsonl"):
+        assert str(tmp_path / name) in text
+    assert f"btard audit {tmp_path}" in text
+    assert "30.0 MB sent" in text
+
+
+def test_a_peer_that_lost_its_seat_reads_why_and_one_that_keeps_nothing_how_to_keep_it(shown: Shown) -> None:
+    text = shown([BEGUN, ended("seat_lost", "this peer was banned in step 3: false gradient", None)])
+    assert "this peer was banned in step 3: false gradient" in text
+    assert "--out" in text
+
+
+def test_a_bootstrap_prints_a_line_that_can_be_pasted_and_counts_peers(shown: Shown) -> None:
+    address = f"/ip4/192.0.2.2/tcp/31337/p2p/{'k' * 52}"
+    text = shown(
+        [
+            Announced(run="12" * 32, addresses=(address, "/ip4/127.0.0.1/tcp/1")),
+            Gathered(present=1, seats=2),
+            Gathered(present=2, seats=2),
+        ]
+    )
+    assert f"    btard peer --join {address}\n" in text
+    assert "1 of 2 peers are here: waiting" in text
+    assert "2 of 2 peers are here: the run begins" in text
+
+
+def test_a_local_swarm_shows_how_many_processes_have_joined(shown: Shown) -> None:
+    text = shown([Gathered(present=0, seats=8), Gathered(present=3, seats=8)], names={})
+    assert "joined 3/8" in text
+    assert "processes are starting" in text
+    begun = shown([Gathered(present=8, seats=8), BEGUN, step(0)], names={PEERS[0]: "peer-0"})
+    assert "all 8 peers are there: training begins" in begun
+    assert "1/120" in begun
+    assert "starting" not in begun
+
+
+def test_a_strangers_text_can_neither_colour_nor_move_the_terminal(shown: Shown) -> None:
+    hostile = "[bold red]\x1b[2Jbanned[/] \r\n"
+    removal = Removal(peer=PEERS[1], kind="ban", reason=hostile)
+    fault = FaultSeen(peer=PEERS[0], kind="flood", detail=hostile)
+    text = shown([Noted(text=hostile), BEGUN, step(1, removal), fault])
+    assert "\x1b" not in text
+    assert text.count("[bold red]?[2Jbanned[/] ??") == 3
+
+
+def test_programs_get_each_event_as_one_line(shown: Shown, tmp_path: Path) -> None:
+    events = [
+        Noted(text="a\nb"),
+        Announced(run="12", addresses=("x",)),
+        Gathered(present=1, seats=2),
+        BEGUN,
+        stalled(A),
+        step(0),
+        FaultSeen(peer=PEERS[0], kind="flood", detail=""),
+        ended("halted", "no majority", tmp_path),
+    ]
+    assert [read_event(line) for line in shown(events, json=True).splitlines()] == events
+
+
+def test_an_error_that_ends_the_run_is_the_last_event(capsys: pytest.CaptureFixture[str]) -> None:
+    for json in (True, False):
+        with pytest.raises(NetworkError), EventConsole(json=json):
+            raise NetworkError("nobody answers")
+        lines = capsys.readouterr().out.splitlines()
+        last = read_event(lines[-1]) if lines else None
+        assert (isinstance(last, Failed) and last.reason == "nobody answers") == json

@@ -1,0 +1,65 @@
+"""Events of a run: one line each, told apart by a key, read back as they were."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from btard.run.events import (
+    Announced,
+    AttemptEnded,
+    Begun,
+    Ended,
+    Event,
+    Failed,
+    FaultSeen,
+    Gathered,
+    Noted,
+    Removal,
+    Stalled,
+    read_event,
+)
+
+KINDS = (Noted, Announced, Gathered, Begun, Stalled, AttemptEnded, FaultSeen, Ended, Failed)
+texts = st.text(st.characters(codec="utf-8"), max_size=20)
+st.register_type_strategy(str, texts)
+st.register_type_strategy(float, st.floats(allow_nan=False))
+st.register_type_strategy(Removal, st.builds(Removal, peer=texts, kind=texts, reason=texts))
+events = st.one_of(*(st.builds(kind) for kind in KINDS))
+
+
+@given(events)
+def test_an_event_is_one_line_and_comes_back(event: Event) -> None:
+    assert "\n" not in event.to_json()
+    assert read_event(event.to_json()) == event
+
+
+def test_each_kind_has_a_name_of_its_own() -> None:
+    assert len({kind.model_fields["event"].default for kind in KINDS}) == len(KINDS)
+
+
+def test_an_event_has_the_time_at_which_it_was_made_or_none_in_virtual_time() -> None:
+    assert Noted(text="now").time is not None
+    assert Noted(time=None, text="virtual").time is None
+    assert '"time":null' in Noted(time=None, text="virtual").to_json()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "training begins",
+        "{}",
+        '{"event": "lunch"}',
+        '{"event": "noted"}',
+        '{"event": "noted", "text": "a", "extra": 1}',
+        json.dumps({"event": "gathered", "present": "many", "seats": 3}),
+    ],
+)
+def test_a_line_that_is_no_event_is_refused(line: str) -> None:
+    with pytest.raises(ValidationError):
+        read_event(line)
