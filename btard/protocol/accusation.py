@@ -16,6 +16,7 @@ from btard.machine import Recomputed
 from btard.protocol import verification
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.messages import Accusations, PartScalars, PublishedScalars, Vote
+from btard.protocol.record import Cause
 from btard.types import Digest, PeerId, Scalars
 from btard.wire import encode
 
@@ -145,25 +146,27 @@ def judge_averaging(
 # ---------------------------------------------------------------- what the votes decide
 
 REASONS = {
-    (ROW, True): "false scalars",
-    (GRADIENT, True): "false gradient",
-    (FINGERPRINT, True): "false fingerprint",
-    (AVERAGING, True): "wrong aggregate",
-    (ROW, False): "false accusation",
-    (GRADIENT, False): "false accusation",
-    (FINGERPRINT, False): "false validation",
-    (AVERAGING, False): "false scalars",
+    (ROW, True): Cause.FALSE_SCALARS,
+    (GRADIENT, True): Cause.FALSE_GRADIENT,
+    (FINGERPRINT, True): Cause.FALSE_FINGERPRINT,
+    (AVERAGING, True): Cause.WRONG_AGGREGATE,
+    (ROW, False): Cause.FALSE_ACCUSATION,
+    (GRADIENT, False): Cause.FALSE_ACCUSATION,
+    (FINGERPRINT, False): Cause.FALSE_VALIDATION,
+    (AVERAGING, False): Cause.FALSE_SCALARS,
 }
 
 
-def tally(found: Sequence[Case], votes: Sequence[Sequence[Vote]]) -> tuple[dict[int, str], dict[int, str]]:
+def tally(
+    found: Sequence[Case], votes: Sequence[Sequence[Vote]]
+) -> tuple[dict[int, Cause], dict[int, Cause]]:
     """(bans, leaves) by seat with their reasons, from votes[voter][case].
 
     Evidence that came to some voters only splits their votes into guilty and unavailable; a seat that most
     name in either way leaves. An accusation about which most name nobody ends both seats: honest voters agree
     wherever accuser or accused is honest."""
-    bans: dict[int, str] = {}
-    leaves: dict[int, str] = {}
+    bans: dict[int, Cause] = {}
+    leaves: dict[int, Cause] = {}
     for k, case in enumerate(found):
         guilty = Counter(seat for ballot in votes for seat in set(ballot[k].guilty))
         named = Counter(seat for ballot in votes for seat in {*ballot[k].guilty, *ballot[k].unavailable})
@@ -174,5 +177,5 @@ def tally(found: Sequence[Case], votes: Sequence[Sequence[Vote]]) -> tuple[dict[
         if not most and case.kind != AVERAGING:
             most = [case.accuser, case.target]
         for seat in most:
-            leaves.setdefault(seat, "withheld evidence")
+            leaves.setdefault(seat, Cause.WITHHELD_EVIDENCE)
     return bans, {seat: why for seat, why in leaves.items() if seat not in bans}

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from btard.protocol.messages import AggregateCommitment, CoinReveal, RelayVotes
+from btard.protocol.record import Cause
 
 ABSENT, PRESENT, INVALID = 0, 1, 2
 
@@ -25,7 +26,7 @@ def judge_complaints(
     votes: Sequence[RelayVotes],
     witnessed: Collection[tuple[int, int]],
     changed: Collection[tuple[int, int]] = (),
-) -> tuple[dict[int, str], dict[int, str], tuple[tuple[int, int], ...]]:
+) -> tuple[dict[int, Cause], dict[int, Cause], tuple[tuple[int, int], ...]]:
     """What the witnesses' votes mean: (bans, misses, newly relayed pairs), the first two by seat.
 
     A part that most saw is relayed from now on. `witnessed` pairs are those whose very part most saw in an
@@ -36,21 +37,21 @@ def judge_complaints(
     sender that misses the step: else it could keep back one part after the other. A part that most saw to be
     not finite, or of a wrong size, bans its owner, whose commitment binds it. Otherwise the owner did not
     publish what it committed to."""
-    bans: dict[int, str] = {}
-    misses: dict[int, str] = {}
+    bans: dict[int, Cause] = {}
+    misses: dict[int, Cause] = {}
     relays: list[tuple[int, int]] = []
     for k, (sender, receiver) in enumerate(pairs):
         count = [0, 0, 0]
         for vote in votes:
             count[vote.votes[k]] += 1
         if 2 * count[INVALID] > len(votes):
-            bans[sender] = "invalid part"
+            bans[sender] = Cause.INVALID_PART
         elif 2 * count[PRESENT] <= len(votes):
-            misses[sender] = "withheld part"
+            misses[sender] = Cause.WITHHELD_PART
         elif (sender, receiver) in changed:
-            misses[sender] = "changed part"
+            misses[sender] = Cause.CHANGED_PART
         elif (sender, receiver) in witnessed:
-            misses.setdefault(receiver, "unreachable")
+            misses.setdefault(receiver, Cause.UNREACHABLE)
         else:
             relays.append((sender, receiver))
     return bans, misses, tuple(relays)

@@ -28,7 +28,7 @@ from typing import cast
 from btard.protocol.agreed import Seating
 from btard.protocol.broadcast import Board, Post, set_digest
 from btard.protocol.messages import PHASES, RECORD, REVEAL, Completed, Phase, View
-from btard.protocol.record import BAN, LEAVE, Removal
+from btard.protocol.record import BAN, LEAVE, Cause, Removal
 from btard.protocol.rules import Ending
 from btard.types import Digest
 from btard.wire import Rejection, Sealed, decode, open_sealed
@@ -139,7 +139,7 @@ def decide(
         return replace(final, silent=tuple(sorted(silent)), equivocal=tuple(sorted(equivocal)))
     best = max(held, key=lambda proof: proof.rank, default=None)
     if best is None:
-        return Remove(tuple(seating.state.miss(peer, "silent") for peer in seating.participants))
+        return Remove(tuple(seating.state.miss(peer, Cause.SILENT) for peer in seating.participants))
     completed = best.completed
     posts = best.board.posts[completed] if completed else {}
     following = next_phase(completed, posts)
@@ -190,23 +190,23 @@ def _offenders(
     found: dict[int, Removal] = {}
     for seat, views in enumerate(agreed):
         if len(views) > 1:
-            found[seat] = Removal(peers[seat], BAN, "equivocation")
+            found[seat] = Removal(peers[seat], BAN, Cause.EQUIVOCATION)
         elif proofs[seat] is None:
             found[seat] = _missing(seating, seat, collecting)
     for _, seat in union.conflicts:
-        found[seat] = Removal(peers[seat], BAN, "equivocation")
+        found[seat] = Removal(peers[seat], BAN, Cause.EQUIVOCATION)
     if not any(phase == completed for phase, _ in union.conflicts):
         agreed_set = (
             set_digest(completed, [posts[seat] for seat in range(seats)]) if completed else seating.state.head
         )
         for seat, post in union.posts[collecting].items():
             if post.payload is not None and post.payload.previous_set != agreed_set:
-                found.setdefault(seat, Removal(peers[seat], BAN, "false digest"))
+                found.setdefault(seat, Removal(peers[seat], BAN, Cause.FALSE_DIGEST))
     return tuple(found[seat] for seat in sorted(found))
 
 
 def _missing(seating: Seating, seat: int, collecting: Phase) -> Removal:
     peer = seating.participants[seat]
     if PHASES.index(REVEAL) <= PHASES.index(collecting) < PHASES.index(RECORD):
-        return Removal(peer, LEAVE, f"silent in phase {collecting}")
-    return seating.state.miss(peer, f"silent in phase {collecting}")
+        return Removal(peer, LEAVE, Cause.silent_in(collecting))
+    return seating.state.miss(peer, Cause.silent_in(collecting))

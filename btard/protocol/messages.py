@@ -21,7 +21,6 @@ Seat = Annotated[int, Range(0, MAX_PEERS - 1)]
 StepNumber = Annotated[int, Range(0, 2**40)]
 Small = Annotated[int, Range(0, 2**16)]
 PhaseName = Annotated[str, MaxLen(16)]
-Reason = Annotated[str, MaxLen(120)]
 Seats = Annotated[tuple[Seat, ...], MaxLen(MAX_PEERS)]
 
 GRADIENT: Final = "gradient"

@@ -3,24 +3,65 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from enum import Enum
+from typing import Annotated, Final, Literal
 
 from btard.crypto import digest
-from btard.protocol.messages import DigestField, PhaseName, Reason, Small, StepNumber
+from btard.protocol.messages import DigestField, Phase, PhaseName, Small, StepNumber
 from btard.types import Digest, PeerId
 from btard.wire import MAX_PEERS, MaxLen, Size, encode, message
 
-STEP = "step"
+STEP: Final = "step"
 """The attempt ended in a step: its aggregates were applied by everybody."""
-ABORT = "abort"
+ABORT: Final = "abort"
 """The attempt ended without one: somebody was removed, or a relay was arranged; the step starts again."""
 
-BAN = "ban"
+BAN: Final = "ban"
 """Proven misbehaviour: the identity never holds a seat again."""
-LEAVE = "leave"
+LEAVE: Final = "leave"
 """The seat ends without a ban (silent at the wrong moment, or too often)."""
-MISS = "miss"
+MISS: Final = "miss"
 """The peer loses this step, not its seat."""
+
+
+class Cause(str, Enum):
+    """Why a peer was removed: part of the record, and so of the ledger's hashes."""
+
+    FALSE_GRADIENT = "false gradient"
+    FALSE_SCALARS = "false scalars"
+    FALSE_FINGERPRINT = "false fingerprint"
+    FALSE_VALIDATION = "false validation"
+    FALSE_ACCUSATION = "false accusation"
+    FALSE_REVEAL = "false reveal"
+    FALSE_DIGEST = "false digest"
+    WRONG_AGGREGATE = "wrong aggregate"
+    EQUIVOCATION = "equivocation"
+    MALFORMED_MESSAGE = "malformed message"
+    INVALID_PART = "invalid part"
+    CHANGED_PART = "changed part"
+    WITHHELD_PART = "withheld part"
+    WITHHELD_AGGREGATE = "withheld aggregate"
+    WITHHELD_EVIDENCE = "withheld evidence"
+    UNREACHABLE = "unreachable"
+    SILENT = "silent"
+    SILENT_IN_GRADIENT = "silent in phase gradient"
+    SILENT_IN_AGGREGATE = "silent in phase aggregate"
+    SILENT_IN_RELAY = "silent in phase relay"
+    SILENT_IN_REVEAL = "silent in phase reveal"
+    SILENT_IN_SCALARS = "silent in phase scalars"
+    SILENT_IN_ACCUSE = "silent in phase accuse"
+    SILENT_IN_VERDICT = "silent in phase verdict"
+    SILENT_IN_RECORD = "silent in phase record"
+
+    # A cause equals its text, so it is to hash and to print like it.
+    __hash__ = str.__hash__
+    __str__ = str.__str__
+
+    @classmethod
+    def silent_in(cls, phase: Phase) -> Cause:
+        """Return the cause of a peer that did not speak in a phase."""
+        return cls(f"silent in phase {phase}")
+
 
 Peer = Annotated[bytes, Size(32)]
 NOTHING = Digest(bytes(32))
@@ -32,8 +73,16 @@ class Removal:
     """Who stops taking part, for how long (`BAN`, `LEAVE` or `MISS`) and why."""
 
     peer: Peer
-    kind: Annotated[str, MaxLen(8)]
-    reason: Reason
+    kind: Literal["ban", "leave", "miss"]
+    reason: Cause
+
+
+@message("j")
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who holds a seat from the next step on. No rule admits anybody yet."""
+
+    peer: Peer
 
 
 @message("k")
@@ -54,8 +103,8 @@ class Record:
 
     `participants` is the roster's digest, `phases` and `sets` name the phases that were completed
     and the digest of each agreed set of messages (all commitments, reveals, scalars, accusations and
-    votes), `disputed` says that the slow path ended it, `coin` is r_t (zero where it was not
-    reached), `model` the digest of the parameters after a STEP.
+    votes), `disputed` says that the slow path ended it, `coin` is r_t (zero if it was not reached),
+    `model` the digest of the parameters after a STEP. `admissions` is empty: nobody joins a run under way.
     """
 
     run: DigestField
@@ -63,13 +112,14 @@ class Record:
     previous: DigestField
     step: StepNumber
     attempt: Small
-    kind: Annotated[str, MaxLen(8)]
+    kind: Literal["step", "abort"]
     disputed: bool
     participants: DigestField
     phases: Annotated[tuple[PhaseName, ...], MaxLen(8)]
     sets: Annotated[tuple[DigestField, ...], MaxLen(8)]
     coin: DigestField
     removals: Annotated[tuple[Removal, ...], MaxLen(MAX_PEERS)]
+    admissions: Annotated[tuple[Admission, ...], MaxLen(MAX_PEERS)]
     relayed: Annotated[tuple[RelayedPair, ...], MaxLen(MAX_PEERS * MAX_PEERS)]
     model: DigestField
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from btard.protocol import accusation, butterfly, mprng, verification
 from btard.protocol.agreed import Seating, Sets
@@ -34,6 +35,7 @@ from btard.protocol.record import (
     LEAVE,
     NOTHING,
     STEP,
+    Cause,
     Record,
     RelayedPair,
     Removal,
@@ -46,7 +48,7 @@ from btard.types import Digest, PeerId
 class Ending:
     """How the attempt ends: STEP, or ABORT with who is removed and which links are relayed from now on."""
 
-    kind: str
+    kind: Literal["step", "abort"]
     removals: tuple[Removal, ...] = ()
     relays: tuple[tuple[PeerId, PeerId, Digest], ...] = ()
 
@@ -56,13 +58,13 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
     RECORD then signs."""
     offenders = _malformed(seating, phase, sets)
     if offenders:
-        return _abort(seating, bans=dict.fromkeys(offenders, "malformed message"))
+        return _abort(seating, bans=dict.fromkeys(offenders, Cause.MALFORMED_MESSAGE))
     if phase == GRADIENT:
         silent = _named(seating, [said.silent for said in sets[GRADIENT]])
         equivocal = _named(seating, [said.equivocal for said in sets[GRADIENT]])
         if silent or equivocal:
-            bans = dict.fromkeys(equivocal, "equivocation")
-            return _abort(seating, bans=bans, misses=dict.fromkeys(silent, "silent in phase record"))
+            bans = dict.fromkeys(equivocal, Cause.EQUIVOCATION)
+            return _abort(seating, bans=bans, misses=dict.fromkeys(silent, Cause.SILENT_IN_RECORD))
         return AGGREGATE
     if phase == AGGREGATE:
         return RELAY if butterfly.complaints(sets[AGGREGATE]) else REVEAL
@@ -82,8 +84,8 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
         if false or withheld:
             return _abort(
                 seating,
-                bans=dict.fromkeys(false, "false reveal"),
-                leaves=dict.fromkeys(withheld, "withheld aggregate"),
+                bans=dict.fromkeys(false, Cause.FALSE_REVEAL),
+                leaves=dict.fromkeys(withheld, Cause.WITHHELD_AGGREGATE),
             )
         return SCALARS
     if phase == SCALARS:
@@ -100,7 +102,7 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
     upheld = {c.accuser for c in disputed(seating, sets) if c.kind == accusation.ROW and c.target in bans}
     for seat in _sums_not_zero(seating, sets):
         if seat not in upheld:
-            bans.setdefault(seat, "wrong aggregate")
+            bans.setdefault(seat, Cause.WRONG_AGGREGATE)
     if bans or leaves:
         return _abort(seating, bans=bans, leaves=leaves)
     return Ending(STEP)
@@ -117,17 +119,17 @@ def disputed(seating: Seating, sets: Sets) -> tuple[accusation.Case, ...]:
     return accusation.cases(seating.pairs, sets[SCALARS], sets[ACCUSE], seating.state.config)
 
 
-def _evident(seating: Seating, sets: Sets) -> dict[int, str]:
+def _evident(seating: Seating, sets: Sets) -> dict[int, Cause]:
     """Bans that need no vote: everybody sees them in the agreed messages."""
     accusers = {
         seat
         for seat, said in enumerate(sets[ACCUSE])
         if any(a.kind == accusation.ROW for a in said.accusations)
     }
-    bans = {s: "wrong aggregate" for s in _sums_not_zero(seating, sets) if s not in accusers}
+    bans = {s: Cause.WRONG_AGGREGATE for s in _sums_not_zero(seating, sets) if s not in accusers}
     false = accusation.false_openings(seating.participants, seating.pairs, sets[SCALARS], sets[ACCUSE])
     for seat in false:
-        bans.setdefault(seat, "false reveal")
+        bans.setdefault(seat, Cause.FALSE_REVEAL)
     return bans
 
 
@@ -172,9 +174,9 @@ def _malformed(seating: Seating, phase: Phase, sets: Sets) -> list[int]:
 def _abort(
     seating: Seating,
     *,
-    bans: Mapping[int, str] | None = None,
-    leaves: Mapping[int, str] | None = None,
-    misses: Mapping[int, str] | None = None,
+    bans: Mapping[int, Cause] | None = None,
+    leaves: Mapping[int, Cause] | None = None,
+    misses: Mapping[int, Cause] | None = None,
     relays: Sequence[tuple[int, int, Digest]] = (),
 ) -> Ending:
     peers = seating.participants
@@ -215,6 +217,7 @@ def make_record(
         sets=tuple(d for _, d in trail),
         coin=coin,
         removals=ending.removals,
+        admissions=(),
         relayed=tuple(RelayedPair(*pair) for pair in ending.relays),
         model=model,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from btard.crypto import Draw, digest
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, STEP, Record, Removal
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, STEP, Cause, Record, Removal
 from btard.types import Digest, PeerId, Scalars
 
 
@@ -81,13 +81,13 @@ class RosterState:
         """Whether enough of the roster takes part for the attempt's outcome to bind the rest."""
         return 2 * len(self.participants) > len(self.members)
 
-    def miss(self, peer: PeerId, reason: str) -> Removal:
+    def miss(self, peer: PeerId, reason: Cause) -> Removal:
         """The removal of a peer that missed the step: its seat ends at the last allowed strike.
 
         A miss counts twice where a validator was to examine the peer, so that nobody dodges that for long."""
         earlier = sum(1 for who, step in self.strikes if who == peer and self._recent(step))
-        kind = LEAVE if earlier + self._weight(peer) >= self.config.strikes else MISS
-        return Removal(peer, kind, reason)
+        struck_out = earlier + self._weight(peer) >= self.config.strikes
+        return Removal(peer, LEAVE if struck_out else MISS, reason)
 
     def _weight(self, peer: PeerId) -> int:
         return 2 if any(target == peer for _, target in self.pairs) else 1

@@ -36,7 +36,7 @@ class RunConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal["btard/1"] = "btard/1"
+    version: Literal["btard/2"] = "btard/2"
     task: Annotated[str, Field(max_length=64)]
     recipe: dict[str, str]
     seed: Annotated[int, Field(ge=-(2**127), lt=2**127)]

@@ -7,7 +7,7 @@ exactly (a bool is not an int, an int not a float) and bounds. `Refused` never l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +94,26 @@ def text(most: int) -> Converter:
         return value
 
     return Converter(check, check, most + _HEADER_BYTES)
+
+
+def choice(values: Mapping[str, Any]) -> Converter:
+    """Convert text that is one of `values` to what it stands for, and back."""
+    texts = {value: text for text, value in values.items()}
+
+    def take(value: Any) -> Any:
+        if type(value) is not str:
+            raise wrong_type("str", value)
+        if value not in values:
+            raise Refused(FaultKind.OUT_OF_BOUNDS, f"text that is none of {len(values)} choices")
+        return values[value]
+
+    def give(value: Any) -> str:
+        if type(value) not in kinds or value not in texts:
+            raise wrong_type("one of the choices", value)
+        return texts[value]
+
+    kinds = {type(value) for value in values.values()}
+    return Converter(take, give, max(len(text.encode()) for text in values) + _HEADER_BYTES)
 
 
 def integer(bounds: Range) -> Converter:

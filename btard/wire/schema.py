@@ -14,7 +14,8 @@ bytes is a digest of the value.
 
 Field types: `bool`; `float` (finite, also with `Range`); `PeerId` and `Digest` (32 bytes);
 `Annotated` `bytes` with `Size` or `MaxSize`, `str` with `MaxLen`, `int` with `Range`, `tuple[T, ...]` with
-`MaxLen`; `tuple[A, B]`; a message, or a union of messages told apart by tag; and any of them `| None`.
+`MaxLen`; `tuple[A, B]`; a `Literal` or an `Enum` of texts; a message, or a union of messages told apart by
+tag; and any of them `| None`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ from __future__ import annotations
 import dataclasses
 import types
 from collections.abc import Callable
+from enum import Enum
 from functools import lru_cache
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgpack
 
@@ -218,6 +220,10 @@ def _compile_marked(hint: Any, markers: tuple[Any, ...]) -> Converter:
         return _compile_alternatives(get_args(hint), markers)
     if origin is tuple:
         return _compile_tuple(get_args(hint), markers)
+    if origin is Literal and not markers:
+        return fields.choice({text: text for text in get_args(hint)})
+    if isinstance(hint, type) and issubclass(hint, Enum) and not markers:
+        return fields.choice({member.value: member for member in hint})
     if isinstance(hint, type) and _SCHEMA in hint.__dict__:
         return _compile_union((hint,))
     return _compile_scalar(hint, markers)

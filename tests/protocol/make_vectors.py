@@ -42,7 +42,7 @@ from btard.protocol.messages import (
     Vote,
     Want,
 )
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Record, Removal
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Cause, Record, Removal
 from btard.protocol.rules import Ending, make_record
 from btard.protocol.state import RosterState, gradient_seed, roster_digest
 from btard.types import Digest, PeerId
@@ -148,9 +148,9 @@ def records() -> dict[str, Record]:
         (phase, digest("vectors", phase.encode())) for phase in PAYLOADS if phase not in (RELAY, "record")
     ]
     coin = digest("vectors", b"coin")
-    removals = (Removal(PEERS[0], BAN, "invalid part"), Removal(PEERS[2], MISS, "withheld part"))
+    removals = (Removal(PEERS[0], BAN, Cause.INVALID_PART), Removal(PEERS[2], MISS, Cause.WITHHELD_PART))
     pairs = ((PeerId(PEERS[1]), PeerId(PEERS[0]), blob("part 0 of 1")),)
-    silent = (Removal(PEERS[1], LEAVE, "silent in phase reveal"),)
+    silent = (Removal(PEERS[1], LEAVE, Cause.SILENT_IN_REVEAL),)
     aborted = Ending(ABORT, removals, pairs)
     to_relay = [(phase, digest("vectors", phase.encode())) for phase in (GRADIENT, AGGREGATE, RELAY)]
     return {

@@ -28,7 +28,7 @@ from btard.protocol.messages import (
     PublishedScalars,
     RecordVote,
 )
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, Entry, Record, Removal
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, Cause, Entry, Record, Removal
 from btard.protocol.state import RosterState, roster_digest
 from btard.types import Digest
 from btard.wire import Envelope, Sealed, decode, encode, open_sealed, seal
@@ -203,7 +203,7 @@ def test_a_false_record_is_refused_even_if_everybody_signed_it(
 
 def test_an_invented_ban_is_refused_even_if_everybody_signed_it() -> None:
     ledger = with_a_verdict()
-    victim = Removal(ledger.identities[3].peer, BAN, "false scalars")
+    victim = Removal(ledger.identities[3].peer, BAN, Cause.FALSE_SCALARS)
     said = refused(recertified(ledger, 0, kind=ABORT, model=NOTHING, removals=(victim,)), 0)
     assert "its messages lead to another one" in said
 
@@ -319,7 +319,7 @@ def test_no_message_can_be_changed_by_its_own_author_or_break_the_auditor(data: 
 def test_a_dispute_removes_nobody_but_whom_its_views_convict(kind: str) -> None:
     ledger = with_a_dispute()
     at = index_of(ledger.entries, disputed=True)
-    victim = Removal(ledger.identities[3].peer, kind, "silent in phase reveal")
+    victim = Removal(ledger.identities[3].peer, kind, Cause.SILENT_IN_REVEAL)
     assert "not what the views" in refused(recertified(ledger, at, removals=(victim,)), at)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from btard.crypto import digest
 from btard.errors import ConfigurationError
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Record, RelayedPair, Removal
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Cause, Record, RelayedPair, Removal
 from btard.protocol.rules import Ending, make_record
 from btard.protocol.state import Finished, RosterState, draw_pairs, gradient_seed, roster_digest
 from btard.types import PeerId
@@ -51,7 +51,9 @@ def test_a_step_goes_on_with_the_coin_of_its_record() -> None:
 
 def test_a_ban_and_a_leave_end_the_seat_and_a_miss_ends_the_step_only() -> None:
     a, b, c = PEERS[:3]
-    after = abort(STATE, Removal(a, BAN, ""), Removal(b, LEAVE, ""), Removal(c, MISS, ""))
+    after = abort(
+        STATE, Removal(a, BAN, Cause.SILENT), Removal(b, LEAVE, Cause.SILENT), Removal(c, MISS, Cause.SILENT)
+    )
     assert after.members == PEERS[2:]
     assert after.participants == PEERS[3:]
     assert (after.step, after.attempt) == (0, 1)
@@ -59,38 +61,38 @@ def test_a_ban_and_a_leave_end_the_seat_and_a_miss_ends_the_step_only() -> None:
 
 
 def test_a_roster_of_which_half_or_more_missed_the_step_binds_nobody() -> None:
-    missed = abort(STATE, *(Removal(p, MISS, "") for p in PEERS[:2]))
+    missed = abort(STATE, *(Removal(p, MISS, Cause.SILENT) for p in PEERS[:2]))
     assert missed.has_majority
-    assert not abort(missed, Removal(PEERS[2], MISS, "")).has_majority
+    assert not abort(missed, Removal(PEERS[2], MISS, Cause.SILENT)).has_majority
 
 
 def test_the_last_allowed_strike_ends_the_seat() -> None:
     state = STATE
     for _ in range(CONFIG.strikes - 1):
-        strike = state.miss(PEERS[0], "late")
+        strike = state.miss(PEERS[0], Cause.SILENT)
         assert strike.kind == MISS
         state = step(abort(state, strike))
-    assert state.miss(PEERS[0], "late") == Removal(PEERS[0], LEAVE, "late")
-    assert state.miss(PEERS[1], "late").kind == MISS
+    assert state.miss(PEERS[0], Cause.SILENT) == Removal(PEERS[0], LEAVE, Cause.SILENT)
+    assert state.miss(PEERS[1], Cause.SILENT).kind == MISS
 
 
 def test_strikes_are_forgotten_after_their_window() -> None:
     config = replace(CONFIG, strikes=2, strike_window=3)
     state = RosterState.genesis(digest("run"), config, PEERS)
-    state = step(abort(state, state.miss(PEERS[0], "")))
-    assert state.miss(PEERS[0], "").kind == LEAVE
+    state = step(abort(state, state.miss(PEERS[0], Cause.SILENT)))
+    assert state.miss(PEERS[0], Cause.SILENT).kind == LEAVE
     state = step(step(state))
     assert state.step == 3
-    assert state.miss(PEERS[0], "").kind == MISS
+    assert state.miss(PEERS[0], Cause.SILENT).kind == MISS
     assert step(state).strikes == ()
 
 
 def test_a_miss_counts_twice_for_a_target_that_was_to_be_examined() -> None:
     config = replace(CONFIG, strikes=3)
     examined = replace(RosterState.genesis(digest("run"), config, PEERS), pairs=((PEERS[1], PEERS[3]),))
-    state = abort(examined, examined.miss(PEERS[3], "silent"), examined.miss(PEERS[1], "silent"))
-    assert state.miss(PEERS[3], "silent").kind == LEAVE
-    assert state.miss(PEERS[1], "silent").kind == MISS
+    state = abort(examined, examined.miss(PEERS[3], Cause.SILENT), examined.miss(PEERS[1], Cause.SILENT))
+    assert state.miss(PEERS[3], Cause.SILENT).kind == LEAVE
+    assert state.miss(PEERS[1], Cause.SILENT).kind == MISS
 
 
 def test_a_relay_lasts_its_steps_and_ends_with_a_seat_of_the_pair() -> None:
@@ -99,7 +101,7 @@ def test_a_relay_lasts_its_steps_and_ends_with_a_seat_of_the_pair() -> None:
     pairs = tuple(RelayedPair(a, b, digest("part")) for a, b in (PEERS[:2], PEERS[2:4]))
     state = abort(state, relayed=pairs)
     assert [pair[:2] for pair in state.relays] == [PEERS[:2], PEERS[2:4]]
-    assert [pair[:2] for pair in abort(state, Removal(PEERS[1], BAN, "")).relays] == [PEERS[2:4]]
+    assert [pair[:2] for pair in abort(state, Removal(PEERS[1], BAN, Cause.SILENT)).relays] == [PEERS[2:4]]
     for _ in range(2):
         state = step(state)
         assert len(state.relays) == 2
@@ -111,14 +113,14 @@ def test_witnesses_are_remembered_until_somebody_is_removed() -> None:
     state = abort(STATE, relayed=(pair,))
     assert state.witnessed == ((PEERS[0], PEERS[1], digest("part")),)
     assert abort(state).witnessed == state.witnessed
-    assert abort(state, Removal(PEERS[4], MISS, "")).witnessed == ()
+    assert abort(state, Removal(PEERS[4], MISS, Cause.SILENT)).witnessed == ()
     assert step(state).witnessed == ()
 
 
 def test_a_pair_ends_with_a_seat_in_it_and_outlasts_a_miss_of_others() -> None:
     state = replace(STATE, pairs=((PEERS[0], PEERS[1]), (PEERS[2], PEERS[3])))
-    assert abort(state, Removal(PEERS[4], MISS, "")).pairs == state.pairs
-    assert abort(state, Removal(PEERS[1], BAN, "")).pairs == ((PEERS[2], PEERS[3]),)
+    assert abort(state, Removal(PEERS[4], MISS, Cause.SILENT)).pairs == state.pairs
+    assert abort(state, Removal(PEERS[1], BAN, Cause.SILENT)).pairs == ((PEERS[2], PEERS[3]),)
 
 
 peers = st.integers(1, 24).map(lambda n: [PeerId(bytes([k]) * 32) for k in range(n)])
@@ -137,7 +139,7 @@ def test_pairs_are_disjoint_and_as_many_as_fit(coin: bytes, members: list[PeerId
 @given(coins)
 def test_only_those_that_took_part_and_keep_their_seats_are_paired(coin: bytes) -> None:
     state = replace(STATE, config=replace(CONFIG, validators=2), excluded=(PEERS[0],))
-    removal = Removal(PEERS[2], LEAVE, "")
+    removal = Removal(PEERS[2], LEAVE, Cause.SILENT)
     after = state.after(record(state, STEP, coin=coin, removals=(removal,)), left(state))
     assert {peer for pair in after.pairs for peer in pair} <= {PEERS[1], PEERS[3], PEERS[4]}
 
@@ -159,7 +161,7 @@ def test_seeds_and_rosters_differ_where_anything_does() -> None:
 
 def test_states_that_come_from_the_same_records_are_equal() -> None:
     def history() -> RosterState:
-        return step(abort(step(STATE), Removal(PEERS[0], MISS, "late")))
+        return step(abort(step(STATE), Removal(PEERS[0], MISS, Cause.SILENT)))
 
     assert history() == history()
 

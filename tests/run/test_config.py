@@ -57,7 +57,9 @@ def test_noise_is_no_run(noise: bytes) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"version": "btard/2"},
+        {"version": "btard/1"},
+        {"codec": "fp16"},
+        {"protocol": {**asdict(PROTOCOL), "kind": "parameter_server"}},
         {"steps": 0},
         {"steps": 2**41},
         {"peers": 0},

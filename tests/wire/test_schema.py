@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from enum import Enum
+from typing import Annotated, Any, Literal
 
 import msgpack
 import pytest
@@ -187,3 +188,35 @@ def test_the_size_limit_of_a_message_follows_from_its_fields() -> None:
     assert isinstance(decode(Scalars, largest), Scalars)
     assert isinstance(rejection, Rejection)
     assert rejection.reason is FaultKind.OVERSIZE
+
+
+class Colour(str, Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+@message("paint")
+@dataclass(frozen=True, slots=True)
+class Paint:
+    colour: Colour
+    coat: Literal["first", "second"]
+
+
+def test_a_choice_is_its_text_on_the_wire_and_no_other_text_is_taken() -> None:
+    paint = Paint(Colour.RED, "second")
+    raw = encode(paint)
+    assert raw == msgpack.packb(["paint", "red", "second"])
+    assert decode(Paint, raw) == paint
+    for other in (["paint", "green", "first"], ["paint", "red", "third"]):
+        refused = decode(Paint, msgpack.packb(other))
+        assert isinstance(refused, Rejection)
+        assert refused.reason is FaultKind.OUT_OF_BOUNDS
+    refused = decode(Paint, msgpack.packb(["paint", 1, "first"]))
+    assert isinstance(refused, Rejection)
+    assert refused.reason is FaultKind.WRONG_TYPE
+
+
+@pytest.mark.parametrize("colour", ["red", None, 1])
+def test_a_choice_that_is_none_cannot_be_sent(colour: Any) -> None:
+    with pytest.raises(ConfigurationError, match="one of the choices"):
+        encode(Paint(colour, "first"))
