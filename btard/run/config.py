@@ -80,20 +80,13 @@ class RunConfig(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> RunConfig:
-        """Read the file that `save` wrote. Raises ConfigurationError if it is missing or anything else."""
+        """Read a file of what `to_bytes` wrote. Raises ConfigurationError if it is missing or differs."""
         try:
             return cls.from_bytes(path.read_bytes().strip())
         except OSError as error:
             raise ConfigurationError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from error
         except ConfigurationError as error:
             raise ConfigurationError(f"{path}: {error}") from None
-
-    def save(self, path: Path) -> None:
-        """Write the configuration. Raises ConfigurationError if that is impossible."""
-        try:
-            path.write_bytes(self.to_bytes() + b"\n")
-        except OSError as error:
-            raise ConfigurationError(f"cannot write {path}: {os.strerror(error.errno or 0)}") from error
 
     def to_bytes(self) -> bytes:
         """Return canonical JSON: sorted keys, no spaces, ASCII."""

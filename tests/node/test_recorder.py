@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from btard.adversary import parse_adversary
 from btard.errors import BtardError
 from btard.ledger.directory import RunDirectory
 from btard.node.node import Progress
@@ -52,7 +53,10 @@ def trained(path: Path, steps: int, *byzantine: str, interrupted: bool = False) 
     """A swarm of real nodes, the last of which records its run; what it emits."""
 
     async def main() -> tuple[list[Event], Nodes]:
-        nodes, emitted = Nodes(SwarmSpec(a_run(4, steps), byzantine)), list[Event]()
+        nodes, emitted = (
+            Nodes(SwarmSpec(a_run(4, steps), tuple(map(parse_adversary, byzantine)))),
+            list[Event](),
+        )
         node = nodes.nodes[-1]
         with RunDirectory.create(path) as run_dir:
             reported = asyncio.Event()
