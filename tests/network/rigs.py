@@ -1,4 +1,4 @@
-"""Two kinds of network for one behavioural suite, and an inbox that can be waited on."""
+"""Two kinds of network for one behavioural suite, a directory in memory, an inbox that can be waited on."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from btard.crypto import Identity, digest
+from btard.network.discovery import Directory, check_document
 from btard.network.grpc_transport import GrpcTransport
 from btard.network.limits import KIB, Limits
 from btard.network.memory import MemoryHub, MemoryTransport
@@ -72,6 +73,43 @@ class RecordingInbox:
                 await self._changed.wait()
 
         await asyncio.wait_for(wait(), DEADLINE_S)
+
+
+class MemoryDirectory(Directory):
+    """Shares `records` and `documents` with the others that were made with the same `Shelf`."""
+
+    def __init__(self, identity: Identity, shelf: Shelf) -> None:
+        self.me = identity.peer
+        self._shelf = shelf
+
+    async def publish(self, record: PeerRecord) -> None:
+        self._shelf.records[record.run, self.me] = record
+
+    async def withdraw(self, run: Digest) -> None:
+        self._shelf.records.pop((run, self.me), None)
+
+    async def members(self, run: bytes) -> dict[PeerId, PeerRecord]:
+        return {peer: record for (of, peer), record in self._shelf.records.items() if of == run}
+
+    present = members
+
+    async def publish_document(self, run: bytes, name: str, signed_bytes: bytes) -> None:
+        check_document(name, signed_bytes)
+        self._shelf.documents[run, name, self.me] = signed_bytes
+
+    async def document(self, run: bytes, name: str, publisher: PeerId) -> bytes | None:
+        return self._shelf.documents.get((run, name, publisher))
+
+    async def close(self) -> None:
+        for run, peer in tuple(self._shelf.records):
+            if peer == self.me:
+                del self._shelf.records[run, peer]
+
+
+class Shelf:
+    def __init__(self) -> None:
+        self.records: dict[tuple[bytes, PeerId], PeerRecord] = {}
+        self.documents: dict[tuple[bytes, str, PeerId], bytes] = {}
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

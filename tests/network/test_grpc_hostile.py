@@ -14,7 +14,7 @@ import grpc.aio
 import pytest
 
 from btard.crypto import digest
-from btard.errors import ConfigurationError, NetworkError
+from btard.errors import NetworkError
 from btard.network import STRANGER, Certificate, GrpcTransport
 from btard.network.certificate import SERVER_NAME, fingerprint
 from btard.network.frames import FORGED, WANTED, WELCOME, pack_offer
@@ -345,8 +345,3 @@ async def test_port_that_is_taken_is_a_network_error_with_advice(rig: GrpcRig) -
     await first.start(RecordingInbox())
     with pytest.raises(NetworkError, match=r"taken .* choose another"):
         await rig.transport(2, port=first.port).start(RecordingInbox())
-
-
-def test_run_id_of_a_wrong_size_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="32 bytes"):
-        GrpcTransport(identity(1), b"short", allowed=lambda _: True, entropy=os.urandom, jitter=lambda: 0.0)
