@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from btard.crypto import Identity, digest
@@ -47,36 +48,32 @@ class RecordingInbox:
         self.offers: list[tuple[PeerId, Digest, int]] = []
         self.faults: list[Fault] = []
         self._wants = wants
-        self._changed = asyncio.Event()
 
     def control(self, sender: PeerId, raw: bytes) -> None:
         self.controls.append((sender, raw))
-        self._changed.set()
 
     def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
         self.offers.append((sender, digest, size))
-        self._changed.set()
         return self._wants(sender, digest, size)
 
     def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
         self.blobs.append((sender, digest, data))
-        self._changed.set()
 
     def fault(self, fault: Fault) -> None:
         self.faults.append(fault)
-        self._changed.set()
 
     async def until(self, condition: Callable[[RecordingInbox], bool]) -> None:
-        async def wait() -> None:
-            while not condition(self):
-                self._changed.clear()
-                await self._changed.wait()
+        await eventually(lambda: condition(self))
 
-        await asyncio.wait_for(wait(), DEADLINE_S)
+
+@dataclass
+class Shelf:
+    records: dict[tuple[bytes, PeerId], PeerRecord] = field(default_factory=dict)
+    documents: dict[tuple[bytes, str, PeerId], bytes] = field(default_factory=dict)
 
 
 class MemoryDirectory(Directory):
-    """Shares `records` and `documents` with the others that were made with the same `Shelf`."""
+    """A directory in memory: all of one `Shelf` see what each has published."""
 
     def __init__(self, identity: Identity, shelf: Shelf) -> None:
         self.me = identity.peer
@@ -104,12 +101,6 @@ class MemoryDirectory(Directory):
         for run, peer in tuple(self._shelf.records):
             if peer == self.me:
                 del self._shelf.records[run, peer]
-
-
-class Shelf:
-    def __init__(self) -> None:
-        self.records: dict[tuple[bytes, PeerId], PeerRecord] = {}
-        self.documents: dict[tuple[bytes, str, PeerId], bytes] = {}
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

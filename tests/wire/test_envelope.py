@@ -32,11 +32,6 @@ def reason(raw: bytes) -> FaultKind:
     return rejection.reason
 
 
-def resign(identity: Identity, body: bytes) -> bytes:
-    packed: bytes = msgpack.packb(["sealed", body, identity.sign(digest("envelope", body))])
-    return packed
-
-
 @given(st.binary(max_size=200), st.integers(0, 2**48), st.integers(0, 2**16), st.text(max_size=4))
 def test_what_was_sealed_is_opened(payload: bytes, step: int, attempt: int, phase: str) -> None:
     envelope = replace(ENVELOPE, payload=payload, step=step, attempt=attempt, phase=phase)
@@ -56,6 +51,8 @@ def test_the_largest_payload_fits_a_control_message() -> None:
 
 BODY = encode(ENVELOPE)
 RAW = seal(ALICE, ENVELOPE)
+UNIVERSAL = PeerId((1).to_bytes(32, "little"))
+"""A key of small order, under which one signature fits every message."""
 
 
 def forged(body: bytes, signature: bytes = RAW[-64:]) -> bytes:
@@ -63,8 +60,8 @@ def forged(body: bytes, signature: bytes = RAW[-64:]) -> bytes:
     return packed
 
 
-UNIVERSAL = PeerId((1).to_bytes(32, "little"))
-"""A key of small order, under which one signature fits every message."""
+def resign(identity: Identity, body: bytes) -> bytes:
+    return forged(body, identity.sign(digest("envelope", body)))
 
 
 @pytest.mark.parametrize(
