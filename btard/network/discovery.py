@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Protocol
 
 from btard.crypto import DIGEST_BYTES, SIGNATURE_BYTES, Identity, digest, verify
@@ -87,32 +87,26 @@ def document_key(run: bytes, name: str, publisher: PeerId) -> str:
 
 def seal_publication(identity: Identity, run: bytes, name: str, payload: bytes, expiration: float) -> bytes:
     """Sign the publication of `payload`, valid until `expiration` (DHT time, seconds)."""
-    signature = identity.sign(_statement(run, name, identity.peer, payload, expiration))
-    return encode(Publication(run, name, identity.peer, payload, signature))
+    unsigned = Publication(run, name, identity.peer, payload, bytes(SIGNATURE_BYTES))
+    return encode(replace(unsigned, signature=identity.sign(_statement(unsigned, expiration))))
 
 
 def open_publication(raw: Any, expiration: float) -> Publication | None:
     """Return the publication in hostile bytes, or None if it is forged or its record is wrong."""
     if not isinstance(raw, bytes):
         return None
-    publication = decode(Publication, raw)
-    if isinstance(publication, Rejection):
+    opened = decode(Publication, raw)
+    if isinstance(opened, Rejection):
         return None
-    run, name, publisher, payload = (
-        publication.run,
-        publication.name,
-        publication.publisher,
-        publication.payload,
-    )
-    if not verify(publisher, _statement(run, name, publisher, payload, expiration), publication.signature):
+    if not verify(opened.publisher, _statement(opened, expiration), opened.signature):
         return None
-    if not name and payload:
-        record = open_record(payload)
-        if not isinstance(record, PeerRecord) or (record.run, record.peer) != (run, publisher):
+    if not opened.name and opened.payload:
+        record = open_record(opened.payload)
+        if not isinstance(record, PeerRecord) or (record.run, record.peer) != (opened.run, opened.publisher):
             return None
-    return publication
+    return opened
 
 
-def _statement(run: bytes, name: str, publisher: PeerId, payload: bytes, expiration: float) -> bytes:
-    until = struct.pack(">d", expiration)
-    return digest("network publication", run, name.encode(), publisher, until, payload)
+def _statement(of: Publication, expiration: float) -> bytes:
+    name, until = of.name.encode(), struct.pack(">d", expiration)
+    return digest("network publication", of.run, name, of.publisher, until, of.payload)
