@@ -14,8 +14,7 @@ def split_sizes(dimension: int, parts: int) -> tuple[int, ...]:
         raise ConfigurationError(
             f"cannot split {dimension} coordinates into {parts} parts: use 1 to {dimension} parts"
         )
-    size, longer = divmod(dimension, parts)
-    return tuple(size + 1 if part < longer else size for part in range(parts))
+    return tuple(part_size(dimension, parts, part) for part in range(parts))
 
 
 def part_size(dimension: int, parts: int, part: int) -> int:

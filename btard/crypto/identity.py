@@ -38,15 +38,13 @@ SMALL_ORDER_KEYS = frozenset(
 
 
 class Identity:
-    """An Ed25519 key pair; `peer` is its public half. Its text form never shows the secret."""
+    """An Ed25519 key pair; `peer` is its public half. Its text form never shows the secret 32-byte `seed`."""
 
-    __slots__ = ("_key", "_seed", "peer")
-
-    peer: PeerId
+    __slots__ = ("_key", "peer", "seed")
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key
-        self._seed = key.private_bytes_raw()
+        self.seed = key.private_bytes_raw()
         self.peer = PeerId(key.public_key().public_bytes_raw())
 
     @classmethod
@@ -75,7 +73,7 @@ class Identity:
             return cls.load(path)
         identity = cls.from_seed(entropy(SEED_BYTES))
         try:
-            _create(path, _render(identity._seed))
+            _create(path, _render(identity.seed))
         except FileExistsError:
             return cls.load(path)
         except OSError as error:
@@ -83,11 +81,6 @@ class Identity:
                 f"the key file {path} cannot be written ({error.strerror}): choose another place for it"
             ) from error
         return identity
-
-    @property
-    def seed(self) -> bytes:
-        """The secret 32-byte seed, for other forms of the same key (libp2p's identity file)."""
-        return self._seed
 
     def sign(self, message: bytes) -> bytes:
         """Make the 64-byte Ed25519 signature of a message, deterministically. Callers separate domains."""
@@ -98,7 +91,7 @@ class Identity:
 
     def __reduce__(self) -> str:
         raise IdentityError(
-            "an identity cannot be copied into another process: give it the path of the key file"
+            "an identity cannot be copied to another process: give it the path of the key file"
         )
 
 
@@ -139,41 +132,36 @@ def _parse(content: bytes, path: Path) -> bytes:
 
 
 def _read(path: Path) -> bytes:
+    # Non-blocking: a named pipe in the file's place must not hang the peer.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
     try:
-        # Non-blocking: a named pipe in the file's place must not hang the peer.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0))
+        descriptor = os.open(path, flags)
+        try:
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise IdentityError(f"{path} is not a regular file: give the path of a key file")
+            # Windows has no such bits: its files inherit the access list of the directory.
+            if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise IdentityError(f"the key file {path} is open to other users: run `chmod 600 {path}`")
+            return os.read(descriptor, _KEY_FILE_BYTES_MAX)
+        finally:
+            os.close(descriptor)
     except FileNotFoundError as error:
-        raise IdentityError(
-            f"there is no key file {path}: create one with `btard keygen --key {path}`"
-        ) from error
+        detail = f"there is no key file {path}: create one with `btard keygen --key {path}`"
+        raise IdentityError(detail) from error
     except OSError as error:
-        raise IdentityError(
-            f"the key file {path} cannot be read ({error.strerror}): check its path"
-        ) from error
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise IdentityError(f"{path} is not a regular file: give the path of a key file")
-        # Windows has no such bits: its files inherit the access list of the directory.
-        if os.name == "posix" and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise IdentityError(f"the key file {path} is open to other users: run `chmod 600 {path}`")
-        return os.read(descriptor, _KEY_FILE_BYTES_MAX)
-    except OSError as error:
-        raise IdentityError(f"the key file {path} cannot be read ({error.strerror}): restore it") from error
-    finally:
-        os.close(descriptor)
+        detail = f"the key file {path} cannot be read ({error.strerror}): check its path"
+        raise IdentityError(detail) from error
 
 
 def _create(path: Path, content: bytes) -> None:
     """Write a new file and bring it to disk; leave nothing behind on failure."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        try:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise

@@ -1,8 +1,8 @@
 """Bytes between peers, and the directories by which they find each other. Knows nothing of the protocol.
 
-Transports: `MemoryTransport` for tests and simulations, `GrpcTransport` for the world. Directories:
-`MemoryDirectory`, `DhtDirectory`. Everything runs in one asyncio loop. hivemind is imported when a
-`DhtDirectory` is created, because that takes two seconds.
+Transports: `MemoryTransport` for tests and simulations, `GrpcTransport` for the world. Directory:
+`DhtDirectory`. Everything runs in one asyncio loop. hivemind is imported when a `DhtDirectory` is created,
+because that takes two seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from btard.network.grpc_transport import GrpcTransport
 from btard.network.libp2p import libp2p_id, libp2p_id_text, peer_of
 from btard.network.limits import Limits
 from btard.network.memory import MemoryHub, MemoryTransport
-from btard.network.memory_directory import MemoryDirectory, Shelf
 from btard.network.record import PeerRecord, open_record, seal_record
 from btard.network.transport import STRANGER, Inbox, Transport
 
@@ -28,11 +27,9 @@ __all__ = [
     "GrpcTransport",
     "Inbox",
     "Limits",
-    "MemoryDirectory",
     "MemoryHub",
     "MemoryTransport",
     "PeerRecord",
-    "Shelf",
     "Traffic",
     "Transport",
     "libp2p_id",

@@ -55,6 +55,10 @@ class Counters:
         """Return the counts of one peer, to read or to raise."""
         return self.peers.setdefault(peer, Traffic())
 
+    def known(self, peer: PeerId) -> Traffic:
+        """Return the counts of one peer, or those of all others if it has none of its own."""
+        return self.peers.get(peer, self.others)
+
     @property
     def total(self) -> Traffic:
         """The sum over all peers and strangers, as a copy."""

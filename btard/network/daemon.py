@@ -70,16 +70,11 @@ class Daemon:
     def __init__(self, process: asyncio.subprocess.Process, directory: Path) -> None:
         self.control = f"/unix{directory / 'control.sock'}"
         self.exited = asyncio.Event()
-        self._process = process
+        self.process = process
         self._directory = directory
         self._last_line = ""
         self._ready = asyncio.Event()
         self._reading = asyncio.create_task(self._read(), name="p2pd output")
-
-    @property
-    def pid(self) -> int:
-        """The daemon's process id."""
-        return self._process.pid
 
     @classmethod
     async def start(cls, binary: str, identity: Identity, options: DaemonOptions) -> Daemon:
@@ -132,11 +127,11 @@ class Daemon:
     async def stop(self) -> None:
         """End the daemon and remove its files."""
         with contextlib.suppress(ProcessLookupError):
-            self._process.terminate()
+            self.process.terminate()
             try:
-                await within(_STOP_TIMEOUT_S, self._process.wait())
+                await within(_STOP_TIMEOUT_S, self.process.wait())
             except asyncio.TimeoutError:
-                self._process.kill()
+                self.process.kill()
         await self._reading  # until its end
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -154,10 +149,10 @@ class Daemon:
 
     async def _read(self) -> None:
         """Keep the pipe empty; notice the line that says it is ready, and the end."""
-        assert self._process.stdout is not None
+        assert self.process.stdout is not None
         while True:
             try:
-                line = await self._process.stdout.readline()
+                line = await self.process.stdout.readline()
             except ValueError:
                 continue  # longer than the buffer: dropped
             if not line:
@@ -165,7 +160,7 @@ class Daemon:
             self._last_line = line.rstrip().decode(errors="replace")[:300]
             if self._last_line.startswith("Peer ID:"):
                 self._ready.set()
-        await self._process.wait()
+        await self.process.wait()
         self.exited.set()
 
 

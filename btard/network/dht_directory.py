@@ -12,7 +12,14 @@ from btard.crypto import Identity
 from btard.errors import NetworkError
 from btard.network.daemon import DaemonOptions, NoBootstrapError
 from btard.network.dht_node import DhtNode
-from btard.network.discovery import check_document
+from btard.network.discovery import (
+    Directory,
+    check_document,
+    document_key,
+    members_key,
+    open_publication,
+    seal_publication,
+)
 from btard.network.libp2p import announced_multiaddr, peer_of
 from btard.network.record import PeerRecord, open_record, seal_record
 from btard.types import Digest, PeerId
@@ -24,7 +31,7 @@ _RESTART_MAX_S = 30.0
 _log = logging.getLogger(__name__)
 
 
-class DhtDirectory:
+class DhtDirectory(Directory):
     """A `Directory` shared by all peers that know the address of one of them. Made by `create`.
 
     A bootstrap is merely a directory without initial peers: each peer within can let others in.
@@ -83,18 +90,13 @@ class DhtDirectory:
         return self
 
     async def publish(self, record: PeerRecord) -> None:
-        """Publish this peer's own record; see `Directory.publish`."""
         await self._publish(record.run, "", seal_record(self._identity, record))
 
     async def withdraw(self, run: Digest) -> None:
-        """Take this peer's record back; see `Directory.withdraw`."""
         if self._published.pop((run, ""), None) is not None:
             await self._store(run, "", b"")
 
     async def members(self, run: bytes) -> dict[PeerId, PeerRecord]:
-        """Return the verified records of a run; see `Directory.members`."""
-        from btard.network.dht_validator import members_key
-
         found = {}
         for payload in await self._find(members_key(run)):
             record = open_record(payload)
@@ -103,7 +105,6 @@ class DhtDirectory:
         return found
 
     async def present(self, run: bytes) -> dict[PeerId, PeerRecord]:
-        """Return the records of those members whose daemon answers now; see `Directory.present`."""
         members = await self.members(run)
         others = [peer for peer in members if peer != self.me]
         answers = await asyncio.gather(*map(self._live().ping, others))
@@ -111,20 +112,15 @@ class DhtDirectory:
         return {peer: record for peer, record in members.items() if peer not in silent}
 
     async def publish_document(self, run: bytes, name: str, signed_bytes: bytes) -> None:
-        """Publish a document; see `Directory.publish_document`."""
         check_document(name, signed_bytes)
         await self._publish(run, name, signed_bytes)
 
     async def document(self, run: bytes, name: str, publisher: PeerId) -> bytes | None:
-        """Return the document of that publisher, or None."""
-        from btard.network.dht_validator import document_key
-
         check_document(name, b"")
         payloads = await self._find(document_key(run, name, publisher))
         return payloads[0] if payloads else None
 
     async def close(self) -> None:
-        """Stop renewing, leave the DHT, end the daemon."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             task.cancel()
@@ -139,8 +135,6 @@ class DhtDirectory:
 
     async def _store(self, run: bytes, name: str, payload: bytes) -> None:
         from hivemind.utils.timed_storage import get_dht_time
-
-        from btard.network.dht_validator import document_key, members_key, seal_publication
 
         # A node takes a newer value only if it expires later.
         self._last_expiration = max(get_dht_time() + self._lifetime_s, self._last_expiration + 0.001)
@@ -159,8 +153,6 @@ class DhtDirectory:
 
     async def _find(self, key: str) -> list[bytes]:
         """Return the payloads of the valid publications under a key."""
-        from btard.network.dht_validator import open_publication
-
         # Verified by the validator already, on their way in; but a check here costs little, and then
         # nothing rests on the paths through hivemind.
         found = (await self._get(key)).values()

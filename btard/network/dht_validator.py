@@ -1,26 +1,18 @@
-"""Publications that prove themselves: nothing else is stored in the DHT. Imports hivemind.
+"""The validator by which a node of the DHT stores and believes publications alone. Imports hivemind.
 
-Every node validates values when it is asked to store them and when it finds them. hivemind prefers the value
-with the latest expiration, so that is signed too: nobody can prolong an old record over a newer one.
+Every node validates values when it is asked to store them and when it finds them.
 """
 
 from __future__ import annotations
 
-import struct
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Annotated, Any
 
 import msgpack
 from hivemind.dht.routing import DHTID
 from hivemind.dht.validation import DHTRecord, RecordValidatorBase
 
-from btard.crypto import DIGEST_BYTES, SIGNATURE_BYTES, Identity, digest, verify
-from btard.network.discovery import DOCUMENT_BYTES_MAX, DocumentName
-from btard.network.record import RECORD_BYTES_MAX, PeerRecord, open_record
-from btard.types import PeerId
-from btard.wire import MaxSize, Rejection, Size, decode, encode, message
+from btard.network.discovery import DOCUMENT_BYTES_MAX, document_key, members_key, open_publication
 
 LIFETIME_MAX_S = 3600.0
 """Publications that claim to live longer are refused: a peer that leaves must be forgotten."""
@@ -32,58 +24,6 @@ KEYS_MAX = 1024
 """Keys that a node keeps, and counts members of."""
 
 _OVERHEAD_BYTES = 512
-_EXPIRATION = struct.Struct(">d")
-
-
-@message("publication")
-@dataclass(frozen=True, slots=True)
-class Publication:
-    """A record (no name) or a document (with one), signed together with its expiration.
-
-    An empty payload without a name takes the publisher's record back.
-    """
-
-    run: Annotated[bytes, Size(DIGEST_BYTES)]
-    name: DocumentName
-    publisher: PeerId
-    payload: Annotated[bytes, MaxSize(max(RECORD_BYTES_MAX, DOCUMENT_BYTES_MAX))]
-    signature: Annotated[bytes, Size(SIGNATURE_BYTES)]
-
-
-def members_key(run: bytes) -> str:
-    """Return the DHT key of the members of a run; each is a subkey."""
-    return f"btard/1/{run.hex()}/members"
-
-
-def document_key(run: bytes, name: str, publisher: PeerId) -> str:
-    """Return the DHT key of a document. It names the publisher, so that nobody else can write there."""
-    return f"btard/1/{run.hex()}/document/{name}/{publisher.hex()}"
-
-
-def seal_publication(identity: Identity, run: bytes, name: str, payload: bytes, expiration: float) -> bytes:
-    """Sign the publication of `payload`, valid until `expiration` (DHT time, seconds)."""
-    signature = identity.sign(_statement(run, name, identity.peer, payload, expiration))
-    return encode(Publication(run, name, identity.peer, payload, signature))
-
-
-def open_publication(raw: Any, expiration: float) -> Publication | None:
-    """Return the publication in hostile bytes, or None if it is forged or its record is wrong."""
-    if not isinstance(raw, bytes):
-        return None
-    publication = decode(Publication, raw)
-    if isinstance(publication, Rejection):
-        return None
-    statement = _statement(
-        publication.run, publication.name, publication.publisher, publication.payload, expiration
-    )
-    if not verify(publication.publisher, statement, publication.signature):
-        return None
-    if not publication.name and publication.payload:
-        record = open_record(publication.payload)
-        about = (record.run, record.peer) if isinstance(record, PeerRecord) else None
-        if about != (publication.run, publication.publisher):
-            return None
-    return publication
 
 
 class PublicationValidator(RecordValidatorBase):  # type: ignore[misc]  # hivemind ships no types
@@ -127,8 +67,3 @@ class PublicationValidator(RecordValidatorBase):  # type: ignore[misc]  # hivemi
                 return False
         seen[publisher] = max(expiration, seen.get(publisher, expiration))
         return True
-
-
-def _statement(run: bytes, name: str, publisher: PeerId, payload: bytes, expiration: float) -> bytes:
-    until = _EXPIRATION.pack(expiration)
-    return digest("network publication", run, name.encode(), publisher, until, payload)

@@ -53,25 +53,16 @@ class Link:
 
     def __init__(self, me: Me, record: PeerRecord, traffic: Traffic) -> None:
         limits = me.limits
+        self.control: Outbox[bytes] = Outbox(limits.control_queue_messages, limits.control_queue_bytes)
+        self.blobs: Outbox[tuple[Digest, bytes]] = Outbox(
+            limits.control_queue_messages, limits.blob_queue_bytes
+        )
+        self.up = False
         self._me = me
         self._record = record
         self._traffic = traffic
-        items_max = limits.control_queue_messages
-        self._control: Outbox[bytes] = Outbox(items_max, limits.control_queue_bytes)
-        self._blobs: Outbox[tuple[Digest, bytes]] = Outbox(items_max, limits.blob_queue_bytes)
         self._tasks: set[asyncio.Task[None]] = set()
-        self.up = False
         self._open()
-
-    def send(self, raw: bytes) -> None:
-        """Queue a control message or count it as dropped."""
-        if not self._control.put(raw, len(raw)):
-            self._traffic.control_dropped += 1
-
-    def push(self, digest: Digest, data: bytes) -> None:
-        """Queue a blob or count it as dropped."""
-        if not self._blobs.put((digest, data), len(data)):
-            self._traffic.blobs_dropped += 1
 
     def move(self, record: PeerRecord) -> set[asyncio.Task[None]]:
         """Follow a newer record: same queues, and new streams if the addresses or the certificate changed.
@@ -115,7 +106,7 @@ class Link:
         channel = grpc.aio.secure_channel(
             f"dns:///{address}",
             grpc.ssl_channel_credentials(root_certificates=pem_of(self._record.certificate)),
-            options=self._options(),
+            options=_options(self._me.limits),
         )
         established = False
         try:
@@ -146,43 +137,26 @@ class Link:
         if await call.read() != frames.WELCOME:
             raise _BadReply("answered a hello with something else than a welcome")
 
-    def _options(self) -> list[tuple[str, Any]]:
-        limits = self._me.limits
-        return [
-            ("grpc.ssl_target_name_override", SERVER_NAME),
-            ("grpc.enable_http_proxy", 0),
-            # One connection a stream: bulk must not precede control in the queue of a socket.
-            ("grpc.use_local_subchannel_pool", 1),
-            ("grpc.enable_retries", 0),
-            ("grpc.max_receive_message_length", _REPLY_BYTES_MAX),
-            ("grpc.max_send_message_length", -1),
-            ("grpc.keepalive_time_ms", int(limits.keepalive_s * 1000)),
-            # Both, or a ping of the flow control that is under way keeps the keepalive waiting for 60 s.
-            ("grpc.keepalive_timeout_ms", int(limits.keepalive_timeout_s * 1000)),
-            ("grpc.http2.ping_timeout_ms", int(limits.keepalive_timeout_s * 1000)),
-            ("grpc.http2.max_pings_without_data", 0),
-        ]
-
     # ------------------------------------------------------------ what flows
 
     async def _pump_control(self, call: Call) -> None:
         traffic = self._traffic
         while True:
-            raw = await self._control.head()
-            self._control.pop()
+            raw = await self.control.head()
+            self.control.pop()
             await call.write(raw)
             traffic.control_messages_sent += 1
             traffic.control_bytes_sent += frames.framed(len(raw))
 
     async def _pump_blobs(self, call: Call) -> None:
         while True:
-            digest, data = await self._blobs.head()
+            digest, data = await self.blobs.head()
             lost = True
             try:
                 await self._exchange(call, digest, data)
                 lost = False
             finally:
-                self._blobs.pop()
+                self.blobs.pop()
                 self._traffic.blobs_dropped += lost
 
     async def _exchange(self, call: Call, digest: Digest, data: bytes) -> None:
@@ -211,6 +185,31 @@ class Link:
             raise asyncio.InvalidStateError
         self._traffic.blob_bytes_received += frames.REPLY_COST
         return reply
+
+
+def keepalive_options(limits: Limits) -> list[tuple[str, Any]]:
+    """Return the options of either side by which a silent remote is noticed."""
+    timeout_ms = int(limits.keepalive_timeout_s * 1000)
+    return [
+        ("grpc.keepalive_time_ms", int(limits.keepalive_s * 1000)),
+        # Both, or a ping of the flow control that is under way keeps the keepalive waiting for 60 s.
+        ("grpc.keepalive_timeout_ms", timeout_ms),
+        ("grpc.http2.ping_timeout_ms", timeout_ms),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+
+
+def _options(limits: Limits) -> list[tuple[str, Any]]:
+    return [
+        *keepalive_options(limits),
+        ("grpc.ssl_target_name_override", SERVER_NAME),
+        ("grpc.enable_http_proxy", 0),
+        # One connection a stream: bulk must not precede control in the queue of a socket.
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.enable_retries", 0),
+        ("grpc.max_receive_message_length", _REPLY_BYTES_MAX),
+        ("grpc.max_send_message_length", -1),
+    ]
 
 
 async def _until_ended(call: Call, pump: Callable[[Call], Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -15,11 +16,11 @@ from btard.network import frames
 from btard.network.certificate import Certificate, fingerprint
 from btard.network.counters import Counters
 from btard.network.deadline import within
-from btard.network.grpc_link import BLOB, CONTROL, SERVICE
+from btard.network.grpc_link import BLOB, CONTROL, SERVICE, keepalive_options
 from btard.network.hello import NONCE_BYTES, open_hello
 from btard.network.limits import KIB, Limits
 from btard.network.transport import STRANGER, Inbox
-from btard.types import Digest, Fault, FaultKind, PeerId, short
+from btard.types import Fault, FaultKind, PeerId, short
 
 Context = Any  # grpc.aio.ServicerContext: grpcio ships no types
 Reader = Callable[[PeerId, Context], Awaitable[None]]
@@ -39,29 +40,20 @@ class _Ended(Exception):
     """The stream ended, properly or not; nobody is at fault."""
 
 
+@dataclass(eq=False, slots=True)
 class Listener:
     """One gRPC server: a control and a blob stream from each peer that is allowed."""
 
-    def __init__(
-        self,
-        run: bytes,
-        certificate: Certificate,
-        allowed: Callable[[PeerId], bool],
-        entropy: Callable[[int], bytes],
-        limits: Limits,
-        counters: Counters,
-    ) -> None:
-        self._run = run
-        self._certificate = certificate
-        self._fingerprint = fingerprint(certificate.der)
-        self._allowed = allowed
-        self._entropy = entropy
-        self._limits = limits
-        self._counters = counters
-        self._strangers: dict[asyncio.Task[None], None] = {}
-        self._streams: dict[tuple[PeerId, str], asyncio.Task[None]] = {}
-        self._inbox: Inbox
-        self._server: Any = None
+    run: bytes
+    certificate: Certificate
+    allowed: Callable[[PeerId], bool]
+    entropy: Callable[[int], bytes]
+    limits: Limits
+    counters: Counters
+    _strangers: dict[asyncio.Task[None], None] = field(init=False, default_factory=dict)
+    _streams: dict[tuple[PeerId, str], asyncio.Task[None]] = field(init=False, default_factory=dict)
+    _inbox: Inbox = field(init=False)
+    _server: Any = field(init=False, default=None)
 
     async def start(self, inbox: Inbox, host: str, port: int) -> int:
         """Listen, and return the port. Raises NetworkError if that is impossible."""
@@ -70,7 +62,7 @@ class Listener:
         readers = {CONTROL: self._control, BLOB: self._blobs}
         methods = {name: self._method(name, reader) for name, reader in readers.items()}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
-        credentials = grpc.ssl_server_credentials([(self._certificate.key_pem, self._certificate.pem)])
+        credentials = grpc.ssl_server_credentials([(self.certificate.key_pem, self.certificate.pem)])
         try:
             bound = server.add_secure_port(f"{host}:{port}", credentials)
         except RuntimeError as error:
@@ -93,13 +85,13 @@ class Listener:
     def prune(self) -> None:
         """End the streams of peers that are not allowed any more."""
         for (peer, _), task in tuple(self._streams.items()):
-            if not self._allowed(peer):
+            if not self.allowed(peer):
                 task.cancel()
 
     def _options(self) -> list[tuple[str, Any]]:
-        limits = self._limits
-        keepalive_ms = int(limits.keepalive_s * 1000)
+        limits = self.limits
         return [
+            *keepalive_options(limits),
             # Otherwise a second server on the same port starts silently and takes half of the peers.
             ("grpc.so_reuseport", 0),
             ("grpc.max_concurrent_streams", 4),
@@ -107,13 +99,8 @@ class Listener:
             ("grpc.max_receive_message_length", max(limits.control_bytes_max, limits.chunk_bytes) + 64 * KIB),
             ("grpc.server_handshake_timeout_ms", int(limits.connect_timeout_s * 1000)),
             ("grpc.max_connection_idle_ms", 60_000),
-            ("grpc.keepalive_time_ms", keepalive_ms),
-            # Both, or a ping of the flow control that is under way keeps the keepalive waiting for 60 s.
-            ("grpc.keepalive_timeout_ms", int(limits.keepalive_timeout_s * 1000)),
-            ("grpc.http2.ping_timeout_ms", int(limits.keepalive_timeout_s * 1000)),
             ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.max_pings_without_data", 0),
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", keepalive_ms // 2),
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", int(limits.keepalive_s * 500)),
         ]
 
     # ------------------------------------------------------------ one stream
@@ -134,67 +121,65 @@ class Listener:
         return grpc.stream_stream_rpc_method_handler(stream)
 
     async def _serve(self, name: str, reader: Reader, context: Context) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         try:
-            peer = await self._authenticate(name, context)
-            await self._serve_peer(name, peer, reader, context)
+            peer = await self._authenticate(name, context, task)
+            await self._serve_peer(name, peer, reader, context, task)
         except (_Ended, grpc.aio.BaseError, asyncio.InvalidStateError):
             pass
         except _Misbehaved as error:
-            traffic = self._counters.peers.get(error.fault.peer, self._counters.others)
-            traffic.rejected += 1
+            self.counters.known(error.fault.peer).rejected += 1
             self._inbox.fault(error.fault)
 
-    async def _authenticate(self, name: str, context: Context) -> PeerId:
-        task = asyncio.current_task()
-        assert task is not None
-        if len(self._strangers) >= self._limits.strangers_max:
+    async def _authenticate(self, name: str, context: Context, task: asyncio.Task[None]) -> PeerId:
+        if len(self._strangers) >= self.limits.strangers_max:
             next(iter(self._strangers)).cancel()
         self._strangers[task] = None
         try:
-            return await within(self._limits.connect_timeout_s, self._hello(name, context))
+            return await within(self.limits.connect_timeout_s, self._hello(name, context))
         except asyncio.TimeoutError:
             raise _Misbehaved(STRANGER, FaultKind.NO_HELLO, f"sent no hello on a {name} stream") from None
         finally:
             self._strangers.pop(task, None)
 
     async def _hello(self, name: str, context: Context) -> PeerId:
-        nonce = self._entropy(NONCE_BYTES)
+        nonce = self.entropy(NONCE_BYTES)
         await context.write(nonce)
         raw = await _read(context)
-        opened = open_hello(raw, name, nonce, self._fingerprint)
+        opened = open_hello(raw, name, nonce, fingerprint(self.certificate.der))
         if opened is None:
             raise _Misbehaved(STRANGER, FaultKind.BAD_HELLO, f"sent a false hello on a {name} stream")
         peer, run = opened
-        if run != self._run:
+        if run != self.run:
             raise _Misbehaved(peer, FaultKind.WRONG_RUN, f"sent a hello for the run {run.hex()[:16]}")
-        if not self._allowed(peer):
+        if not self.allowed(peer):
             raise _Misbehaved(peer, FaultKind.NOT_A_MEMBER, "sent a hello from outside of the roster")
         return peer
 
-    async def _serve_peer(self, name: str, peer: PeerId, reader: Reader, context: Context) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        key = (peer, name)
-        older = self._streams.get(key)
+    async def _serve_peer(
+        self, name: str, peer: PeerId, reader: Reader, context: Context, task: asyncio.Task[None]
+    ) -> None:
+        older = self._streams.get((peer, name))
         if older is not None:
             older.cancel()  # its client has reconnected before we noticed that the old connection died
-        self._streams[key] = task
+        self._streams[peer, name] = task
         try:
             await context.write(frames.WELCOME)
             await reader(peer, context)
         finally:
-            if self._streams.get(key) is task:
-                del self._streams[key]
+            if self._streams.get((peer, name)) is task:
+                del self._streams[peer, name]
 
     # ------------------------------------------------------------ what flows
 
     async def _control(self, peer: PeerId, context: Context) -> None:
-        size_max = self._limits.control_bytes_max
+        size_max = self.limits.control_bytes_max
         while True:
             raw = await _read(context)
             if len(raw) > size_max:
                 raise _Misbehaved(peer, FaultKind.OVERSIZE, f"sent a control message of {len(raw)} bytes")
-            traffic = self._counters.of(peer)
+            traffic = self.counters.of(peer)
             traffic.control_messages_received += 1
             traffic.control_bytes_received += frames.framed(len(raw))
             self._inbox.control(peer, raw)
@@ -202,7 +187,7 @@ class Listener:
     async def _blobs(self, peer: PeerId, context: Context) -> None:
         while True:
             offer = frames.unpack_offer(await _read(context))
-            traffic = self._counters.of(peer)
+            traffic = self.counters.of(peer)
             traffic.blob_bytes_received += frames.OFFER_COST
             traffic.blob_bytes_sent += frames.REPLY_COST
             if offer is None:
@@ -214,10 +199,15 @@ class Listener:
                 continue
             await context.write(frames.WANTED)
             data = await self._body(peer, context, size)
-            traffic = self._counters.of(peer)
-            traffic.blob_bytes_received += frames.body_cost(size, self._limits.chunk_bytes)
+            traffic = self.counters.of(peer)
+            traffic.blob_bytes_received += frames.body_cost(size, self.limits.chunk_bytes)
             traffic.blob_bytes_sent += frames.REPLY_COST
-            await self._deliver(peer, context, digest, data)
+            if digest_of("blob", data) != digest:
+                await context.write(frames.FORGED)
+                detail = f"sent other bytes than the blob {short(digest)}"
+                raise _Misbehaved(peer, FaultKind.FORGED_BLOB, detail)
+            self._inbox.blob(peer, digest, data)
+            await context.write(frames.DELIVERED)
             traffic.blobs_received += 1
 
     async def _body(self, peer: PeerId, context: Context, size: int) -> bytes:
@@ -226,23 +216,15 @@ class Listener:
         left = size
         while left:
             try:
-                chunk = await within(self._limits.stall_timeout_s, _read(context))
+                chunk = await within(self.limits.stall_timeout_s, _read(context))
             except asyncio.TimeoutError:
-                raise _Misbehaved(
-                    peer, FaultKind.STALLED_BLOB, f"stopped {left} bytes short of a blob"
-                ) from None
-            if len(chunk) != min(left, self._limits.chunk_bytes):
+                detail = f"stopped {left} bytes short of a blob"
+                raise _Misbehaved(peer, FaultKind.STALLED_BLOB, detail) from None
+            if len(chunk) != min(left, self.limits.chunk_bytes):
                 raise _Misbehaved(peer, FaultKind.BAD_CHUNK, f"sent {len(chunk)} bytes of {left} in a chunk")
             chunks.append(chunk)
             left -= len(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    async def _deliver(self, peer: PeerId, context: Context, digest: Digest, data: bytes) -> None:
-        if digest_of("blob", data) != digest:
-            await context.write(frames.FORGED)
-            raise _Misbehaved(peer, FaultKind.FORGED_BLOB, f"sent other bytes than the blob {short(digest)}")
-        self._inbox.blob(peer, digest, data)
-        await context.write(frames.DELIVERED)
 
 
 async def _read(context: Context) -> bytes:

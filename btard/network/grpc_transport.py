@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterable
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
-from btard.crypto import DIGEST_BYTES, Identity
-from btard.errors import ConfigurationError
+from btard.crypto import Identity
 from btard.network.certificate import Certificate
 from btard.network.counters import Counters
 from btard.network.grpc_link import Link, Me
@@ -25,13 +24,13 @@ from btard.network.grpc_listener import Listener
 from btard.network.guard import GuardedInbox
 from btard.network.limits import Limits
 from btard.network.record import PeerRecord
-from btard.network.transport import Inbox
+from btard.network.transport import Inbox, Transport
 from btard.types import Digest, PeerId
 
 _STOP_TIMEOUT_S = 1.0
 
 
-class GrpcTransport:
+class GrpcTransport(Transport):
     """A `Transport` over TCP. Not to be started twice.
 
     `run` is the run id (32 bytes). `allowed` says which peers may open streams to us; it is asked at each
@@ -52,8 +51,6 @@ class GrpcTransport:
         certificate: Certificate | None = None,
         limits: Limits | None = None,
     ) -> None:
-        if len(run) != DIGEST_BYTES:
-            raise ConfigurationError(f"the run id has {len(run)} bytes: use {DIGEST_BYTES} bytes")
         self.me = identity.peer
         self.counters = Counters()
         self.host = host
@@ -70,20 +67,17 @@ class GrpcTransport:
         self._listener = Listener(run, self.certificate, allowed, entropy, self._limits, self.counters)
 
     async def start(self, inbox: Inbox) -> None:
-        """Listen. Raises NetworkError if the port is taken or the address is not of this machine."""
         assert self._inbox is None, "a transport is started once"
         self._inbox = GuardedInbox(inbox)
         self.port = await self._listener.start(self._inbox, self.host, self.port)
 
     async def stop(self) -> None:
-        """Close every stream and release the port."""
         self._drop(tuple(self._links))
         await self._listener.stop()
         if self._closing:
             await asyncio.wait(self._closing, timeout=_STOP_TIMEOUT_S)
 
     def connect(self, records: Iterable[PeerRecord]) -> None:
-        """Take the roster's records; see `Transport.connect`."""
         assert self._inbox is not None, "start the transport first"
         roster = {record.peer: record for record in records if record.peer != self.me}
         self._drop(tuple(peer for peer in self._links if peer not in roster))
@@ -98,27 +92,20 @@ class GrpcTransport:
         self.counters.keep(roster)
 
     def connected(self, peer: PeerId) -> bool:
-        """Return whether the control stream to `peer` is open."""
         link = self._links.get(peer)
         return link is not None and link.up
 
     def send(self, to: PeerId, raw: bytes) -> None:
-        """Queue a control message; see `Transport.send`."""
         self._limits.check_control(raw)
         link = self._links.get(to)
-        if link is None:
-            self.counters.others.control_dropped += 1
-        else:
-            link.send(raw)
+        if link is None or not link.control.put(raw, len(raw)):
+            self.counters.known(to).control_dropped += 1
 
     def push(self, to: PeerId, digest: Digest, data: bytes) -> None:
-        """Queue a blob; see `Transport.push`."""
         self._limits.check_blob(data)
         link = self._links.get(to)
-        if link is None:
-            self.counters.others.blobs_dropped += 1
-        else:
-            link.push(digest, data)
+        if link is None or not link.blobs.put((digest, data), len(data)):
+            self.counters.known(to).blobs_dropped += 1
 
     def _drop(self, peers: Iterable[PeerId]) -> None:
         for peer in peers:

@@ -19,9 +19,7 @@ from btard.network.address import check_address, is_address
 from btard.types import PeerId
 
 _PRIVATE_KEY = b"\x08\x01\x12\x40"  # protobuf PrivateKey: type Ed25519, 64 bytes
-_ID = (
-    b"\x00\x24\x08\x01\x12\x20"  # identity multihash of 36 bytes; protobuf PublicKey: type Ed25519, 32 bytes
-)
+_ID = b"\x00\x24\x08\x01\x12\x20"  # identity multihash (36 bytes) of a protobuf PublicKey: Ed25519, 32 bytes
 _ID_TEXT_MAX = 64
 _MULTIADDR = re.compile(r"/(ip4|ip6|dns|dns4|dns6)/([^/]+)/tcp/([0-9]+)(?:/p2p/([^/]+))?\Z")
 _MULTIADDR_BYTES_MAX = 400

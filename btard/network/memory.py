@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from btard.crypto import digest as digest_of
 from btard.network.counters import Counters, Traffic
@@ -17,7 +17,7 @@ from btard.network.guard import GuardedInbox
 from btard.network.limits import Limits
 from btard.network.outbox import Outbox
 from btard.network.record import PeerRecord
-from btard.network.transport import Inbox
+from btard.network.transport import Inbox, Transport
 from btard.types import Digest, Fault, FaultKind, PeerId, short
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class MemoryHub:
             del self._online[transport.me]
 
 
-class MemoryTransport:
+class MemoryTransport(Transport):
     """A `Transport` over a `MemoryHub`. `allowed` says which peers may send to us."""
 
     def __init__(
@@ -64,141 +64,119 @@ class MemoryTransport:
         self.hub = hub
         self.allowed = allowed
         self.limits = limits or Limits()
-        self._links: dict[PeerId, tuple[_Wire[bytes], _Wire[tuple[Digest, bytes]]]] = {}
+        self._links: dict[PeerId, _Link] = {}
 
     async def start(self, inbox: Inbox) -> None:
-        """Appear on the hub."""
         assert self.inbox is None, "a transport is started once"
         self.inbox = GuardedInbox(inbox)
         self.hub.join(self)
 
     async def stop(self) -> None:
-        """Leave the hub; waiting messages are lost."""
         self.hub.leave(self)
-        self._links.clear()
+        self._links.clear()  # waiting messages are lost
 
     def connect(self, records: Iterable[PeerRecord]) -> None:
-        """Take the roster; only its names matter here. See `Transport.connect`."""
         roster = {record.peer for record in records} - {self.me}
-        for peer in self._links.keys() - roster:
-            del self._links[peer]
-        for peer in roster:
-            if peer not in self._links:
-                self._links[peer] = (
-                    _Wire(self, peer, self.limits.control_queue_bytes, _carry_control),
-                    _Wire(self, peer, self.limits.blob_queue_bytes, _carry_blob),
-                )
+        self._links = {peer: self._links.get(peer) or _Link(self, peer) for peer in roster}
         self.counters.keep(roster)
 
     def connected(self, peer: PeerId) -> bool:
-        """Return whether `peer` is in the roster, online, and lets us in."""
         other = self.hub.online(peer)
         return peer in self._links and other is not None and other.allowed(self.me)
 
     def send(self, to: PeerId, raw: bytes) -> None:
-        """Queue a control message; see `Transport.send`."""
         self.limits.check_control(raw)
-        wires = self._links.get(to)
-        if wires is None:
-            self.counters.others.control_dropped += 1
-        elif not wires[0].put(raw, len(raw)):
-            self.counters.of(to).control_dropped += 1
+        link = self._links.get(to)
+        if link is None or not link.put(link.control, raw, len(raw)):
+            self.counters.known(to).control_dropped += 1
 
     def push(self, to: PeerId, digest: Digest, data: bytes) -> None:
-        """Queue a blob; see `Transport.push`."""
         self.limits.check_blob(data)
-        wires = self._links.get(to)
-        if wires is None:
-            self.counters.others.blobs_dropped += 1
-        elif not wires[1].put((digest, data), len(data)):
-            self.counters.of(to).blobs_dropped += 1
+        link = self._links.get(to)
+        if link is None or not link.put(link.blobs, (digest, data), len(data)):
+            self.counters.known(to).blobs_dropped += 1
 
-    # ------------------------------------------------------------ for the hub and the wires
+    # ------------------------------------------------------------ for the hub and the links
 
     def resume(self, peer: PeerId) -> None:
         """Deliver the messages that wait for `peer`, which has come online."""
-        for wire in self._links.get(peer, ()):
-            wire.resume()
+        if peer in self._links:
+            self._links[peer].resume()
 
-    def holds(self, wire: _Wire[Any]) -> bool:
-        """Return whether a wire still belongs to the roster of a started transport."""
-        return wire in self._links.get(wire.peer, ()) and self.hub.online(self.me) is self
+    def holds(self, link: _Link) -> bool:
+        """Return whether a link still belongs to the roster of a started transport."""
+        return self._links.get(link.peer) is link and self.hub.online(self.me) is self
 
 
-class _Wire(Generic[T]):
-    """The queue for one peer in one class. Each item gets one callback. While the peer is away the callbacks
-    do nothing; `resume` schedules others."""
+class _Link:
+    """The queues for one peer. Each item gets one callback, which delivers the head of its queue. While the
+    peer is away the callbacks do nothing; `resume` schedules others."""
 
-    def __init__(
-        self,
-        sender: MemoryTransport,
-        peer: PeerId,
-        bytes_max: int,
-        carry: Callable[[MemoryTransport, T, MemoryTransport], None],
-    ) -> None:
+    def __init__(self, sender: MemoryTransport, peer: PeerId) -> None:
+        limits = sender.limits
         self.peer = peer
+        self.control: Outbox[bytes] = Outbox(limits.control_queue_messages, limits.control_queue_bytes)
+        self.blobs: Outbox[tuple[Digest, bytes]] = Outbox(
+            limits.control_queue_messages, limits.blob_queue_bytes
+        )
         self._sender = sender
-        self._carry = carry
-        self._waiting: Outbox[T] = Outbox(sender.limits.control_queue_messages, bytes_max)
+        self._mine = sender.counters.of(peer)
 
-    def put(self, item: T, size: int) -> bool:
+    def put(self, queue: Outbox[T], item: T, size: int) -> bool:
         """Queue an item and schedule its delivery; return False if it does not fit."""
-        fits = self._waiting.put(item, size)
+        fits = queue.put(item, size)
         if fits:
-            self._schedule()
+            self._schedule(queue)
         return fits
 
     def resume(self) -> None:
         """Schedule the delivery of all items."""
-        for _ in range(len(self._waiting)):
-            self._schedule()
+        for queue in (self.control, self.blobs):
+            for _ in range(len(queue)):
+                self._schedule(queue)
 
-    def _schedule(self) -> None:
+    def _schedule(self, queue: Outbox[Any]) -> None:
         loop, latency_s = asyncio.get_running_loop(), self._sender.hub.latency_s
         if latency_s:
             # Timers of one instant may fire in any order: each delivers the head of the queue.
-            loop.call_later(latency_s, self._deliver)
+            loop.call_later(latency_s, self._deliver, queue)
         else:
-            loop.call_soon(self._deliver)
+            loop.call_soon(self._deliver, queue)
 
-    def _deliver(self) -> None:
-        if not self._waiting or not self._sender.holds(self):
+    def _deliver(self, queue: Outbox[Any]) -> None:
+        me, remote = self._sender.me, self._sender.hub.online(self.peer)
+        if not queue or not self._sender.holds(self) or remote is None or not remote.allowed(me):
             return
-        remote = self._sender.hub.online(self.peer)
-        if remote is not None and remote.allowed(self._sender.me):
-            self._carry(self._sender, self._waiting.pop(), remote)
+        assert remote.inbox is not None
+        if queue is self.control:
+            self._carry_control(self.control.pop(), remote.inbox, remote.counters.of(me))
+        else:
+            self._carry_blob(*self.blobs.pop(), remote.inbox, remote.counters.of(me))
 
+    def _carry_control(self, raw: bytes, inbox: Inbox, theirs: Traffic) -> None:
+        self._mine.control_messages_sent += 1
+        self._mine.control_bytes_sent += framed(len(raw))
+        theirs.control_messages_received += 1
+        theirs.control_bytes_received += framed(len(raw))
+        inbox.control(self._sender.me, raw)
 
-def _carry_control(sender: MemoryTransport, raw: bytes, remote: MemoryTransport) -> None:
-    mine, theirs = sender.counters.of(remote.me), remote.counters.of(sender.me)
-    mine.control_messages_sent += 1
-    mine.control_bytes_sent += framed(len(raw))
-    theirs.control_messages_received += 1
-    theirs.control_bytes_received += framed(len(raw))
-    assert remote.inbox is not None
-    remote.inbox.control(sender.me, raw)
-
-
-def _carry_blob(sender: MemoryTransport, item: tuple[Digest, bytes], remote: MemoryTransport) -> None:
-    """Do offer, verdict, body and acknowledgement at once."""
-    digest, data = item
-    me, inbox = sender.me, remote.inbox
-    assert inbox is not None
-    mine, theirs = sender.counters.of(remote.me), remote.counters.of(me)
-    _count(mine, theirs, OFFER_COST, REPLY_COST)
-    if not inbox.wants(me, digest, len(data)):
-        theirs.blobs_refused += 1
-        mine.blobs_unwanted += 1
-        return
-    _count(mine, theirs, body_cost(len(data), sender.limits.chunk_bytes), REPLY_COST)
-    if digest_of("blob", data) != digest:
-        theirs.rejected += 1
-        mine.blobs_dropped += 1
-        inbox.fault(Fault(me, FaultKind.FORGED_BLOB, f"sent other bytes than the blob {short(digest)}"))
-        return
-    theirs.blobs_received += 1
-    mine.blobs_sent += 1
-    inbox.blob(me, digest, data)
+    def _carry_blob(self, digest: Digest, data: bytes, inbox: Inbox, theirs: Traffic) -> None:
+        """Do offer, verdict, body and acknowledgement at once."""
+        me, mine = self._sender.me, self._mine
+        _count(mine, theirs, OFFER_COST, REPLY_COST)
+        if not inbox.wants(me, digest, len(data)):
+            theirs.blobs_refused += 1
+            mine.blobs_unwanted += 1
+            return
+        _count(mine, theirs, body_cost(len(data), self._sender.limits.chunk_bytes), REPLY_COST)
+        if digest_of("blob", data) != digest:
+            theirs.rejected += 1
+            mine.blobs_dropped += 1
+            inbox.fault(Fault(me, FaultKind.FORGED_BLOB, f"sent other bytes than the blob {short(digest)}"))
+            return
+        theirs.blobs_received += 1
+        mine.blobs_sent += 1
+        inbox.blob(me, digest, data)
 
 
 def _count(mine: Traffic, theirs: Traffic, forth: int, back: int) -> None:

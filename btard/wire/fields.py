@@ -15,11 +15,8 @@ from btard.types import FaultKind
 from btard.wire.limits import Range
 
 Convert = Callable[[Any], Any]
-Converts = Callable[[int], list[Convert]]
-"""The conversions of so many items; refuses the number."""
 
 _HEADER_BYTES = 5
-_ANY = Range(-math.inf, math.inf)
 
 
 class Refused(Exception):
@@ -99,6 +96,7 @@ def text(most: int) -> Converter:
 def choice(values: Mapping[str, Any]) -> Converter:
     """Convert text that is one of `values` to what it stands for, and back."""
     texts = {value: text for text, value in values.items()}
+    kinds = set(map(type, texts))
 
     def take(value: Any) -> Any:
         if type(value) is not str:
@@ -112,35 +110,31 @@ def choice(values: Mapping[str, Any]) -> Converter:
             raise wrong_type("one of the choices", value)
         return texts[value]
 
-    kinds = {type(value) for value in values.values()}
     return Converter(take, give, max(len(text.encode()) for text in values) + _HEADER_BYTES)
 
 
 def integer(bounds: Range) -> Converter:
     """`int` within bounds."""
-    least, most = bounds.least, bounds.most
 
     def check(value: Any) -> int:
         if type(value) is not int:
             raise wrong_type("int", value)
-        if not least <= value <= most:
-            raise Refused(FaultKind.OUT_OF_BOUNDS, f"an integer outside of [{least}, {most}]")
+        if not bounds.least <= value <= bounds.most:
+            detail = f"an integer outside of [{bounds.least}, {bounds.most}]"
+            raise Refused(FaultKind.OUT_OF_BOUNDS, detail)
         return value
 
     return Converter(check, check, 9)
 
 
-def real(bounds: Range = _ANY) -> Converter:
-    """`float`, finite and within bounds."""
-    least, most = bounds.least, bounds.most
+def real() -> Converter:
+    """`float`, finite."""
 
     def check(value: Any) -> float:
         if type(value) is not float:
             raise wrong_type("float", value)
         if not math.isfinite(value):
             raise Refused(FaultKind.OUT_OF_BOUNDS, "a float that is not finite")
-        if not least <= value <= most:
-            raise Refused(FaultKind.OUT_OF_BOUNDS, f"a float outside of [{least}, {most}]")
         return value
 
     return Converter(check, check, 9)
@@ -149,56 +143,25 @@ def real(bounds: Range = _ANY) -> Converter:
 def optional(inner: Converter) -> Converter:
     """`T | None`."""
 
-    def take(value: Any) -> Any:
-        return None if value is None else inner.take(value)
+    def unless_none(convert: Convert) -> Convert:
+        return lambda value: None if value is None else convert(value)
 
-    def give(value: Any) -> Any:
-        return None if value is None else inner.give(value)
-
-    return Converter(take, give, max(1, inner.bytes_max), inner.items_max)
+    take, give = unless_none(inner.take), unless_none(inner.give)
+    return Converter(take, give, inner.bytes_max, inner.items_max)
 
 
 def sequence(inner: Converter, most: int) -> Converter:
     """`tuple[T, ...]` of at most `most` items."""
 
-    def repeated(convert: Convert) -> Converts:
-        def converts(count: int) -> list[Convert]:
-            if count > most:
-                raise Refused(FaultKind.OUT_OF_BOUNDS, f"{count} items instead of at most {most}")
-            return [convert] * count
-
-        return converts
-
-    bytes_max = _HEADER_BYTES + most * inner.bytes_max
-    return _array(repeated(inner.take), repeated(inner.give), bytes_max, max(most + 1, inner.items_max))
-
-
-def row(inner: tuple[Converter, ...]) -> Converter:
-    """`tuple[A, B, C]`: exactly these."""
-
-    def exactly(these: list[Convert]) -> Converts:
-        def converts(count: int) -> list[Convert]:
-            if count != len(these):
-                raise Refused(FaultKind.OUT_OF_BOUNDS, f"{count} items instead of {len(these)}")
-            return these
-
-        return converts
-
-    takes, gives = [each.take for each in inner], [each.give for each in inner]
-    bytes_max = _HEADER_BYTES + sum(each.bytes_max for each in inner)
-    items_max = max([len(inner) + 1, *(each.items_max for each in inner)])
-    return _array(exactly(takes), exactly(gives), bytes_max, items_max)
-
-
-def _array(takes: Converts, gives: Converts, bytes_max: int, items_max: int) -> Converter:
-    def over(container: type[Any], converts: Converts, build: Convert) -> Convert:
+    def over(container: type[Any], convert: Convert, build: Convert) -> Convert:
         def check(values: Any) -> Any:
             if type(values) is not container:
                 raise wrong_type("an array", values)
-            each = converts(len(values))
+            if len(values) > most:
+                raise Refused(FaultKind.OUT_OF_BOUNDS, f"{len(values)} items instead of at most {most}")
             items: list[Any] = []
             try:
-                for convert, value in zip(each, values, strict=True):
+                for value in values:
                     items.append(convert(value))
             except Refused as refused:
                 raise refused.inside(f"[{len(items)}]") from None
@@ -206,4 +169,6 @@ def _array(takes: Converts, gives: Converts, bytes_max: int, items_max: int) -> 
 
         return check
 
-    return Converter(over(list, takes, tuple), over(tuple, gives, list), bytes_max, items_max)
+    # One item more than it takes, so that too long an array is told apart from garbage.
+    bytes_max, items_max = _HEADER_BYTES + most * inner.bytes_max, max(most + 1, inner.items_max)
+    return Converter(over(list, inner.take, tuple), over(tuple, inner.give, list), bytes_max, items_max)

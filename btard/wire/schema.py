@@ -12,10 +12,9 @@ in their shortest form, floats as float64, bytes as bin, text as str, tuples as 
 messages as their own arrays. One value has one encoding and only that one is accepted, so a digest of the
 bytes is a digest of the value.
 
-Field types: `bool`; `float` (finite, also with `Range`); `PeerId` and `Digest` (32 bytes);
-`Annotated` `bytes` with `Size` or `MaxSize`, `str` with `MaxLen`, `int` with `Range`, `tuple[T, ...]` with
-`MaxLen`; `tuple[A, B]`; a `Literal` or an `Enum` of texts; a message, or a union of messages told apart by
-tag; and any of them `| None`.
+Field types: `bool`; `float` (finite); `PeerId` and `Digest` (32 bytes); `Annotated` `bytes` with `Size` or
+`MaxSize`, `str` with `MaxLen`, `int` with `Range`, `tuple[T, ...]` with `MaxLen`; a `Literal` or an `Enum` of
+texts; a message; and any of them `| None`.
 """
 
 from __future__ import annotations
@@ -40,7 +39,6 @@ M = TypeVar("M")
 
 _SCHEMA = "__btard_schema__"
 _TAG_BYTES_MAX = 32
-_DIGEST_SIZE = Size(32)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -94,8 +92,6 @@ def decode(kinds: type[M] | tuple[type[M], ...], raw: bytes) -> M | Rejection:
         tree = msgpack.unpackb(
             raw,
             raw=False,
-            use_list=True,
-            strict_map_key=True,
             max_str_len=len(raw),
             max_bin_len=len(raw),
             # The decoder allocates an array as soon as it sees its length, nested up to 1,024 deep: without
@@ -122,7 +118,7 @@ def _reader(kinds: tuple[type[Any], ...]) -> Converter:
 
 
 def _pack(tree: Any) -> bytes:
-    packed: bytes = msgpack.packb(tree, use_bin_type=True)
+    packed: bytes = msgpack.packb(tree)
     return packed
 
 
@@ -141,8 +137,6 @@ def _compile_message(kind: type[Any], tag: str) -> Converter:
         converters = [_compile(hints[name]) for name in names]
     except ConfigurationError as error:
         raise ConfigurationError(f"{kind.__name__}: {error}") from None
-    takes = [converter.take for converter in converters]
-    gives = [(name, converter.give) for name, converter in zip(names, converters, strict=True)]
     count = len(names) + 1
 
     def take(tree: Any) -> Any:
@@ -152,8 +146,8 @@ def _compile_message(kind: type[Any], tag: str) -> Converter:
             raise Refused(reason, f"{tag} with {len(tree) - 1} fields instead of {count - 1}")
         values: list[Any] = []
         try:
-            for index, convert in enumerate(takes, 1):
-                values.append(convert(tree[index]))
+            for converter, field in zip(converters, tree[1:], strict=True):
+                values.append(converter.take(field))
         except Refused as refused:
             raise refused.inside(f".{names[len(values)]}") from None
         return kind(*values)
@@ -161,17 +155,16 @@ def _compile_message(kind: type[Any], tag: str) -> Converter:
     def give(value: Any) -> Any:
         tree: list[Any] = [tag]
         try:
-            for name, convert in gives:
-                tree.append(convert(getattr(value, name)))
+            for name, converter in zip(names, converters, strict=True):
+                tree.append(converter.give(getattr(value, name)))
         except Refused as refused:
             raise refused.inside(f".{names[len(tree) - 1]}") from None
         return tree
 
     bytes_max = 2 * 5 + len(tag) + sum(converter.bytes_max for converter in converters)
     # One more than it has, so that an extra field is told apart from garbage.
-    return Converter(
-        take, give, bytes_max, max([count + 1, *(converter.items_max for converter in converters)])
-    )
+    items_max = max([count + 1, *(converter.items_max for converter in converters)])
+    return Converter(take, give, bytes_max, items_max)
 
 
 def _compile_union(kinds: tuple[type[Any], ...]) -> Converter:
@@ -197,75 +190,38 @@ def _compile_union(kinds: tuple[type[Any], ...]) -> Converter:
         return convert(value)
 
     converters = [schema.converter for schema in schemas.values()]
-    return Converter(
-        take, give, max(each.bytes_max for each in converters), max(each.items_max for each in converters)
+    bytes_max, items_max = (
+        max(getattr(each, of) for each in converters) for of in ("bytes_max", "items_max")
     )
+    return Converter(take, give, bytes_max, items_max)
 
 
 def _compile(hint: Any) -> Converter:
     """The converter of a field's type."""
-    if get_origin(hint) is Annotated:
-        inner, *markers = get_args(hint)
-        return _compile_marked(inner, tuple(markers))
-    return _compile_marked(hint, ())
-
-
-def _compile_marked(hint: Any, markers: tuple[Any, ...]) -> Converter:
+    origin, arguments = get_origin(hint), get_args(hint)
     if hint is PeerId or hint is Digest:
-        hint, markers = bytes, (_DIGEST_SIZE,)
-    while hasattr(hint, "__supertype__"):
-        hint = hint.__supertype__
-    origin = get_origin(hint)
-    if origin is Union or origin is types.UnionType:
-        return _compile_alternatives(get_args(hint), markers)
-    if origin is tuple:
-        return _compile_tuple(get_args(hint), markers)
-    if origin is Literal and not markers:
-        return fields.choice({text: text for text in get_args(hint)})
-    if isinstance(hint, type) and issubclass(hint, Enum) and not markers:
+        return fields.binary(32, 32)
+    if origin in (Union, types.UnionType) and len(arguments) == 2 and arguments[1] is type(None):
+        return fields.optional(_compile(arguments[0]))
+    if origin is Literal:
+        return fields.choice({text: text for text in arguments})
+    if origin is None and isinstance(hint, type) and issubclass(hint, Enum):
         return fields.choice({member.value: member for member in hint})
     if isinstance(hint, type) and _SCHEMA in hint.__dict__:
         return _compile_union((hint,))
-    return _compile_scalar(hint, markers)
-
-
-def _compile_alternatives(alternatives: tuple[Any, ...], markers: tuple[Any, ...]) -> Converter:
-    present = [each for each in alternatives if each is not type(None)]
-    if len(present) == 1:
-        # `Annotated[T | None, marker]` bounds the T, as `Annotated[T, marker] | None` does.
-        inner = _compile_marked(present[0], markers) if markers else _compile(present[0])
-    else:
-        inner = _compile_union(tuple(present))
-    return inner if len(present) == len(alternatives) else fields.optional(inner)
-
-
-def _compile_tuple(arguments: tuple[Any, ...], markers: tuple[Any, ...]) -> Converter:
-    match arguments, markers:
-        case ((item, last), (MaxLen(most),)) if last is Ellipsis:
-            return fields.sequence(_compile(item), most)
-        case (_, ()) if Ellipsis not in arguments:
-            return fields.row(tuple(_compile(each) for each in arguments))
-    raise ConfigurationError("tuple[T, ...] needs a bound: Annotated[tuple[T, ...], MaxLen(n)]")
-
-
-def _compile_scalar(hint: Any, markers: tuple[Any, ...]) -> Converter:
-    match hint, markers:
-        case (builtin, ()) if builtin is bool:
-            return fields.boolean()
-        case (builtin, (Size(exact),)) if builtin is bytes:
+    if hint is bool:
+        return fields.boolean()
+    if hint is float:
+        return fields.real()
+    match arguments if origin is Annotated else ():
+        case (builtin, Size(exact)) if builtin is bytes:
             return fields.binary(exact, exact)
-        case (builtin, (MaxSize(most),)) if builtin is bytes:
+        case (builtin, MaxSize(most)) if builtin is bytes:
             return fields.binary(0, most)
-        case (builtin, (MaxLen(most),)) if builtin is str:
+        case (builtin, MaxLen(most)) if builtin is str:
             return fields.text(most)
-        case (builtin, (Range() as bounds,)) if builtin is int and _fits(bounds):
+        case (builtin, Range(least, most) as bounds) if builtin is int and -(2**63) <= least <= most < 2**64:
             return fields.integer(bounds)
-        case (builtin, ((Range(),) | ()) as bounds) if builtin is float:
-            return fields.real(*bounds)
-    raise ConfigurationError(
-        f"a field of type {hint} with {markers} has no bounded encoding: see btard.wire.schema"
-    )
-
-
-def _fits(bounds: Range) -> bool:
-    return bounds.least >= -(2**63) and bounds.most <= 2**64 - 1
+        case (array, MaxLen(most)) if get_origin(array) is tuple and get_args(array)[1:] == (Ellipsis,):
+            return fields.sequence(_compile(get_args(array)[0]), most)
+    raise ConfigurationError(f"a field of type {hint} has no bounded encoding: see btard.wire.schema")

@@ -32,7 +32,11 @@ def no_entropy(size: int) -> bytes:
 @pytest.fixture
 def key_file(tmp_path: Path) -> Path:
     path = tmp_path / "keys" / "peer.key"
-    Identity.load_or_create(path, entropy)
+    umask = os.umask(0)  # the most permissive one
+    try:
+        Identity.load_or_create(path, entropy)
+    finally:
+        os.umask(umask)
     return path
 
 
@@ -45,14 +49,13 @@ def test_a_signature_holds_for_its_own_message_and_peer_alone(message: bytes, ot
     assert not verify(stranger.peer, message, signature)
 
 
-@given(st.binary(max_size=40), st.binary(max_size=40), st.binary(max_size=70))
+@given(
+    st.binary(min_size=32, max_size=32) | st.binary(max_size=40),
+    st.binary(max_size=40),
+    st.binary(min_size=64, max_size=64) | st.binary(max_size=70),
+)
 def test_verifying_rubbish_says_no(peer: bytes, message: bytes, signature: bytes) -> None:
     assert not verify(peer, message, signature)
-
-
-@given(st.binary(min_size=32, max_size=32), st.binary(min_size=64, max_size=64))
-def test_verifying_rubbish_of_the_right_size_says_no(peer: bytes, signature: bytes) -> None:
-    assert not verify(peer, b"message", signature)
 
 
 def test_a_key_under_which_one_signature_fits_all_messages_is_refused() -> None:
@@ -85,44 +88,29 @@ def test_a_created_key_file_is_private_and_loads_as_the_same_identity(key_file: 
     assert list(key_file.parent.iterdir()) == [key_file]
 
 
-def test_a_key_file_survives_a_permissive_umask(tmp_path: Path) -> None:
-    umask = os.umask(0)
-    try:
-        Identity.load_or_create(tmp_path / "peer.key", entropy)
-    finally:
-        os.umask(umask)
-    assert stat.S_IMODE((tmp_path / "peer.key").stat().st_mode) == 0o600
-
-
-def test_any_corrupt_byte_of_a_key_file_is_found(key_file: Path) -> None:
-    content = key_file.read_bytes()
-    for index, byte in enumerate(content):
-        for damaged in (byte ^ 0x01, byte ^ 0x20, byte ^ 0x80):
-            key_file.write_bytes(content[:index] + bytes([damaged]) + content[index + 1 :])
-            with pytest.raises(IdentityError):
-                Identity.load(key_file)
-
-
-def test_any_truncation_or_addition_to_a_key_file_is_found(key_file: Path) -> None:
+def test_any_damage_to_a_key_file_is_found(key_file: Path) -> None:
     content = key_file.read_bytes()
     damaged = [content[:end] for end in range(len(content))]
     damaged += [content + b"\n", content + content, b" " + content, content.replace(b"\n", b"\r\n")]
+    for at, byte in enumerate(content):
+        damaged += [content[:at] + bytes([byte ^ flip]) + content[at + 1 :] for flip in (0x01, 0x20, 0x80)]
     for each in damaged:
         key_file.write_bytes(each)
         with pytest.raises(IdentityError):
             Identity.load_or_create(key_file, no_entropy)
 
 
-def test_damage_and_a_newer_version_are_told_apart(key_file: Path) -> None:
-    content = key_file.read_text()
-    key_file.write_text(content.replace("version 1", "version 2"))
-    with pytest.raises(IdentityError, match="unknown version"):
-        Identity.load(key_file)
-    key_file.write_text(content.replace("seed 00", "seed 01"))
-    with pytest.raises(IdentityError, match="corrupt"):
-        Identity.load(key_file)
-    key_file.write_text("-----BEGIN PRIVATE KEY-----\n")
-    with pytest.raises(IdentityError, match="is not a btard key file"):
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("version 1", "version 2", "unknown version"),
+        ("seed 00", "seed 01", "corrupt"),
+        ("btard identity", "-----BEGIN PRIVATE KEY-----", "is not a btard key file"),
+    ],
+)
+def test_damage_and_a_newer_version_are_told_apart(key_file: Path, old: str, new: str, says: str) -> None:
+    key_file.write_text(key_file.read_text().replace(old, new))
+    with pytest.raises(IdentityError, match=says):
         Identity.load(key_file)
 
 
@@ -133,26 +121,21 @@ def test_a_key_file_open_to_others_is_refused_with_the_command_to_run(key_file: 
         Identity.load(key_file)
 
 
-def test_a_missing_key_file_names_the_command_that_creates_one(tmp_path: Path) -> None:
-    with pytest.raises(IdentityError, match="btard keygen"):
-        Identity.load(tmp_path / "none.key")
-
-
-def test_a_directory_a_pipe_or_a_dangling_link_is_no_key_file(tmp_path: Path) -> None:
-    pipe, link = tmp_path / "pipe", tmp_path / "link"
+def test_what_is_no_key_file_or_no_place_for_one_says_so(tmp_path: Path) -> None:
+    pipe, link, file = tmp_path / "pipe", tmp_path / "link", tmp_path / "file"
     os.mkfifo(pipe)
     link.symlink_to(tmp_path / "nowhere")
-    for path in (tmp_path, pipe):
-        with pytest.raises(IdentityError, match="is not a regular file"):
-            Identity.load_or_create(path, no_entropy)
-    with pytest.raises(IdentityError, match="no key file"):
-        Identity.load_or_create(link, no_entropy)
-
-
-def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(IdentityError, match="cannot be"):
-        Identity.load_or_create(tmp_path / "file" / "peer.key", entropy)
+    file.write_text("")
+    with pytest.raises(IdentityError, match="btard keygen"):
+        Identity.load(tmp_path / "none.key")
+    for path, says in (
+        (tmp_path, "is not a regular file"),
+        (pipe, "is not a regular file"),
+        (link, "no key file"),
+        (file / "peer.key", "cannot be"),
+    ):
+        with pytest.raises(IdentityError, match=says):
+            Identity.load_or_create(path, entropy)
 
 
 @pytest.mark.parametrize("size", [0, 31, 33])

@@ -1,4 +1,4 @@
-"""Two kinds of network for one behavioural suite, and an inbox that can be waited on."""
+"""Two kinds of network for one behavioural suite, a directory in memory, an inbox that can be waited on."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import asyncio
 import os
 import random
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from btard.crypto import Identity, digest
+from btard.network.discovery import Directory, check_document
 from btard.network.grpc_transport import GrpcTransport
 from btard.network.limits import KIB, Limits
 from btard.network.memory import MemoryHub, MemoryTransport
@@ -46,32 +48,59 @@ class RecordingInbox:
         self.offers: list[tuple[PeerId, Digest, int]] = []
         self.faults: list[Fault] = []
         self._wants = wants
-        self._changed = asyncio.Event()
 
     def control(self, sender: PeerId, raw: bytes) -> None:
         self.controls.append((sender, raw))
-        self._changed.set()
 
     def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
         self.offers.append((sender, digest, size))
-        self._changed.set()
         return self._wants(sender, digest, size)
 
     def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
         self.blobs.append((sender, digest, data))
-        self._changed.set()
 
     def fault(self, fault: Fault) -> None:
         self.faults.append(fault)
-        self._changed.set()
 
     async def until(self, condition: Callable[[RecordingInbox], bool]) -> None:
-        async def wait() -> None:
-            while not condition(self):
-                self._changed.clear()
-                await self._changed.wait()
+        await eventually(lambda: condition(self))
 
-        await asyncio.wait_for(wait(), DEADLINE_S)
+
+@dataclass
+class Shelf:
+    records: dict[tuple[bytes, PeerId], PeerRecord] = field(default_factory=dict)
+    documents: dict[tuple[bytes, str, PeerId], bytes] = field(default_factory=dict)
+
+
+class MemoryDirectory(Directory):
+    """A directory in memory: all of one `Shelf` see what each has published."""
+
+    def __init__(self, identity: Identity, shelf: Shelf) -> None:
+        self.me = identity.peer
+        self._shelf = shelf
+
+    async def publish(self, record: PeerRecord) -> None:
+        self._shelf.records[record.run, self.me] = record
+
+    async def withdraw(self, run: Digest) -> None:
+        self._shelf.records.pop((run, self.me), None)
+
+    async def members(self, run: bytes) -> dict[PeerId, PeerRecord]:
+        return {peer: record for (of, peer), record in self._shelf.records.items() if of == run}
+
+    present = members
+
+    async def publish_document(self, run: bytes, name: str, signed_bytes: bytes) -> None:
+        check_document(name, signed_bytes)
+        self._shelf.documents[run, name, self.me] = signed_bytes
+
+    async def document(self, run: bytes, name: str, publisher: PeerId) -> bytes | None:
+        return self._shelf.documents.get((run, name, publisher))
+
+    async def close(self) -> None:
+        for run, peer in tuple(self._shelf.records):
+            if peer == self.me:
+                del self._shelf.records[run, peer]
 
 
 async def eventually(condition: Callable[[], bool]) -> None:

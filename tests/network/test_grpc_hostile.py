@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,12 +14,12 @@ import grpc.aio
 import pytest
 
 from btard.crypto import digest
-from btard.errors import ConfigurationError, NetworkError
-from btard.network import STRANGER, Certificate, GrpcTransport
+from btard.errors import NetworkError
+from btard.network import STRANGER, Certificate, GrpcTransport, PeerRecord
 from btard.network.certificate import SERVER_NAME, fingerprint
 from btard.network.frames import FORGED, WANTED, WELCOME, pack_offer
 from btard.network.hello import HELLO_BYTES, seal_hello
-from btard.types import PeerId
+from btard.types import Digest, PeerId
 from tests.network import rigs
 from tests.network.rigs import FAST, RUN, GrpcRig, RecordingInbox, blob, eventually, identity, start
 
@@ -43,15 +43,18 @@ async def target(rig: GrpcRig) -> tuple[GrpcTransport, RecordingInbox]:
 
 
 @contextlib.asynccontextmanager
-async def stream_to(target: GrpcTransport, name: str = "control") -> AsyncIterator[Any]:
-    """A raw stream, to say anything on."""
+async def stream_to(target: GrpcTransport, name: str = "control", by: int = 0) -> AsyncIterator[Any]:
+    """A raw stream, to say anything on; with `by`, after the hello of that identity."""
     channel = grpc.aio.secure_channel(
         f"127.0.0.1:{target.port}",
         grpc.ssl_channel_credentials(root_certificates=target.certificate.pem),
         options=[("grpc.ssl_target_name_override", SERVER_NAME), ("grpc.use_local_subchannel_pool", 1)],
     )
+    stream = channel.stream_stream(f"/btard.Peer/{name}")()
     try:
-        yield channel.stream_stream(f"/btard.Peer/{name}")()
+        if by:
+            await greet(target, stream, by, name)
+        yield stream
     finally:
         await channel.close()
 
@@ -79,59 +82,67 @@ def blamed(inbox: RecordingInbox) -> list[tuple[PeerId, str]]:
     return [(fault.peer, fault.kind) for fault in inbox.faults]
 
 
+async def limited(rig: GrpcRig, **limits: Any) -> Target:
+    transport = rig.transport(9, limits=replace(FAST, **limits))
+    (inbox,) = await start(rig, transport)
+    return transport, inbox
+
+
 Target = tuple[GrpcTransport, RecordingInbox]
+Hello = Callable[[bytes, Digest], bytes]
+"""What a client says to (nonce, fingerprint of the server)."""
+BAD_HELLO = (STRANGER, "bad_hello")
 
 
-@pytest.mark.parametrize("raw", [b"", b"x", bytes(HELLO_BYTES), bytes(HELLO_BYTES + 1), os.urandom(1 << 20)])
-async def test_garbage_for_a_hello_is_a_fault_of_a_stranger(target: Target, raw: bytes) -> None:
+ELSEWHERE = fingerprint(Certificate.from_seed(bytes(32)).der)
+
+
+def hello_as(number: int, run: bytes = RUN, name: str = "control") -> Hello:
+    return lambda nonce, server: seal_hello(identity(number), run, name, nonce, server)
+
+
+@pytest.mark.parametrize(
+    ("say", "blame"),
+    [
+        *(
+            (lambda *_, raw=raw: raw, BAD_HELLO)
+            for raw in (b"", b"x", bytes(HELLO_BYTES), bytes(HELLO_BYTES + 1))
+        ),
+        (lambda *_: os.urandom(1 << 20), BAD_HELLO),
+        (lambda *asked: hello_as(7)(*asked).replace(identity(7).peer, identity(1).peer), BAD_HELLO),
+        (lambda _, server: hello_as(1)(bytes(32), server), BAD_HELLO),
+        (hello_as(1, name="blob"), BAD_HELLO),
+        (lambda nonce, _: hello_as(1)(nonce, ELSEWHERE), BAD_HELLO),
+        (hello_as(1, run=digest("another run")), (identity(1).peer, "wrong_run")),
+        (hello_as(7), (identity(7).peer, "not_a_member")),
+    ],
+    ids=[
+        *(
+            "empty",
+            "a byte",
+            "zeros",
+            "a zero more",
+            "random",
+            "signed by another key",
+            "over an older nonce",
+        ),
+        *("of the other stream", "for another server", "for another run", "of no member"),
+    ],
+)
+async def test_false_hello_blames_only_an_identity_that_it_proves(
+    target: Target, say: Hello, blame: tuple[PeerId, str]
+) -> None:
     transport, inbox = target
     async with stream_to(transport) as stream:
-        await stream.read()
-        await stream.write(raw)
+        await stream.write(say(await stream.read(), fingerprint(transport.certificate.der)))
         await closed(stream)
     await inbox.until(lambda inbox: len(inbox.faults) == 1)
-    assert blamed(inbox) == [(STRANGER, "bad_hello")]
+    assert blamed(inbox) == [blame]
     assert transport.counters.total.rejected == 1
 
 
-async def test_hello_signed_by_another_key_blames_nobody_by_name(target: Target) -> None:
-    transport, inbox = target
-    async with stream_to(transport) as stream:
-        nonce = await stream.read()
-        hello = seal_hello(identity(7), RUN, "control", nonce, fingerprint(transport.certificate.der))
-        await stream.write(hello[:32] + identity(1).peer + hello[64:])
-        await closed(stream)
-    assert blamed(inbox) == [(STRANGER, "bad_hello")]
-
-
-async def test_hello_that_was_heard_elsewhere_is_worth_nothing(target: Target) -> None:
-    """The same words replayed: over an older nonce, on the other stream, or made for another server."""
-    transport, inbox = target
-    server = fingerprint(transport.certificate.der)
-    other = fingerprint(Certificate.from_seed(bytes(32)).der)
-    async with stream_to(transport) as stream:
-        old_nonce = await stream.read()
-    for name, over, stale in (("control", server, True), ("blob", server, False), ("control", other, False)):
-        async with stream_to(transport) as stream:
-            nonce = await stream.read()
-            await stream.write(seal_hello(identity(1), RUN, name, old_nonce if stale else nonce, over))
-            await closed(stream)
-    assert blamed(inbox) == [(STRANGER, "bad_hello")] * 3
-
-
-async def test_hello_for_another_run_or_from_a_non_member_is_attributed(target: Target) -> None:
-    transport, inbox = target
-    server = fingerprint(transport.certificate.der)
-    for number, run in ((1, digest("another run")), (7, RUN)):
-        async with stream_to(transport) as stream:
-            await stream.write(seal_hello(identity(number), run, "control", await stream.read(), server))
-            await closed(stream)
-    assert blamed(inbox) == [(identity(1).peer, "wrong_run"), (identity(7).peer, "not_a_member")]
-
-
 async def test_silent_stranger_is_shown_out_after_the_deadline(rig: GrpcRig) -> None:
-    transport = rig.transport(9, limits=replace(FAST, connect_timeout_s=0.2))
-    (inbox,) = await start(rig, transport)
+    transport, inbox = await limited(rig, connect_timeout_s=0.2)
     async with stream_to(transport) as stream:
         await stream.read()
         await closed(stream)
@@ -139,15 +150,12 @@ async def test_silent_stranger_is_shown_out_after_the_deadline(rig: GrpcRig) -> 
 
 
 async def test_crowd_of_silent_strangers_does_not_keep_a_member_out(rig: GrpcRig) -> None:
-    transport = rig.transport(9, limits=replace(FAST, strangers_max=2))
-    (inbox,) = await start(rig, transport)
+    transport, inbox = await limited(rig, strangers_max=2)
     async with contextlib.AsyncExitStack() as streams:
-        first = await streams.enter_async_context(stream_to(transport))
+        first, second = [await streams.enter_async_context(stream_to(transport)) for _ in range(2)]
         await first.read()  # it's in before the next one comes: who came first must go
-        second = await streams.enter_async_context(stream_to(transport))
         await second.read()
-        member = await streams.enter_async_context(stream_to(transport))
-        await greet(transport, member, 1)
+        member = await streams.enter_async_context(stream_to(transport, by=1))
         await member.write(b"in")
         await inbox.until(lambda inbox: len(inbox.controls) == 1)
         await closed(first)
@@ -157,10 +165,8 @@ async def test_crowd_of_silent_strangers_does_not_keep_a_member_out(rig: GrpcRig
 async def test_oversize_control_message_ends_the_stream_and_never_reaches_the_inbox(
     rig: GrpcRig, excess: int
 ) -> None:
-    transport = rig.transport(9, limits=replace(FAST, control_bytes_max=FAST.chunk_bytes))
-    (inbox,) = await start(rig, transport)
-    async with stream_to(transport) as stream:
-        await greet(transport, stream, 1)
+    transport, inbox = await limited(rig, control_bytes_max=FAST.chunk_bytes)
+    async with stream_to(transport, by=1) as stream:
         await stream.write(bytes(FAST.chunk_bytes + excess))
         await closed(stream)
     assert inbox.controls == []
@@ -178,8 +184,7 @@ OFFER = pack_offer(digest("blob", b"xy"), 2)
 )
 async def test_garbage_on_a_blob_stream_is_attributed(target: Target, frames: list[bytes], kind: str) -> None:
     transport, inbox = target
-    async with stream_to(transport, "blob") as stream:
-        await greet(transport, stream, 2, "blob")
+    async with stream_to(transport, "blob", by=2) as stream:
         for frame in frames:
             await stream.write(frame)
         await inbox.until(lambda inbox: len(inbox.faults) == 1)
@@ -190,10 +195,8 @@ async def test_garbage_on_a_blob_stream_is_attributed(target: Target, frames: li
 
 
 async def test_peer_that_stalls_in_the_middle_of_a_blob_is_cut_off(rig: GrpcRig) -> None:
-    transport = rig.transport(9, limits=replace(FAST, stall_timeout_s=0.2))
-    (inbox,) = await start(rig, transport)
-    async with stream_to(transport, "blob") as stream:
-        await greet(transport, stream, 2, "blob")
+    transport, inbox = await limited(rig, stall_timeout_s=0.2)
+    async with stream_to(transport, "blob", by=2) as stream:
         await stream.write(OFFER)
         assert await stream.read() == WANTED
         await closed(stream)
@@ -202,9 +205,7 @@ async def test_peer_that_stalls_in_the_middle_of_a_blob_is_cut_off(rig: GrpcRig)
 
 async def test_newer_stream_of_a_peer_takes_the_place_of_the_older(target: Target) -> None:
     transport, inbox = target
-    async with stream_to(transport) as older, stream_to(transport) as newer:
-        await greet(transport, older, 1)
-        await greet(transport, newer, 1)
+    async with stream_to(transport, by=1) as older, stream_to(transport, by=1) as newer:
         await closed(older)
         await newer.write(b"still here")
         await inbox.until(lambda inbox: len(inbox.controls) == 1)
@@ -215,8 +216,7 @@ async def test_stream_of_a_peer_that_is_banned_ends_at_the_next_roster(rig: Grpc
     banned: set[PeerId] = set()
     transport = rig.transport(9, allowed=lambda peer: peer not in banned)
     await start(rig, transport)
-    async with stream_to(transport) as stream:
-        await greet(transport, stream, 1)
+    async with stream_to(transport, by=1) as stream:
         banned.add(identity(1).peer)
         transport.connect([])
         await closed(stream)
@@ -230,8 +230,7 @@ async def test_server_with_another_certificate_than_its_record_gets_nothing(rig:
     honest = Certificate.from_seed(identity(2).seed)
     a.connect([replace(rig.record(impostor), certificate=honest.der)])
     a.send(impostor.me, b"secret")
-    name, data = blob(b"also secret")
-    a.push(impostor.me, name, data)
+    a.push(impostor.me, *blob(b"also secret"))
     # The handshake fails before any word of ours; a third peer's traffic shows that time has passed.
     c, at_c = rig.transport(3), RecordingInbox()
     await c.start(at_c)
@@ -324,14 +323,13 @@ async def test_server_that_answers_nonsense_is_at_fault_and_one_that_denies_is_l
 
     server = grpc.aio.server()
     liar = grpc.stream_stream_rpc_method_handler(lie)
-    methods = {"control": liar, "blob": liar}
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("btard.Peer", methods),))
-    port = server.add_secure_port(
-        "127.0.0.1:0", grpc.ssl_server_credentials([(certificate.key_pem, certificate.pem)])
-    )
+    handlers = grpc.method_handlers_generic_handler("btard.Peer", {"control": liar, "blob": liar})
+    server.add_generic_rpc_handlers((handlers,))
+    credentials = grpc.ssl_server_credentials([(certificate.key_pem, certificate.pem)])
+    port = server.add_secure_port("127.0.0.1:0", credentials)
     await server.start()
-    record = replace(rig.record(a), peer=identity(2).peer, certificate=certificate.der)
-    a.connect([replace(record, addresses=(f"127.0.0.1:{port}",))])
+    record = PeerRecord(RUN, identity(2).peer, 0, (f"127.0.0.1:{port}",), certificate.der)
+    a.connect([record])
     a.push(record.peer, *blob(b"x"))
     await eventually(lambda: a.counters.of(record.peer).disconnects == 1)
     await a.stop()
@@ -345,8 +343,3 @@ async def test_port_that_is_taken_is_a_network_error_with_advice(rig: GrpcRig) -
     await first.start(RecordingInbox())
     with pytest.raises(NetworkError, match=r"taken .* choose another"):
         await rig.transport(2, port=first.port).start(RecordingInbox())
-
-
-def test_run_id_of_a_wrong_size_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="32 bytes"):
-        GrpcTransport(identity(1), b"short", allowed=lambda _: True, entropy=os.urandom, jitter=lambda: 0.0)

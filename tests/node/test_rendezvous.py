@@ -11,10 +11,11 @@ import pytest
 from btard.crypto import Identity
 from btard.errors import BtardError, ConfigurationError, HaltedError, NetworkError, RunMismatchError
 from btard.ledger.header import LedgerHeader
-from btard.network import MemoryDirectory, PeerRecord, Shelf
+from btard.network import PeerRecord
 from btard.node.rendezvous import GENESIS, RUN, find_genesis, find_run, form_roster, publish_run, shelf_of
 from btard.swarm.virtual_time import run_virtually
 from btard.types import PeerId
+from tests.network.rigs import MemoryDirectory, Shelf
 from tests.node.nodes import a_run
 
 CONFIG = a_run(peers=3)
