@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import shutil
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -52,7 +53,7 @@ def recorded(misdeed: Misdeed = misreports) -> tuple[Path, LedgerHeader, tuple[E
 def write(path: Path, header: LedgerHeader, entries: tuple[Entry, ...]) -> None:
     """Write a ledger as a peer does, whatever the entries say: all its digests are right."""
     path.unlink(missing_ok=True)
-    with LedgerFile.create(path, header) as file:
+    with closing(LedgerFile(path, header)) as file:
         for entry in entries:
             file.append(entry)
 

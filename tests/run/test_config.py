@@ -108,7 +108,7 @@ def test_a_task_that_is_not_known_here_is_refused_with_those_that_are() -> None:
 def test_a_run_of_an_unknown_task_is_not_created() -> None:
     with pytest.raises(ConfigurationError, match="lunch"):
         RunConfig.create("lunch", steps=1, peers=2)
-    with pytest.raises(ConfigurationError, match="steps is 0: it must be greater than or equal to 1"):
+    with pytest.raises(ConfigurationError, match="steps is 0: input should be greater than or equal to 1"):
         RunConfig.create("quadratic", steps=0, peers=2)
 
 
