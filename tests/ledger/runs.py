@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import resource
 import shutil
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -61,3 +63,14 @@ def write(path: Path, header: LedgerHeader, entries: tuple[Entry, ...]) -> None:
 def copied(folder: Path) -> Path:
     """A copy of the run that may be changed."""
     return Path(shutil.copytree(recorded()[0], folder / "run"))
+
+
+@contextmanager
+def disk_of(size_bytes: int) -> Iterator[None]:
+    """Files cannot grow beyond this size: writing stops in the middle, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

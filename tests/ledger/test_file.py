@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +14,7 @@ from btard.ledger.file import LedgerFile
 from btard.ledger.header import LedgerHeader
 from btard.ledger.reader import FILE_NAME, MAGIC, LedgerReader
 from btard.protocol.record import Entry
-from tests.ledger.runs import recorded, write
+from tests.ledger.runs import disk_of, recorded, write
 
 
 @pytest.fixture
@@ -43,17 +40,6 @@ def frames(path: Path) -> list[int]:
     """Where each frame begins: the header's first, then the records', and where the last one ends."""
     with LedgerReader(path) as reader:
         return [len(MAGIC), reader.position, *(reader.position for _ in reader)]
-
-
-@contextmanager
-def disk_of(size_bytes: int) -> Iterator[None]:
-    """Files cannot grow beyond this size: writing stops in the middle, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 # ---------------------------------------------------------------- writing
