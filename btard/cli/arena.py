@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from btard.cli.options import OUTPUT, RUN, Json
+from btard.cli import options
 
 
 def arena(
@@ -20,33 +20,16 @@ def arena(
     ],
     only: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="FIELD=VALUE",
-            help="Run and show these cells alone, e.g. rule=median; repeatable.",
-            rich_help_panel=RUN,
-        ),
+        options.run("FIELD=VALUE", "Run and show these cells alone, e.g. rule=median; repeatable."),
     ] = None,
     jobs: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help="Processes, one thread each; by default one a core.",
-            rich_help_panel=RUN,
-        ),
+        int | None, options.run("N", "Processes, one thread each; by default one a core.", min=1)
     ] = None,
-    device: Annotated[
-        str, typer.Option(metavar="cpu|cuda", help="The device that trains.", rich_help_panel=RUN)
-    ] = "cpu",
+    device: Annotated[str, options.run("cpu|cuda", "The device that trains.")] = "cpu",
     out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="The directory of results and report; by default runs/arena/SPEC.",
-            rich_help_panel=OUTPUT,
-        ),
+        Path | None, options.output("DIR", "Results and report; by default runs/arena/SPEC.")
     ] = None,
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Train every cell of a grid that is not finished yet, and write tables and figures that compare them.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from btard.cli.options import Json
+from btard.cli import options
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,7 +22,7 @@ def audit(
     recompute: Annotated[
         int, typer.Option(metavar="K", min=0, help="Compute K gradients again, drawn from the ledger.")
     ] = 0,
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Verify a run's ledger: every signature, every coin, every zero sum, every ban.
 

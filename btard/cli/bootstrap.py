@@ -7,44 +7,27 @@ from typing import Annotated
 
 import typer
 
-from btard.cli.options import (
-    OUTPUT,
-    Announce,
-    Clip,
-    Config,
-    Host,
-    Json,
-    Key,
-    Peers,
-    Port,
-    Seed,
-    Steps,
-    Task,
-    Tau,
-    Tied,
-    Validators,
-)
+from btard.cli import options
 
 
 def bootstrap(
-    task: Task = "digits",
-    peers: Peers = 8,
-    steps: Steps = None,
-    validators: Validators = None,
-    tau: Tau = None,
-    clip: Clip = None,
-    seed: Seed = 0,
-    config: Config = None,
-    host: Host = "0.0.0.0",
-    port: Port = 0,
-    announce: Announce = None,
-    key: Key = Path("bootstrap.key"),
-    json: Json = False,
+    task: options.Task = "digits",
+    peers: options.Peers = 8,
+    steps: options.Steps = None,
+    validators: options.Validators = None,
+    tau: options.Tau = None,
+    clip: options.Clip = None,
+    seed: options.Seed = 0,
+    config: options.Config = None,
+    host: options.Host = "0.0.0.0",
+    port: options.Port = 0,
+    announce: options.Announce = None,
+    key: options.Key = Path("bootstrap.key"),
+    json: options.Json = False,
     print_config: Annotated[
-        bool,
-        typer.Option("--print-config", help="Print the run's description and end.", rich_help_panel=OUTPUT),
+        bool, options.output(None, "Print the run's description and end.", "--print-config")
     ] = False,
-    tied: Tied = False,
+    tied: options.Tied = False,
 ) -> None:
     """Announce a run, and print the one line that others join by. Runs until interrupted.
 
@@ -65,6 +48,6 @@ def bootstrap(
     if print_config:
         typer.echo(description.to_bytes())
         return
-    options = BootstrapOptions(description, key, host, port, read_addresses(announce))
+    bootstrap_options = BootstrapOptions(description, key, host, port, read_addresses(announce))
     with EventConsole(json=json) as console:
-        run(run_bootstrap(options, emit=console), tied=tied)
+        run(run_bootstrap(bootstrap_options, emit=console), tied=tied)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
-from btard.cli.options import Json, Key
+from btard.cli import options
 
 
-def keygen(key: Key = Path("identity.key"), json: Json = False) -> None:
+def keygen(key: options.Key = Path("identity.key"), json: options.Json = False) -> None:
     """Make an Ed25519 key file and print its public key, the peer's name in every run.
 
     Example: btard keygen --key me.key

@@ -7,19 +7,7 @@ from typing import Annotated
 
 import typer
 
-from btard.cli.options import (
-    NETWORK,
-    OUTPUT,
-    RUN,
-    Announce,
-    Config,
-    Device,
-    Host,
-    Json,
-    Overwrite,
-    Port,
-    Tied,
-)
+from btard.cli import options
 
 STATUS = {"finished": 0, "halted": 1, "seat_lost": 4}
 
@@ -32,68 +20,45 @@ def _take_profile(context: typer.Context, profile: str | None) -> str | None:
     return profile
 
 
+Profile = Annotated[
+    str | None,
+    options.run(
+        "NAME|PATH",
+        "Options in a file, or a profile of peers/; those given here win.",
+        is_eager=True,
+        callback=_take_profile,
+    ),
+]
+
+
 def peer(
-    join: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS", help="The bootstrap's address, as it printed it.", rich_help_panel=NETWORK
-        ),
-    ],
-    config: Config = None,
-    profile: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|PATH",
-            help="Options in a file, or a profile of peers/; those given here win.",
-            rich_help_panel=RUN,
-            is_eager=True,
-            callback=_take_profile,
-        ),
-    ] = None,
+    join: Annotated[str, options.network("ADDRESS", "The bootstrap's address, as it printed it.")],
+    config: options.Config = None,
+    profile: Profile = None,
     byzantine: Annotated[
-        str,
-        typer.Option(
-            metavar="KIND",
-            help='Misbehave, to try the defences of a run: "alie(z=1.5)".',
-            rich_help_panel=RUN,
-        ),
+        str, options.run("KIND", 'Misbehave, to try a run\'s defences: "alie(z=1.5)".')
     ] = "",
-    device: Device = "cpu",
-    host: Host = "0.0.0.0",
-    port: Port = 0,
-    announce: Announce = None,
+    device: Annotated[str, options.run("DEVICE", "The device that trains: cpu, cuda:1.")] = "cpu",
+    host: options.Host = "0.0.0.0",
+    port: options.Port = 0,
+    announce: options.Announce = None,
     wait: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            metavar="SECONDS",
-            help="How long to wait for the bootstrap, and for the run to begin.",
-            rich_help_panel=NETWORK,
-        ),
+        float, options.network("SECONDS", "How long to wait for the bootstrap, and for the start.", min=0)
     ] = 600.0,
-    out: Annotated[
-        Path,
-        typer.Option(metavar="DIR", help="The directory of model, ledger, metrics.", rich_help_panel=OUTPUT),
-    ] = Path("runs/peer"),
+    out: Annotated[Path, options.output("DIR", "The directory of model, ledger, metrics.")] = Path(
+        "runs/peer"
+    ),
     key: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="The key file: made if missing; by default DIR.key, beside the directory.",
-            rich_help_panel=OUTPUT,
-        ),
+        Path | None, options.output("PATH", "The key file: made if missing; by default DIR.key beside DIR.")
     ] = None,
-    overwrite: Overwrite = False,
+    overwrite: options.Overwrite = False,
     evaluate_every: Annotated[
-        int,
-        typer.Option(
-            min=0, metavar="STEPS", help="Evaluate the model so often; 0: never.", rich_help_panel=OUTPUT
-        ),
+        int, options.output("STEPS", "Evaluate the model so often; 0: never.", min=0)
     ] = 5,
-    json: Json = False,
+    json: options.Json = False,
     no_out: Annotated[bool, typer.Option("--no-out", hidden=True, help="Keep nothing.")] = False,
     colluders: Annotated[str, typer.Option(hidden=True, help="Keys that collude with this one.")] = "",
-    tied: Tied = False,
+    tied: options.Tied = False,
 ) -> None:
     """Join a swarm by its bootstrap's address and train with it.
 
@@ -106,7 +71,7 @@ def peer(
     from btard.node.running import run
     from btard.run.config import RunConfig
 
-    options = PeerOptions(
+    peer_options = PeerOptions(
         join=join,
         key=key or out.absolute().with_name(f"{out.absolute().name}.key"),
         out=None if no_out else out,
@@ -122,5 +87,5 @@ def peer(
         wait_s=wait,
     )
     with EventConsole(json=json) as console:
-        ended = run(run_peer(options, emit=console), tied=tied)
+        ended = run(run_peer(peer_options, emit=console), tied=tied)
     raise typer.Exit(STATUS[ended.outcome])

@@ -6,41 +6,25 @@ from typing import Annotated
 
 import typer
 
-from btard.cli.options import PEERS_MAX, RUN, Json
+from btard.cli import options
+
+Count = Annotated[
+    int | None, options.run("N", "By default drawn from 4 to 16.", min=4, max=options.PEERS_MAX)
+]
 
 
 def simulate(
     seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            metavar="N",
-            help="Run this seed alone; with --seeds, begin with it.",
-            rich_help_panel=RUN,
-        ),
+        int | None, options.run("N", "Run this seed alone; with --seeds, begin with it.", min=0)
     ] = None,
-    seeds: Annotated[
-        int,
-        typer.Option(min=1, metavar="N", help="How many seeds to run, over all cores.", rich_help_panel=RUN),
-    ] = 1,
-    peers: Annotated[
-        int | None,
-        typer.Option(
-            min=4, max=PEERS_MAX, metavar="N", help="By default drawn from 4 to 16.", rich_help_panel=RUN
-        ),
-    ] = None,
-    steps: Annotated[
-        int | None,
-        typer.Option(min=1, metavar="N", help="By default drawn from 3 to 5.", rich_help_panel=RUN),
-    ] = None,
+    seeds: Annotated[int, options.run("N", "How many seeds to run, over all cores.", min=1)] = 1,
+    peers: Count = None,
+    steps: Annotated[int | None, options.run("N", "By default drawn from 3 to 5.", min=1)] = None,
     byzantine: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND[*K],...", help="These adversaries instead of drawn ones.", rich_help_panel=RUN
-        ),
+        str | None, options.run("KIND[*K],...", "These adversaries instead of drawn ones.")
     ] = None,
     trace: Annotated[bool, typer.Option("--trace", help="Print every event of the seed.")] = False,
-    json: Json = False,
+    json: options.Json = False,
 ) -> None:
     """Simulate swarms with faults and cheats; every failure prints the one command that replays it.
 

@@ -7,59 +7,31 @@ from typing import Annotated
 
 import typer
 
-from btard.cli.options import (
-    OUTPUT,
-    RUN,
-    Byzantine,
-    Clip,
-    Json,
-    Overwrite,
-    Peers,
-    Seed,
-    Steps,
-    Task,
-    Tau,
-    Validators,
-)
+from btard.cli import options
 
 
 def swarm(
-    task: Task = "digits",
-    peers: Peers = 8,
-    byzantine: Byzantine = "",
-    attack_start: Annotated[
-        int,
-        typer.Option(
-            min=0, metavar="STEP", help="The step from which on attackers attack.", rich_help_panel=RUN
-        ),
-    ] = 0,
-    steps: Steps = None,
-    validators: Validators = None,
-    tau: Tau = None,
-    clip: Clip = None,
-    seed: Seed = 0,
+    task: options.Task = "digits",
+    peers: options.Peers = 8,
+    byzantine: Annotated[
+        str, options.run("KIND[*K],...", 'Peers that misbehave: "alie(z=1.5)*2, ipm".')
+    ] = "",
+    attack_start: Annotated[int, options.run("STEP", "Attackers attack from this step on.", min=0)] = 0,
+    steps: Annotated[int | None, options.run("N", "By default enough to catch attackers.", min=1)] = None,
+    validators: options.Validators = None,
+    tau: options.Tau = None,
+    clip: options.Clip = None,
+    seed: options.Seed = 0,
     in_process: Annotated[
-        bool,
-        typer.Option(
-            "--in-process",
-            help="Run all in one process, in virtual time, without a network.",
-            rich_help_panel=RUN,
-        ),
+        bool, typer.Option("--in-process", help="Run in one process, in virtual time, without a network.")
     ] = False,
     require_bans: Annotated[
-        bool,
-        typer.Option(
-            "--require-bans", help="Fail if an attacker holds its seat at the end.", rich_help_panel=RUN
-        ),
+        bool, typer.Option("--require-bans", help="Fail if an attacker holds its seat at the end.")
     ] = False,
-    name: Annotated[
-        str, typer.Option(metavar="NAME", help="Short for --out runs/NAME.", rich_help_panel=OUTPUT)
-    ] = "swarm",
-    out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="The run directory.", rich_help_panel=OUTPUT)
-    ] = None,
-    overwrite: Overwrite = False,
-    json: Json = False,
+    name: Annotated[str, options.output("NAME", "Short for --out runs/NAME.")] = "swarm",
+    out: Annotated[Path | None, options.output("DIR", "The run directory.")] = None,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
 ) -> None:
     """Start a bootstrap and peers on this machine, train to the end, and say who was banned and why.
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from btard.codec import CODECS
 from btard.crypto import digest
-from btard.errors import ConfigurationError, RunMismatchError, cannot_write, first_error
+from btard.errors import ConfigurationError, RunMismatchError, first_error
 from btard.protocol.constants import ProtocolConfig
 from btard.training.engine import Engine
 from btard.training.recipe import Recipe
@@ -80,20 +80,13 @@ class RunConfig(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> RunConfig:
-        """Read the file that `save` wrote. Raises ConfigurationError if it is missing or anything else."""
+        """Read a file of what `to_bytes` wrote. Raises ConfigurationError if it is missing or differs."""
         try:
             return cls.from_bytes(path.read_bytes().strip())
         except OSError as error:
             raise ConfigurationError(f"cannot read {path}: {os.strerror(error.errno or 0)}") from error
         except ConfigurationError as error:
             raise ConfigurationError(f"{path}: {error}") from None
-
-    def save(self, path: Path) -> None:
-        """Write the configuration. Raises ConfigurationError if that is impossible."""
-        try:
-            path.write_bytes(self.to_bytes() + b"\n")
-        except OSError as error:
-            raise ConfigurationError(cannot_write(path, error, "path")) from error
 
     def to_bytes(self) -> bytes:
         """Return canonical JSON: sorted keys, no spaces, ASCII."""

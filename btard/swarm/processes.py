@@ -48,7 +48,7 @@ class _Swarm:
         spec = self.spec
         self.emit(Gathered(present=0, seats=spec.config.peers))
         configuration = self.scratch / "run.json"
-        spec.config.save(configuration)
+        configuration.write_bytes(spec.config.to_bytes())
         key = self._key("bootstrap", digest("swarm bootstrap", spec.config.digest))
         bootstrap = await self._start("bootstrap", "--config", str(configuration), "--key", str(key))
         events = self._events("the bootstrap", bootstrap)

@@ -105,7 +105,7 @@ def test_arena_interrupted_ends_with_130_and_says_how_to_go_on(
     assert "1 cells, 1 of them known" in capsys.readouterr().out
 
 
-def test_cell_that_crashes_is_in_the_report_and_the_status_is_1(
+def test_cell_that_crashes_is_in_the_report_and_the_status_is_3(
     spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(show, "run", fails_on_purpose)
@@ -113,7 +113,7 @@ def test_cell_that_crashes_is_in_the_report_and_the_status_is_1(
     monkeypatch.setattr(sys, "argv", [*command, "--only", "seed=0"])
     with pytest.raises(SystemExit) as stop:
         cli.main()
-    assert stop.value.code == 1
+    assert stop.value.code == 3
     assert "rule=median: ZeroDivisionError: no" in capsys.readouterr().out
     assert "- `rule=median`: ZeroDivisionError: no" in (tmp_path / "report.md").read_text(encoding="utf-8")
 

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 import click
 import pytest
@@ -14,6 +15,8 @@ import typer
 
 import btard
 from btard import cli, errors
+from btard.simulation import report, runner
+from btard.simulation.checker import Violation
 
 
 def tree(root: type[errors.BtardError]) -> list[type[errors.BtardError]]:
@@ -130,6 +133,24 @@ def test_an_option_can_be_given_in_the_environment(
     assert stop.value.code == 0
     printed = json.loads(capsys.readouterr().out)
     assert (printed["peers"], printed["steps"]) == (5, 7), "the command line comes first"
+
+
+def test_a_simulation_that_fails_ends_with_status_3_and_prints_its_sums_as_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run() -> tuple[int | str | None, dict[str, object]]:
+        monkeypatch.setattr(sys, "argv", ["btard", "simulate", "--steps", "1", "--peers", "4", "--json"])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return stop.value.code, json.loads(capsys.readouterr().out)
+
+    status, sums = run()
+    assert (status, sums["held"], sums["failed"]) == (0, True, {})
+    tally = runner.SeedTally()
+    tally.add(replace(runner.run_seed(0, runner.Wish(4, 1)), violation=Violation("test", "planted")))
+    monkeypatch.setattr(report, "run_all", lambda *_: tally)
+    status, sums = run()
+    assert (status, sums["held"], sums["failed"]) == (3, False, {"0": "planted"})
 
 
 def test_every_public_name_of_the_package_is_there() -> None:

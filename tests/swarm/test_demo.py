@@ -67,6 +67,6 @@ def test_the_demo_passes_its_audit_and_fails_it_after_one_byte_was_altered(demo:
     raw[len(raw) // 2] ^= 1
     ledger.write_bytes(raw)
     bad = btard("audit", demo, cwd=demo)
-    assert bad.returncode == 1
+    assert bad.returncode == 3
     assert "record" in bad.stderr
     assert "Traceback" not in bad.stderr
