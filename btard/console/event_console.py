@@ -93,30 +93,25 @@ class EventConsole:
 
     def _ended(self, event: Ended) -> None:
         self._progress.stop()
-        reason = (
-            printable(event.reason)
-            if event.outcome == "finished"
-            else f"[bold red]{printable(event.reason)}[/]"
-        )
+        reason = printable(event.reason)
+        if event.outcome != "finished":
+            reason = f"[bold red]{reason}[/]"
         self._progress.say(
             f"{reason}: {event.steps} steps, model {event.model[:16]}, ledger {event.ledger[:16]}, "
             f"{(event.blob_bytes + event.control_bytes) / 1e6:.1f} MB sent"
         )
         if event.run_dir is None:
             self._progress.say("the model is not kept: name a directory with --out to keep it")
-            return
-        say_where(self._console, event.run_dir)
+        else:
+            say_where(self._console, RunDirectory(Path(event.run_dir)))
 
 
-def say_where(console: Console, path: str) -> None:
+def say_where(console: Console, results: RunDirectory) -> None:
     """Print where the results of a run lie, and how to verify them."""
-    directory = RunDirectory(Path(path))
-    for name, file in (
-        ("model", directory.model),
-        ("ledger", directory.ledger),
-        ("metrics", directory.metrics),
+    for line in (
+        f"  model    {results.model}",
+        f"  ledger   {results.ledger}",
+        f"  metrics  {results.metrics}",
+        f"verify it all: btard audit {results.path} --recompute 8",
     ):
-        console.print(f"  {name:<8} {file}", markup=False, highlight=False, soft_wrap=True)
-    console.print(
-        f"verify it all: btard audit {path} --recompute 8", markup=False, highlight=False, soft_wrap=True
-    )
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

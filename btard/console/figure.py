@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from btard.protocol.record import BAN
 from btard.run.events import AttemptEnded
-from btard.swarm.summary import Summary
+from btard.swarm.summary import Exit, Summary
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 BLUE, ORANGE, RED, GREY, LIGHT = "#2a6fbb", "#d9822b", "#c23030", "#8a8a8a", "#d0d0d0"
 
@@ -17,14 +21,12 @@ def draw_run(summary: Summary, records: Sequence[AttemptEnded], path: Path) -> P
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    evaluated = [
-        (r.step + 1, r.accuracy, r.loss) for r in records if r.accuracy is not None and r.loss is not None
-    ]
     figure = Figure(figsize=(9, 6.2), layout="constrained")
     FigureCanvasAgg(figure)
     top, seats = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.6))
-    steps = [step for step, _, _ in evaluated]
     config = summary.spec.config
+    evaluated = [(r.step + 1, r.accuracy, r.loss) for r in records if r.accuracy is not None]
+    steps = [step for step, _, _ in evaluated]
     top.plot(steps, [100 * accuracy for _, accuracy, _ in evaluated], color=BLUE, lw=1.8)
     top.set_ylabel("test accuracy, %", color=BLUE)
     top.set_ylim(0, 102)
@@ -38,42 +40,43 @@ def draw_run(summary: Summary, records: Sequence[AttemptEnded], path: Path) -> P
     top.set_title(f"{config.task}: {config.peers} peers{attackers}{final}", loc="left")
     _draw_seats(seats, summary)
     for each in summary.exits:
-        top.axvline(each.step, color=RED if each.kind == BAN else GREY, lw=0.9, ls=":")
+        top.axvline(each.step, color=_colour(each), lw=0.9, ls=":")
     seats.set_xlabel("step")
     seats.set_xlim(0, max(1, config.steps))
     figure.savefig(path, dpi=130)
     return path
 
 
-def _draw_seats(axes: object, summary: Summary) -> None:
+def _colour(lost: Exit) -> str:
+    return RED if lost.kind == BAN else GREY
+
+
+def _draw_seats(axes: Axes, summary: Summary) -> None:
     """Draw a line for each adversary and each honest peer that lost its seat: from the start to its exit."""
-    from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    assert isinstance(axes, Axes)
-    config = summary.spec.config
+    last = summary.spec.config.steps
     exits = {each.name: each for each in summary.exits}
-    names = [*dict.fromkeys([*summary.seated_adversaries, *exits])]
-    names.sort(key=lambda name: (exits[name].step if name in exits else config.steps, name))
+    ends = dict.fromkeys(summary.seated_adversaries, last) | {each.name: each.step for each in summary.exits}
+    names = sorted(ends, key=lambda name: (ends[name], name))
     for row, name in enumerate(names):
-        found = exits.get(name)
-        end = config.steps if found is None else found.step
+        end = ends[name]
         begin = min(end, summary.spec.attack_start)
         axes.plot([0, begin], [row, row], color=LIGHT, lw=3, solid_capstyle="butt")
         axes.plot([begin, end], [row, row], color=RED, lw=3, solid_capstyle="butt")
-        word = "" if found is None else f"  {'banned' if found.kind == BAN else 'left'}: {found.reason}"
-        if found is not None:
-            axes.plot([end], [row], marker="X", ms=8, color=RED if found.kind == BAN else GREY)
-        left = end < 0.6 * config.steps
-        axes.annotate(
-            f"{word}  (step {end})" if found else "",
-            (end, row),
-            xytext=(6 if left else -6, 7 if not left else 0),
-            textcoords="offset points",
-            ha="left" if left else "right",
-            va="center",
-            fontsize=8,
-        )
+        if name in exits:
+            lost = exits[name]
+            left = end < 0.6 * last
+            axes.plot([end], [row], marker="X", ms=8, color=_colour(lost))
+            axes.annotate(
+                f"  {'banned' if lost.kind == BAN else 'left'}: {lost.reason}  (step {end})",
+                (end, row),
+                xytext=(6, 0) if left else (-6, 7),
+                textcoords="offset points",
+                ha="left" if left else "right",
+                va="center",
+                fontsize=8,
+            )
     if summary.spec.byzantine:
         kinds = [Line2D([], [], color=LIGHT, lw=3), Line2D([], [], color=RED, lw=3)]
         axes.legend(kinds, ["behaves", "attacks"], loc="lower right", fontsize=8, frameon=False)

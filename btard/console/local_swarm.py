@@ -60,7 +60,9 @@ def run_swarm(
     figure = _draw(summary, ended, directory)
     failed = require_bans and bool(summary.seated_adversaries)
     if not json:
-        _show(summary, directory.path, figure, failed)
+        _show(summary, directory, figure)
+        if failed:
+            Console().print("[bold red]failed:[/] not every attacker was banned")
     return not failed and not summary.problems
 
 
@@ -86,19 +88,16 @@ def _draw(summary: Summary, ended: list[AttemptEnded], directory: RunDirectory) 
         return "none without matplotlib: pip install 'btard[figures]'"
 
 
-def _show(summary: Summary, path: Path, figure: str, failed: bool) -> None:
+def _show(summary: Summary, directory: RunDirectory, figure: str) -> None:
     """Print the final table, a line a problem, and where the results lie."""
     console = Console()
     if summary.exits:
-        table = Table(title="Lost seats", title_justify="left", show_edge=False, pad_edge=False)
-        for column in ("peer", "what it is", "outcome", "step", "reason"):
-            table.add_column(column)
+        columns = ("peer", "what it is", "outcome", "step", "reason")
+        table = Table(*columns, title="Lost seats", title_justify="left", show_edge=False, pad_edge=False)
         for each in summary.exits:
-            name = each.name.split(" ")[0]
+            kind = each.byzantine or "[bold]honest[/]"
             word = "banned" if each.kind == BAN else "left"
-            table.add_row(
-                name, each.byzantine or "[bold]honest[/]", word, str(each.step), printable(each.reason)
-            )
+            table.add_row(each.name.split(" ")[0], kind, word, str(each.step), printable(each.reason))
         console.print(table)
     score = ""
     if summary.final_accuracy is not None and summary.final_loss is not None:
@@ -114,6 +113,4 @@ def _show(summary: Summary, path: Path, figure: str, failed: bool) -> None:
         f"  figure   {figure}",
     ):
         console.print(line, highlight=False, soft_wrap=True)
-    say_where(console, str(path))
-    if failed:
-        console.print("[bold red]failed:[/] not every attacker was banned")
+    say_where(console, directory)

@@ -23,12 +23,11 @@ from btard.machine import Recomputed
 from btard.parts import windows
 from btard.protocol.ledger import Checked, replay
 from btard.protocol.messages import REVEAL, SCALARS, PartScalars
-from btard.protocol.record import BAN, LEAVE, STEP, Entry
+from btard.protocol.record import BAN, MISS, STEP, Entry
 from btard.protocol.state import Finished, gradient_seed
 from btard.protocol.verification import gradient_is_false
 from btard.run.config import RunConfig
 from btard.training.checkpoints import Checkpoint, load_checkpoint
-from btard.training.engine import Engine
 from btard.training.store import BlobStore
 from btard.types import Digest, PeerId, short
 
@@ -82,11 +81,12 @@ class AuditReport:
 
 @dataclass(frozen=True, slots=True)
 class _Sampled:
-    """A step whose gradients can be computed again: record `index` ended it."""
+    """A gradient to compute again: of `peer`, in the step that record `index` ended, which led to `model`."""
 
     index: int
     finished: Finished
     model: Digest
+    peer: PeerId
 
 
 def audit(run_dir: Path, recompute: int = 0, progress: Progress = lambda what, done, of: None) -> AuditReport:
@@ -101,25 +101,40 @@ def audit(run_dir: Path, recompute: int = 0, progress: Progress = lambda what, d
     if not path.is_file():
         raise LedgerError(f"there is no ledger {path}: give the directory of a run")
     files = _checkpoints(run_dir / CHECKPOINTS) if recompute else {}
+    count: Counter[str] = Counter()
+    lost: list[LostSeat] = []
+    models: dict[int, Digest] = {}
+    gradients: list[_Sampled] = []
     with LedgerReader(path) as reader:
         config, genesis = reader.header.open()
-        tally = _Tally(files)
         state = genesis
         for checked in replay(genesis, _followed(reader, progress)):
-            tally.take(checked)
-            state = checked.state
-    sample = _draw(tally.steps, state.head, recompute) if recompute else ()
+            record, state = checked.record, checked.state
+            count += Counter(_counts(checked))
+            lost += (
+                LostSeat(PeerId(r.peer), record.index, record.step, r.kind, r.reason)
+                for r in record.removals
+                if r.kind != MISS
+            )
+            if record.kind == STEP and record.step + 1 in files:
+                model = models[record.step + 1] = Digest(record.model)
+                done = state.finished
+                assert done is not None
+                if record.step == 0 or record.step in files:
+                    gradients += (_Sampled(record.index, done, model, peer) for peer in done.participants)
+    sample = _draw(gradients, state.head, recompute) if recompute else []
     if sample:
-        _recompute(config, sample, files, tally, progress)
+        banned = {each.peer: each.index for each in lost if each.kind == BAN}
+        _recompute(config, sample, _Models(config, files, models), banned, progress)
     return AuditReport(
         run=genesis.run,
         head=state.head,
         founders=len(genesis.members),
         members=len(state.members),
-        lost_seats=tuple(tally.lost),
-        recomputed=tuple((each.finished.step, peer) for each, peer in sample),
+        lost_seats=tuple(lost),
+        recomputed=tuple((each.finished.step, each.peer) for each in sample),
         to_recompute=recompute,
-        **tally.count,
+        **count,
     )
 
 
@@ -130,56 +145,31 @@ def _followed(reader: LedgerReader, progress: Progress) -> Iterator[Entry]:
         progress("ledger", reader.position, reader.size_bytes)
 
 
-class _Tally:
-    """Counts what holds, and keeps what recomputation needs of the steps whose checkpoints are there."""
-
-    def __init__(self, files: dict[int, Path]) -> None:
-        self.count: Counter[str] = Counter()
-        self.lost: list[LostSeat] = []
-        self.steps: list[_Sampled] = []
-        self.models: dict[int, Digest] = {}
-        self._files = files
-
-    def take(self, checked: Checked) -> None:
-        """One more record that holds."""
-        record, count = checked.record, self.count
-        count["records"] += 1
-        count["steps" if record.kind == STEP else "aborts"] += 1
-        count["disputes"] += record.disputed
-        count["endorsed"] += not checked.derived
-        count["signatures"] += checked.signatures
-        count["coins"] += REVEAL in checked.sets
-        count["projections"] += sum(
+def _counts(checked: Checked) -> dict[str, int]:
+    """Return what a record that holds adds to the report."""
+    record = checked.record
+    return {
+        "records": 1,
+        "steps" if record.kind == STEP else "aborts": 1,
+        "disputes": record.disputed,
+        "endorsed": not checked.derived,
+        "misses": sum(removal.kind == MISS for removal in record.removals),
+        "coins": REVEAL in checked.sets,
+        "projections": sum(
             len(part.projections)
             for said in checked.sets.get(SCALARS, ())
             if said is not None
             for part in said.parts
-        )
-        for removal in record.removals:
-            if removal.kind in (BAN, LEAVE):
-                self.lost.append(
-                    LostSeat(PeerId(removal.peer), record.index, record.step, removal.kind, removal.reason)
-                )
-            else:
-                count["misses"] += 1
-        if record.kind == STEP:
-            self._keep(checked)
-
-    def _keep(self, checked: Checked) -> None:
-        step, done = checked.record.step, checked.state.finished
-        assert done is not None
-        if step + 1 in self._files:
-            model = Digest(checked.record.model)
-            self.models[step + 1] = model
-            if step == 0 or step in self._files:
-                self.steps.append(_Sampled(checked.record.index, done, model))
+        ),
+        "signatures": checked.signatures,
+    }
 
 
 # ---------------------------------------------------------------- recomputing gradients
 
 
 def _checkpoints(folder: Path) -> dict[int, Path]:
-    """The checkpoint of each step, by what the files say of themselves."""
+    """Return the checkpoint of each step, by what the files say of themselves."""
     found: dict[int, Path] = {}
     for path in sorted(folder.glob("*.safetensors")):
         try:
@@ -194,37 +184,28 @@ def _checkpoints(folder: Path) -> dict[int, Path]:
     return found
 
 
-def _draw(steps: list[_Sampled], head: Digest, count: int) -> tuple[tuple[_Sampled, PeerId], ...]:
-    """`count` gradients (all, where there are fewer), in the order of their steps."""
-    gradients = [(each, peer) for each in steps for peer in each.finished.participants]
+def _draw(gradients: list[_Sampled], head: Digest, count: int) -> list[_Sampled]:
+    """Return `count` gradients (all, where there are fewer), in the order of their steps."""
     if not gradients:
         raise ConfigurationError(
             "no gradient of this run can be recomputed: that takes checkpoints of two successive steps"
         )
     chosen = Draw(head, "audit").shuffle(range(len(gradients)))[:count]
-    return tuple(gradients[k] for k in sorted(chosen))
+    return [gradients[k] for k in sorted(chosen)]
 
 
 def _recompute(
-    config: RunConfig,
-    sample: tuple[tuple[_Sampled, PeerId], ...],
-    files: dict[int, Path],
-    tally: _Tally,
-    progress: Progress,
+    config: RunConfig, sample: list[_Sampled], models: _Models, banned: dict[PeerId, int], progress: Progress
 ) -> None:
-    """Compare each sampled gradient with what its owner published of it."""
-    store, engine = _engine(config)
-    banned = {lost.peer: lost.index for lost in tally.lost if lost.kind == BAN}
-    at: int | None = None
-    for done, (sampled, peer) in enumerate(sample):
+    """Compare each sampled gradient with what its owner published of it. `banned` has the record of each."""
+    tau = config.protocol.tau
+    for done, sampled in enumerate(sample):
         progress("gradients", done, len(sample))
-        past = sampled.finished
-        if at != past.step:
-            at = past.step
-            _place(engine, store, sampled, files, tally.models)
+        past, peer = sampled.finished, sampled.peer
+        if done == 0 or sample[done - 1].index != sampled.index:
+            models.place(sampled)
         seed = gradient_seed(past.seed_coin, peer)
-        tau = config.protocol.tau
-        true = Recomputed(*engine.recompute(past.step, seed, past.aggregates, past.coin, tau))
+        true = Recomputed(*models.engine.recompute(past.step, seed, past.aggregates, past.coin, tau))
         said = [
             PartScalars(s.projections, s.norm, s.center) for s in past.scalars[past.participants.index(peer)]
         ]
@@ -236,40 +217,37 @@ def _recompute(
     progress("gradients", len(sample), len(sample))
 
 
-def _engine(config: RunConfig) -> tuple[BlobStore, Engine]:
-    """The run's engine at x_0, with room for the aggregates of one step."""
-    store = BlobStore(capacity_bytes=1)
-    engine = config.engine(store)
-    store.resize(2 * FP32.size_bytes(engine.dimension))
-    return store, engine
+class _Models:
+    """The run's engine, brought to steps whose `files` are the `models` that the ledger certifies."""
 
+    def __init__(self, config: RunConfig, files: dict[int, Path], models: dict[int, Digest]) -> None:
+        self._store = BlobStore(capacity_bytes=1)
+        self.engine = config.engine(self._store)
+        self._store.resize(2 * FP32.size_bytes(self.engine.dimension))
+        self._files = files
+        self._models = models
 
-def _place(
-    engine: Engine, store: BlobStore, sampled: _Sampled, files: dict[int, Path], models: dict[int, Digest]
-) -> None:
-    """Bring the engine to x_t, and the aggregates of step t into its store."""
-    step = sampled.finished.step
-    if step > 0:
-        engine.restore(_certified(files[step], models.get(step), step))
-    after = _certified(files[step + 1], sampled.model, step + 1)
-    parts = len(sampled.finished.aggregates)
-    vector = after.aggregate
-    if vector is None or vector.numel() != engine.dimension:
-        raise LedgerError(f"the checkpoint {files[step + 1]} lacks the aggregate of step {step}: restore it")
-    store.retain(())
-    names = tuple(
-        store.put(FP32.encode(vector[a : a + size])) for a, size in windows(engine.dimension, parts)
-    )
-    if names != sampled.finished.aggregates:
-        raise LedgerError(
-            f"record {sampled.index} of the ledger and the checkpoint {files[step + 1]} disagree: "
-            f"the aggregate of step {step} is another one"
-        )
+    def place(self, sampled: _Sampled) -> None:
+        """Bring the engine to x_t, and the aggregates of step t into its store."""
+        step, aggregates = sampled.finished.step, sampled.finished.aggregates
+        if step > 0:
+            self.engine.restore(self._certified(step))
+        vector, path = self._certified(step + 1).aggregate, self._files[step + 1]
+        if vector is None or vector.numel() != self.engine.dimension:
+            raise LedgerError(f"the checkpoint {path} lacks the aggregate of step {step}: restore it")
+        self._store.retain(())
+        parts = windows(self.engine.dimension, len(aggregates))
+        if aggregates != tuple(self._store.put(FP32.encode(vector[a : a + size])) for a, size in parts):
+            raise LedgerError(
+                f"record {sampled.index} of the ledger and the checkpoint {path} disagree: "
+                f"the aggregate of step {step} is another one"
+            )
 
-
-def _certified(path: Path, model: Digest | None, step: int) -> Checkpoint:
-    """A checkpoint whose model the ledger certifies."""
-    checkpoint = load_checkpoint(path)
-    if checkpoint.model_digest != model:
-        raise LedgerError(f"the checkpoint {path} is not the model that the ledger certifies for step {step}")
-    return checkpoint
+    def _certified(self, step: int) -> Checkpoint:
+        path = self._files[step]
+        checkpoint = load_checkpoint(path)
+        if checkpoint.model_digest != self._models.get(step):
+            raise LedgerError(
+                f"the checkpoint {path} is not the model that the ledger certifies for step {step}"
+            )
+        return checkpoint

@@ -11,6 +11,7 @@ runs/<name>/
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -18,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from btard.errors import ConfigurationError
-from btard.ledger.file import LedgerFile, lock
+from btard.errors import ConfigurationError, LedgerError, cannot_write
+from btard.ledger.file import LedgerFile
 from btard.ledger.header import LedgerHeader
 from btard.ledger.reader import FILE_NAME
 from btard.run.events import AttemptEnded, read_event
@@ -30,8 +31,6 @@ FILES = (
     f"{CHECKPOINTS}/step-*.safetensors",
 )
 """All that a run writes."""
-
-_PROBE_BYTES = 1 << 15
 
 
 class RunDirectory:
@@ -56,7 +55,7 @@ class RunDirectory:
                 raise ConfigurationError(f"{path} holds other files: choose another directory")
             self._metrics_file = self.metrics.open("a", encoding="utf-8")
             try:
-                lock(self._metrics_file.fileno(), path)
+                _lock(self._metrics_file, path)
                 if self._has_begun():
                     self._clear(replace)
                 _probe(path / "probe.part")
@@ -87,7 +86,7 @@ class RunDirectory:
 
     def create_ledger(self, header: LedgerHeader) -> LedgerFile:
         """Begin the run's ledger."""
-        self._ledger_file = LedgerFile.create(self.ledger, header)
+        self._ledger_file = LedgerFile(self.ledger, header)
         return self._ledger_file
 
     def add_metrics(self, event: AttemptEnded) -> None:
@@ -116,10 +115,7 @@ class RunDirectory:
         try:
             yield
         except OSError as error:
-            raise ConfigurationError(
-                f"cannot write to {self.path} ({os.strerror(error.errno or 0)}): "
-                "free some space or choose another directory"
-            ) from error
+            raise ConfigurationError(cannot_write(self.path, error, "directory")) from error
 
     def _has_begun(self) -> bool:
         return self.ledger.exists() or (self.metrics.exists() and self.metrics.stat().st_size > 0)
@@ -135,11 +131,21 @@ class RunDirectory:
             each.unlink()
 
 
+def _lock(file: TextIO, path: Path) -> None:
+    """Make sure that no other process writes the run. Some network file systems have no such locks."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise LedgerError(f"another process writes {path}: stop it, or choose another directory") from None
+    except OSError:
+        return
+
+
 def _probe(path: Path) -> None:
     """Raise OSError if nothing can be written."""
     try:
         with path.open("wb") as file:
-            file.write(bytes(_PROBE_BYTES))
+            file.write(bytes(1 << 15))
             file.flush()
             os.fsync(file.fileno())
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 from btard.crypto import Identity, digest, verify
@@ -39,47 +39,38 @@ class LedgerHeader:
     def of(
         cls, config: RunConfig, members: tuple[PeerId, ...], bootstrap: Identity | None = None
     ) -> LedgerHeader:
-        """The header of a run; `bootstrap` signs it, if given."""
-        roster = tuple(sorted(members))
+        """Return the header of a run; `bootstrap` signs it, if given."""
+        header = cls(config.to_bytes(), tuple(sorted(members)))
         if bootstrap is None:
-            return cls(config.to_bytes(), roster)
-        return cls(
-            config.to_bytes(),
-            roster,
-            bootstrap.peer,
-            bootstrap.sign(genesis_statement(config.digest, roster)),
-        )
+            return header
+        signature = bootstrap.sign(genesis_statement(config.digest, header.members))
+        return replace(header, bootstrap=bootstrap.peer, signature=signature)
 
     @classmethod
     def from_bytes(cls, raw: bytes) -> LedgerHeader:
         """Read what `to_bytes` wrote. Raises LedgerError on anything else."""
         header: LedgerHeader | Rejection = decode(cls, raw)
         if isinstance(header, Rejection):
-            raise LedgerError(
-                f"the header of the ledger does not hold: {header.detail or header.reason.value}"
-            )
+            raise _wrong(header.detail or header.reason.value)
         return header
 
     def to_bytes(self) -> bytes:
-        """The canonical encoding."""
+        """Return the canonical encoding."""
         return encode(self)
 
     def open(self) -> tuple[RunConfig, RosterState]:
-        """The run, and the state before its first record. Raises LedgerError where the header contradicts
-        itself, ConfigurationError where the run is of another version."""
+        """Return the run, and the state before its first record. Raises LedgerError if the header contradicts
+        itself, ConfigurationError if the run is of another version."""
         config = RunConfig.from_bytes(self.configuration)
         if list(self.members) != sorted(set(self.members)) or len(self.members) != config.peers:
-            raise LedgerError(
-                f"the header of the ledger does not hold: it needs a roster of {config.peers} different peers"
-            )
-        if (self.bootstrap is None) != (self.signature is None):
-            raise LedgerError(
-                "the header of the ledger does not hold: a bootstrap and its signature go together"
-            )
-        if (
-            self.bootstrap is not None
-            and self.signature is not None
-            and not verify(self.bootstrap, genesis_statement(config.digest, self.members), self.signature)
-        ):
-            raise LedgerError("the header of the ledger does not hold: its bootstrap did not sign it")
+            raise _wrong(f"it needs a roster of {config.peers} different peers")
+        if self.bootstrap is None or self.signature is None:
+            if self.bootstrap != self.signature:
+                raise _wrong("a bootstrap and its signature go together")
+        elif not verify(self.bootstrap, genesis_statement(config.digest, self.members), self.signature):
+            raise _wrong("its bootstrap did not sign it")
         return config, RosterState.genesis(config.digest, config.protocol, self.members)
+
+
+def _wrong(why: str) -> LedgerError:
+    return LedgerError(f"the header of the ledger does not hold: {why}")

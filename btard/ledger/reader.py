@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NoReturn
 
 import msgpack
@@ -26,6 +25,9 @@ FILE_NAME = "ledger.btard"
 """Of the ledger in a run's directory."""
 
 MAGIC = b"btard ledger 1\n"
+FIRST_LINK = digest("ledger file", MAGIC)
+"""What the first frame is chained to."""
+
 LENGTH_BYTES = 4
 CHECK_BYTES = 4
 DIGEST_BYTES = 32
@@ -39,23 +41,15 @@ _HEADER = -1
 _HEAD_BYTES = LENGTH_BYTES + CHECK_BYTES
 
 
-def first_link() -> Digest:
-    """What the first frame is chained to."""
-    return digest("ledger file", MAGIC)
-
-
-def length_check(previous: Digest, length: bytes) -> bytes:
-    """Tells an altered length from a file that ends early."""
-    return digest("ledger frame length", previous, length)[:CHECK_BYTES]
-
-
-def next_link(previous: Digest, payload: bytes) -> Digest:
-    """The digest that ends a frame: over its payload and, through `previous`, all before it."""
-    return digest("ledger frame", previous, payload)
+def encode_frame(previous: Digest, payload: bytes) -> tuple[bytes, Digest]:
+    """Return the frame of a payload, which follows the one whose digest is `previous`, and its digest."""
+    length = len(payload).to_bytes(LENGTH_BYTES, "little")
+    link = _link(previous, payload)
+    return length + _check(previous, length) + payload + link, link
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """The payload of an entry's frame: canonical msgpack of [record, [transcript], [certificate]]."""
+    """Return an entry's payload: canonical msgpack of [record, [transcript], [certificate]]."""
     packed: bytes = msgpack.packb([encode(entry.record), list(entry.transcript), list(entry.certificate)])
     return packed
 
@@ -64,15 +58,10 @@ class LedgerReader:
     """Reads a ledger from its header on. Iterating yields the entries once, in order.
 
     Every byte is verified before it is used; the signatures and rules are not (`protocol/ledger.py`).
-    Raises LedgerError, naming the record or the header, at the first byte that is not as it was written.
-    With `forgive_torn_tail` a last frame that a crash cut short ends the iteration, and `torn_bytes` is its
-    size; without, it is an error as any other."""
+    Raises LedgerError, naming the record or the header, at the first byte that is not as it was written."""
 
-    def __init__(self, path: Path, forgive_torn_tail: bool = False) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._forgive = forgive_torn_tail
-        self.torn_bytes = 0
-        self.index = 0
         try:
             self.size_bytes = path.stat().st_size
             self._file: BufferedReader = path.open("rb")
@@ -84,76 +73,57 @@ class LedgerReader:
             if self._file.read(len(MAGIC)) != MAGIC:
                 raise LedgerError(f"the header of {path} does not hold: it is no ledger of this version")
             self.position = len(MAGIC)
-            self.head = first_link()
-            raw = self._frame(_HEADER)
-            assert raw is not None, "a torn header is never forgiven"
-            self.header = LedgerHeader.from_bytes(raw)
+            self.head = FIRST_LINK
+            self.header = LedgerHeader.from_bytes(self._frame(_HEADER))
         except BaseException:
-            self.close()
+            self._file.close()
             raise
 
     def __iter__(self) -> Iterator[Entry]:
-        """The entries; `index` counts those read, `position` is where the next frame begins."""
+        """Yield the entries; `position` is where the next frame begins."""
+        index = 0
         while self.position < self.size_bytes:
-            raw = self._frame(self.index)
-            if raw is None:
-                return
-            entry = _decode_entry(raw, self.index)
-            self.index += 1
-            yield entry
+            yield _decode_entry(self._frame(index), index)
+            index += 1
 
     def __enter__(self) -> LedgerReader:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the file."""
+    def __exit__(self, *error: object) -> None:
         self._file.close()
 
-    def _frame(self, index: int) -> bytes | None:
-        """The payload of the next frame, None where its tail is torn and forgiven."""
+    def _frame(self, index: int) -> bytes:
+        """Return the payload of the next frame."""
         left = self.size_bytes - self.position
         try:
             head = self._file.read(_HEAD_BYTES)
-            if len(head) < _HEAD_BYTES:
-                return self._torn(index, left)
             length = head[:LENGTH_BYTES]
-            if head[LENGTH_BYTES:] != length_check(self.head, length):
-                # A crash may leave space that was allocated and never written.
-                if self._forgive and index != _HEADER and not any(head) and self._rest_is_zero():
-                    return self._torn(index, left)
-                _fail(index, "its length was altered")
             size = int.from_bytes(length, "little")
+            if len(head) == _HEAD_BYTES and head[LENGTH_BYTES:] != _check(self.head, length):
+                _fail(index, "its length was altered")
+            if left < _HEAD_BYTES + size + DIGEST_BYTES:
+                _fail(index, "the file ends in the middle of it")
             if size > FRAME_BYTES_MAX:
                 _fail(index, f"it has {size} bytes, more than a frame may have")
-            if left < _HEAD_BYTES + size + DIGEST_BYTES:
-                return self._torn(index, left)
             payload = self._file.read(size)
-            name = self._file.read(DIGEST_BYTES)
+            link = self._file.read(DIGEST_BYTES)
         except OSError as error:
             raise LedgerError(f"the ledger {self._path} can't be read ({error.strerror}): copy it") from error
-        if name != next_link(self.head, payload):
+        if link != _link(self.head, payload):
             _fail(index, "its bytes were altered")
-        self.head = Digest(name)
+        self.head = Digest(link)
         self.position += _HEAD_BYTES + size + DIGEST_BYTES
         return payload
 
-    def _torn(self, index: int, left: int) -> bytes | None:
-        if not self._forgive or index == _HEADER:
-            _fail(index, "the file ends in the middle of it")
-        self.torn_bytes = left
-        self.size_bytes = self.position
-        return None
 
-    def _rest_is_zero(self) -> bool:
-        while block := self._file.read(1 << 16):
-            if any(block):
-                return False
-        return True
+def _check(previous: Digest, length: bytes) -> bytes:
+    """Return the bytes that tell an altered length from a file that ends early."""
+    return digest("ledger frame length", previous, length)[:CHECK_BYTES]
+
+
+def _link(previous: Digest, payload: bytes) -> Digest:
+    """Return the digest that ends a frame: of its payload and, through `previous`, of all before it."""
+    return digest("ledger frame", previous, payload)
 
 
 def _fail(index: int, why: str) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Puts a node together: store, engine, machine, and the adversary around them where there's one."""
+"""Puts a node together: store, engine, machine, and the adversary around them if there is one."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from btard.adversary import AdversarialMachine, Adversary, tampered
 from btard.codec import FP32
 from btard.crypto import Identity, digest
+from btard.ledger.file import LedgerFile
 from btard.machine import Perform
 from btard.network import PeerRecord, Transport
-from btard.node.node import Ledger, Node
+from btard.node.node import Node
 from btard.node.performer import Performer
 from btard.node.worker import Worker
 from btard.protocol.peer import PeerMachine
@@ -29,14 +30,14 @@ def assemble(
     records: Mapping[PeerId, PeerRecord],
     *,
     now: float,
-    ledger: Ledger | None = None,
+    ledger: LedgerFile | None = None,
     adversary: Adversary | None = None,
     engine: Engine | None = None,
 ) -> Node:
-    """A node at the beginning of a run. Its coin shares and salts derive from its key and the run. Making an
-    `engine` takes seconds: a peer that is waited for makes it beforehand (`config.engine`).
+    """Return a node at the beginning of a run. Its coin shares and salts derive from its key and the run.
+    Making an `engine` takes seconds: a peer that is waited for makes it beforehand (`config.engine`).
 
-    Raises ConfigurationError or RunMismatchError where this machine can't do the run's task."""
+    Raises ConfigurationError or RunMismatchError if this machine cannot do the run's task."""
     engine = engine or config.engine(BlobStore(capacity_bytes=1))
     store = engine.store
     seats = len(genesis.members)

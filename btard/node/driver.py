@@ -56,14 +56,6 @@ class Work:
     outputs: list[Output] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
-    def extend(self, other: Work) -> None:
-        """Append all of `other`."""
-        self.messages += other.messages
-        self.pushes += other.pushes
-        self.effects += other.effects
-        self.outputs += other.outputs
-        self.faults += other.faults
-
 
 class Offer(Enum):
     """The answer to the offer of a blob: its bytes are wanted, or not, or it is held already."""
@@ -94,11 +86,11 @@ class Driver:
     def begin(self, now: float) -> Work:
         """Begin the first attempt; messages that came before count as having come now."""
         self._begun = True
-        work = self._take(self.machine.begin(now))
-        waiting, self._waiting = self._waiting, []
-        for event in waiting:
-            work.extend(self._handle(event, now))
-        return work
+        out = self.machine.begin(now)
+        for event in self._waiting:
+            out.extend(self.machine.handle(event, now))
+        self._waiting.clear()
+        return self._take(out)
 
     def received(self, sender: PeerId, raw: bytes, now: float) -> Work:
         """Take a control message of an authenticated sender. Before `begin` it is kept, if there is room."""
@@ -110,10 +102,10 @@ class Driver:
         return Work()
 
     def offered(self, sender: PeerId, name: Digest, size_bytes: int) -> Offer:
-        """Answer the offer of a blob, of a size that the sender claims.
+        """Answer the offer of a blob, of a size that the sender claims; `held` is to follow the answer HELD.
 
         Blobs that the attempt expects are wanted, plus a few unannounced ones per sender, because a blob may
-        arrive before the message that announces it. `held` is to follow the answer HELD."""
+        arrive before the message that announces it."""
         if name in self.store:
             return Offer.HELD
         fits = size_bytes <= self.machine.part_bytes_max and size_bytes % self._codec.size_bytes(1) == 0

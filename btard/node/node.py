@@ -10,16 +10,18 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
+from btard.ledger.file import LedgerFile
 from btard.machine import Effect, Output, Perform
 from btard.network import PeerRecord, Transport
 from btard.node.driver import Driver, Offer, Work
 from btard.node.worker import Worker
+from btard.protocol.constants import ASK_SHARE
 from btard.protocol.outputs import Diverged, Ended, Recorded
 from btard.protocol.peer import PeerMachine
 from btard.protocol.record import Entry
 from btard.protocol.state import RosterState
+from btard.run.events import Stalled
 from btard.training.engine import Engine
 from btard.types import Digest, Fault, PeerId
 
@@ -27,12 +29,8 @@ ROSTER_PHASES = 3
 """How long to wait for the roster before the first step, in units of phase_s. A peer that never arrives does
 not block the run."""
 
-
-class Ledger(Protocol):
-    """Where entries go, in order."""
-
-    def append(self, entry: Entry) -> None:
-        """Write an entry. Raises LedgerError if it cannot be written."""
+STALL_S = 1.0
+"""A phase that lasts until the machine ticks is reported then, and so often from then on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,24 +41,13 @@ class Progress:
     state: RosterState
 
 
-@dataclass(frozen=True, slots=True)
-class Stall:
-    """Nothing was agreed for `waited_s`: the attempt waits for `missing`, and falls into a dispute in
-    `dispute_in_s` (0: it is in one)."""
-
-    step: int
-    attempt: int
-    phase: str
-    missing: tuple[PeerId, ...]
-    waited_s: float
-    dispute_in_s: float
-
-
 class Node:
     """Runs `machine` (honest, or an adversary's) until the run is over for it.
 
-    `perform` does its effects on `engine`; `records` are the addresses of the roster; `progress` is called
-    after each record, `stalled` while one takes long, both in the loop. Times are the loop's."""
+    `perform` does its effects on `engine`; `records` are the addresses of the roster. `progress` is called
+    after each record, `faulted` with each fault, `stalled` each second while a phase lasts longer than
+    ASK_SHARE of phase_s, all in the loop. Without `stalled` the protocol's timers are the only ones: others
+    would change the order of those of one instant, which matters in virtual time. Times are the loop's."""
 
     def __init__(
         self,
@@ -70,7 +57,7 @@ class Node:
         transport: Transport,
         worker: Worker,
         records: Mapping[PeerId, PeerRecord],
-        ledger: Ledger | None = None,
+        ledger: LedgerFile | None = None,
     ) -> None:
         self.faults: Counter[tuple[PeerId, str]] = Counter()
         self.machine = machine
@@ -79,40 +66,41 @@ class Node:
         self.engine = engine
         self.worker = worker
         self.progress: Callable[[Progress], None] = lambda _: None
-        self.stalled: Callable[[Stall], None] = lambda _: None
+        self.stalled: Callable[[Stalled], None] | None = None
+        self.faulted: Callable[[Fault], None] = lambda _: None
         self._perform = perform
         self._records = records
         self._ledger = ledger
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._stall_timer: asyncio.TimerHandle | None = None
         self._over: asyncio.Future[Ended] = self._loop.create_future()
         worker.failed = self.fail
 
     # ------------------------------------------------------------ running
 
-    async def run(self, timeout_s: float | None = None) -> Ended:
+    async def run(self) -> Ended:
         """Wait for the roster, take part until the end. The transport, which must have been started with
         this node as its inbox, stays open: a peer that is still at the last step may need an answer. Call
         `halt` afterwards.
 
         Raises what broke (LedgerError) and leaves the ledger whole."""
         self._connect(self.machine.state)
-        await self._wait_for_roster(timeout_s)
+        await self._wait_for_roster()
         self._do(self.driver.begin(self._loop.time()))
         return await self._over
 
-    async def _wait_for_roster(self, timeout_s: float | None) -> None:
-        """The first step begins when everybody is there, or has had time enough: ROSTER_PHASES phases."""
+    async def _wait_for_roster(self) -> None:
         others = [peer for peer in self.machine.state.members if peer != self.transport.me]
-        patience = ROSTER_PHASES * self.machine.state.config.phase_s if timeout_s is None else timeout_s
-        limit = self._loop.time() + patience
+        limit = self._loop.time() + ROSTER_PHASES * self.machine.state.config.phase_s
         while not all(self.transport.connected(peer) for peer in others) and self._loop.time() < limit:
             await asyncio.sleep(0.02)
 
     def halt(self) -> None:
         """Do nothing any more; the transport is for its owner to stop."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._stall_timer):
+            if timer is not None:
+                timer.cancel()
         self.worker.stop()
 
     def fail(self, error: BaseException) -> None:
@@ -138,8 +126,9 @@ class Node:
         self._unless_over(lambda: self.driver.arrived(digest, data, self._loop.time()))
 
     def fault(self, fault: Fault) -> None:
-        """Count a peer's misbehaviour."""
+        """Count a peer's misbehaviour, and report it."""
         self.faults[fault.peer, fault.kind] += 1
+        self.faulted(fault)
 
     # ------------------------------------------------------------ what is left to do
 
@@ -198,17 +187,24 @@ class Node:
             self._timer = self._loop.call_at(wake, self._tick)
 
     def _tick(self) -> None:
-        now = self._loop.time()
-        self._unless_over(lambda: self.driver.tick(now))
-        attempt = self.machine.attempt
-        if not self._over.done() and attempt.waited(now) > 0:
-            self.stalled(
-                Stall(
-                    attempt.state.step,
-                    attempt.state.attempt,
-                    attempt.phase,
-                    attempt.awaited,
-                    attempt.waited(now),
-                    max(0.0, attempt.hard - now),
+        self._unless_over(lambda: self.driver.tick(self._loop.time()))
+        if self._stall_timer is None and self.stalled is not None:
+            self._report_stall(self.stalled)
+
+    def _report_stall(self, report: Callable[[Stalled], None]) -> None:
+        self._stall_timer = None
+        now, attempt = self._loop.time(), self.machine.attempt
+        waited_s = attempt.waited(now)
+        due_s = ASK_SHARE * attempt.state.config.phase_s - 1e-6  # floats round
+        if not self._over.done() and waited_s >= due_s:
+            report(
+                Stalled(
+                    step=attempt.state.step,
+                    attempt=attempt.state.attempt,
+                    phase=attempt.phase,
+                    missing=tuple(peer.hex() for peer in attempt.awaited),
+                    waited_s=waited_s,
+                    dispute_in_s=max(0.0, attempt.hard - now),
                 )
             )
+            self._stall_timer = self._loop.call_later(STALL_S, self._report_stall, report)

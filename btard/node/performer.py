@@ -27,25 +27,24 @@ class Performer:
         self.engine = engine
 
     def __call__(self, effect: Effect) -> Any:
-        """The result of an effect."""
+        """Return the result of an effect."""
         engine = self.engine
-        if isinstance(effect, ComputeGradient):
-            return engine.gradient(effect.step, effect.seed, effect.parts)
-        if isinstance(effect, Aggregate):
-            return Aggregated(*engine.aggregate(effect.rows, effect.tau))
-        if isinstance(effect, Project):
-            return engine.project(effect.step, effect.seed, effect.aggregates, effect.coin, effect.tau)
-        if isinstance(effect, ProjectRows):
-            return engine.project_rows(
-                effect.part, effect.parts, effect.rows, effect.aggregate, effect.coin, effect.tau
-            )
-        if isinstance(effect, Recompute):
-            return Recomputed(
-                *engine.recompute(effect.step, effect.seed, effect.aggregates, effect.coin, effect.tau)
-            )
-        if isinstance(effect, Fingerprint):
-            return engine.fingerprint(effect.step, effect.seed, effect.coin)
-        if isinstance(effect, Update):
-            return engine.update(effect.step, effect.aggregates)
-        assert isinstance(effect, Adopt), effect
-        return engine.adopt(effect.step, effect.keep)
+        match effect:
+            case ComputeGradient(step, seed, parts):
+                return engine.gradient(step, seed, parts)
+            case Aggregate(rows, tau):
+                return Aggregated(*engine.aggregate(rows, tau))
+            case Project(step, seed, aggregates, coin, tau):
+                return engine.project(step, seed, aggregates, coin, tau)
+            case ProjectRows(part, parts, rows, aggregate, coin, tau):
+                return engine.project_rows(part, parts, rows, aggregate, coin, tau)
+            case Recompute(step, seed, aggregates, coin, tau):
+                return Recomputed(*engine.recompute(step, seed, aggregates, coin, tau))
+            case Fingerprint(step, seed, coin):
+                return engine.fingerprint(step, seed, coin)
+            case Update(step, aggregates):
+                return engine.update(step, aggregates)
+            case Adopt(step, keep):
+                return engine.adopt(step, keep)
+            case _:
+                raise AssertionError(effect)

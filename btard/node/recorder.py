@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-from safetensors.torch import save
+from dataclasses import KW_ONLY, dataclass, field
 
 from btard.ledger.directory import RunDirectory
 from btard.node.node import Node, Progress
@@ -17,49 +12,39 @@ from btard.node.worker import Worker
 from btard.protocol import outputs
 from btard.protocol.record import STEP
 from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Outcome, Removal
-from btard.training.checkpoints import save_checkpoint
+from btard.training.checkpoints import save_checkpoint, save_model
 from btard.training.engine import Engine
 from btard.training.task import Evaluation
-from btard.types import Fault
+from btard.types import Fault, PeerId
+
+CHECKPOINT_EVERY = 10
+"""Steps. The models before and after each are kept: an auditor recomputes gradients of these steps."""
 
 FAULTS_SAID_MAX = 256
 """Faults that become events. Strangers have as many keys as they like; `Ended` counts all."""
 
 
+@dataclass(slots=True)
 class Recorder:
     """Records one peer's run: `await recorder.run(node)`. Events go to `emit`, in order.
 
     The model is evaluated after every `evaluate_every` steps (0: never) and after the last of `steps`. Into
-    `run_dir`, if given, go the metrics, the newest model when the run ends, and the models before and after
-    every `checkpoint_every`-th step and the last one: an auditor recomputes gradients of these steps.
-    `virtual`: the events have no time, since the loop's is not real."""
+    `run_dir`, if given, go the metrics, the checkpoints of every CHECKPOINT_EVERY-th step and the last one,
+    and the newest model when the run ends. `virtual`: the events have no time, since the loop's is not real,
+    and nobody is told of stalls, which are over at once."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        worker: Worker,
-        emit: Emit,
-        *,
-        steps: int,
-        evaluate_every: int = 0,
-        run_dir: RunDirectory | None = None,
-        checkpoint_every: int = 10,
-        virtual: bool = False,
-    ) -> None:
-        self._engine = engine
-        self._worker = worker
-        self._emit = emit
-        self._steps = steps
-        self._evaluate_every = evaluate_every
-        self._run_dir = run_dir
-        self._checkpoint_every = checkpoint_every
-        self._virtual = virtual
-        self._last_s: float | None = None
-        self._faults: set[tuple[bytes, str]] = set()
-        self._pending = 0
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._error: BaseException | None = None
+    engine: Engine
+    worker: Worker
+    emit: Emit
+    _: KW_ONLY
+    steps: int
+    evaluate_every: int = 0
+    run_dir: RunDirectory | None = None
+    virtual: bool = False
+    _last_s: float | None = field(default=None, init=False)
+    _faults: set[tuple[PeerId, str]] = field(default_factory=set, init=False)
+    _reported: asyncio.Event = field(default_factory=asyncio.Event, init=False)
+    _error: BaseException | None = field(default=None, init=False)
 
     async def run(self, node: Node) -> Ended:
         """Run the node to its end, and return the last event. If cancelled (not in virtual time, where Ctrl-C
@@ -68,14 +53,16 @@ class Recorder:
 
         def fail(error: BaseException) -> None:
             self._error = error
-            self._idle.set()
+            self._reported.set()
             node.fail(error)
 
-        node.progress, self._worker.failed = self, fail
+        node.progress, node.faulted, self.worker.failed = self, self.fault, fail
+        if not self.virtual:
+            node.stalled = self.emit
         try:
             over = await node.run()
         except asyncio.CancelledError:
-            if not self._virtual:
+            if not self.virtual:
                 await self._end(node, "interrupted", "interrupted")
             raise
         outcome: Outcome = "halted"
@@ -90,9 +77,10 @@ class Recorder:
         record = progress.entry.record
         done = record.step + 1
         step = record.kind == STEP
-        evaluate = self._evaluate_every > 0 and (done == self._steps or done % self._evaluate_every == 0)
-        checkpoint = done >= self._steps - 1 or done % self._checkpoint_every in (0, 1)
-        now_s, last_s = (None, None) if self._virtual else (asyncio.get_running_loop().time(), self._last_s)
+        every = self.evaluate_every
+        evaluate = step and every > 0 and (done == self.steps or done % every == 0)
+        checkpoint = step and (done >= self.steps - 1 or done % CHECKPOINT_EVERY in (0, 1))
+        now_s, last_s = (None, None) if self.virtual else (asyncio.get_running_loop().time(), self._last_s)
         self._last_s = now_s
         event = AttemptEnded(
             time=self._now(),
@@ -109,18 +97,18 @@ class Recorder:
         )
 
         def work() -> Evaluation | None:
-            if step and checkpoint:
+            if checkpoint:
                 self._save_checkpoint()
-            return self._engine.evaluate() if step and evaluate else None
+            return self.engine.evaluate() if evaluate else None
 
         def report(found: Evaluation | None) -> None:
             scores = {} if found is None else {"loss": found.loss, "accuracy": found.accuracy}
             scored = event.model_copy(update=scores)
-            if self._run_dir is not None:
-                self._run_dir.add_metrics(scored)
-            self._emit(scored)
+            if self.run_dir is not None:
+                self.run_dir.add_metrics(scored)
+            self.emit(scored)
 
-        self._submit(work, report)
+        self.worker.submit(work, report)
 
     def fault(self, fault: Fault) -> None:
         """Take a fault; the first of a peer and kind becomes an event."""
@@ -128,42 +116,32 @@ class Recorder:
         if key not in self._faults and len(self._faults) < FAULTS_SAID_MAX:
             self._faults.add(key)
             peer = fault.peer.hex()
-            self._emit(FaultSeen(time=self._now(), peer=peer, kind=fault.kind, detail=fault.detail))
+            self.emit(FaultSeen(time=self._now(), peer=peer, kind=fault.kind, detail=fault.detail))
 
     async def finish(self) -> None:
         """Write the newest model, and wait until every record taken so far is reported."""
         if self._error is None:
-            self._submit(self._save_model, lambda _: None)
-        await self._idle.wait()
+            self._reported.clear()
+            self.worker.submit(self._save_model, lambda _: self._reported.set())
+            await self._reported.wait()
         if self._error is not None:
             raise self._error
 
     def _now(self) -> float | None:
-        return None if self._virtual else time.time()
-
-    def _submit(self, work: Callable[[], Any], report: Callable[[Any], None]) -> None:
-        def deliver(result: Any) -> None:
-            report(result)
-            self._pending -= 1
-            if self._pending == 0:
-                self._idle.set()
-
-        self._pending += 1
-        self._idle.clear()
-        self._worker.submit(work, deliver)
+        return None if self.virtual else time.time()
 
     def _save_checkpoint(self) -> None:
-        if self._run_dir is not None:
-            checkpoint = self._engine.checkpoint()
-            with self._run_dir.writing():
-                self._run_dir.checkpoints.mkdir(exist_ok=True)
+        if self.run_dir is not None:
+            checkpoint = self.engine.checkpoint()
+            with self.run_dir.writing():
+                self.run_dir.checkpoints.mkdir(exist_ok=True)
                 name = f"step-{checkpoint.step:06d}.safetensors"
-                save_checkpoint(checkpoint, self._run_dir.checkpoints / name)
+                save_checkpoint(checkpoint, self.run_dir.checkpoints / name)
 
     def _save_model(self) -> None:
-        if self._run_dir is not None:
-            with self._run_dir.writing():
-                save_model(self._engine, self._run_dir.model)
+        if self.run_dir is not None:
+            with self.run_dir.writing():
+                save_model(self.engine, self.run_dir.model)
 
     async def _end(self, node: Node, outcome: Outcome, reason: str) -> Ended:
         await self.finish()
@@ -174,23 +152,13 @@ class Recorder:
             outcome=outcome,
             reason=reason,
             steps=state.step,
-            model=self._engine.model_digest.hex(),
+            model=self.engine.model_digest.hex(),
             ledger=state.head.hex(),
             blob_bytes=traffic.blob_bytes_sent,
             control_bytes=traffic.control_bytes_sent,
-            parameters=self._engine.dimension,
+            parameters=self.engine.dimension,
             faults=sum(node.faults.values()),
-            run_dir=None if self._run_dir is None else str(self._run_dir.path),
+            run_dir=None if self.run_dir is None else str(self.run_dir.path),
         )
-        self._emit(ended)
+        self.emit(ended)
         return ended
-
-
-def save_model(engine: Engine, path: Path) -> None:
-    """Write the model's parameters under their names in `state_dict`; the file appears whole or not at all.
-    Raises OSError as the disk does."""
-    tensors = engine.checkpoint().state.tensors
-    model = {name[6:]: tensor.contiguous() for name, tensor in tensors.items() if name.startswith("model.")}
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(save(model, {"format": "pt"}))
-    os.replace(temporary, path)

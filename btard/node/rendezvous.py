@@ -112,7 +112,7 @@ async def find_genesis(
 
 
 async def _seated(directory: Directory, bootstrap: PeerId, config: RunConfig, raw: bytes) -> LedgerHeader:
-    """The header in a genesis document, if it is this run's and this peer has a seat in it."""
+    """Return the header in a genesis document, if it is this run's and this peer has a seat in it."""
     header = LedgerHeader.from_bytes(raw)
     found, _ = header.open()
     if found != config or header.bootstrap != bootstrap:

@@ -54,10 +54,10 @@ class InlineWorker:
 
 
 class ThreadWorker:
-    """Works on one thread, so that the loop goes on talking. Torch releases the GIL in its kernels.
+    """Works on one thread, so that the loop goes on talking: torch releases the GIL in its kernels.
 
-    The machine asks for each effect once an attempt, so that the queue is bounded. Python waits for the
-    thread of an executor before it exits. It must: a thread that is inside torch then raises SIGABRT."""
+    The machine asks for each effect once an attempt, so the queue is bounded. Python waits for the thread
+    before it exits, and must: a thread that is inside torch then raises SIGABRT."""
 
     def __init__(self) -> None:
         self.failed: Failed = _unheard

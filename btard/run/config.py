@@ -100,14 +100,7 @@ class RunConfig(BaseModel):
     def local_recipe(self) -> Recipe:
         """Return the recipe that this machine knows. Raises RunMismatchError if it differs from the run's."""
         recipe = _adapt(load_recipe(self.task, published=True), self.clip, self.protocol)
-        mine = recipe.describe()
-        fields = sorted({*mine, *self.recipe})
-        differing = [
-            f"{name} is {mine.get(name)} here and {self.recipe.get(name)} in the run"
-            for name in fields
-            if mine.get(name) != self.recipe.get(name)
-        ]
-        if differing:
+        if differing := _differences(recipe.describe(), self.recipe):
             raise RunMismatchError(
                 f"task {self.task} differs: {'; '.join(differing)}; install the version that the run uses"
             )
@@ -120,17 +113,20 @@ class RunConfig(BaseModel):
 
     def differences(self, other: RunConfig) -> list[str]:
         """Return the fields in which two runs differ, for people."""
-        mine, theirs = _flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json"))
-        return [
-            f"{name} ({mine.get(name)} here, {theirs.get(name)} there)"
-            for name in sorted({*mine, *theirs})
-            if mine.get(name) != theirs.get(name)
-        ]
+        return _differences(_flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json")))
 
 
 def _adapt(recipe: Recipe, clip: float | None, protocol: ProtocolConfig) -> Recipe:
     clip = recipe.clip if clip is None else clip
     return dataclasses.replace(recipe, clip=clip, projections=protocol.directions)
+
+
+def _differences(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
+    return [
+        f"{name} ({mine.get(name)} here, {theirs.get(name)} there)"
+        for name in sorted({*mine, *theirs})
+        if mine.get(name) != theirs.get(name)
+    ]
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -89,7 +89,7 @@ class Stalled(_Line):
 class Removal(BaseModel):
     """A peer that was removed, how (`ban`, `leave` or `miss`) and why."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = _Line.model_config
 
     peer: str
     kind: str

@@ -18,11 +18,8 @@ def plan_run(
     steps: int | None = None,
     validators: int | None = None,
     tau: float | None = None,
-    delta_max: float | None = None,
     clip: float | None = None,
     seed: int = 0,
-    delta_s: float = 1.0,
-    phase_s: float = 20.0,
 ) -> RunConfig:
     """Return a run in which the task suggests all that is not given: steps (more if it takes more to catch
     `byzantine` attackers with probability 0.999), tau and Delta_max. A quarter of the peers are validators.
@@ -38,11 +35,9 @@ def plan_run(
     needed = attack_start + steps_to_catch(peers, byzantine, drawn) if drawn else 0
     protocol = ProtocolConfig(
         tau=recipe.tau if tau is None else tau,
-        delta_max=recipe.delta_max if delta_max is None else delta_max,
+        delta_max=recipe.delta_max,
         validators=drawn,
         directions=recipe.projections,
-        delta_s=delta_s,
-        phase_s=phase_s,
     )
     return RunConfig.create(
         task,

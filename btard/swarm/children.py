@@ -14,6 +14,7 @@ import runpy
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 
@@ -31,20 +32,14 @@ PRELOADED = (
 _CONTEXT = multiprocessing.get_context("forkserver")
 
 
+@dataclass(slots=True)
 class Child:
     """A running command. `output` is what it writes."""
 
-    def __init__(
-        self,
-        process: multiprocessing.process.BaseProcess,
-        tie: Connection,
-        output: asyncio.StreamReader,
-        errors: asyncio.StreamReader,
-    ) -> None:
-        self.output = output
-        self._errors = asyncio.ensure_future(errors.read())
-        self._process = process
-        self._tie = tie
+    output: asyncio.StreamReader
+    _errors: asyncio.Future[bytes]
+    _process: multiprocessing.process.BaseProcess
+    _tie: Connection
 
     @classmethod
     async def start(cls, arguments: Sequence[str]) -> Child:
@@ -58,7 +53,8 @@ class Child:
         await asyncio.to_thread(process.start)
         for pipe in theirs:
             pipe.close()
-        return cls(process, tie, await _reader(output), await _reader(errors))
+        said = asyncio.ensure_future((await _reader(errors)).read())
+        return cls(await _reader(output), said, process, tie)
 
     async def last_words(self) -> str:
         """Wait for its end, and return the last line of its errors, or its status."""

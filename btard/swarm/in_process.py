@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from btard.ledger.directory import RunDirectory
 from btard.ledger.header import LedgerHeader
 from btard.network import MemoryHub, MemoryTransport, PeerRecord
 from btard.node.assembly import assemble
-from btard.node.node import Node
 from btard.node.recorder import Recorder
 from btard.node.worker import InlineWorker
 from btard.protocol.state import RosterState
@@ -33,11 +33,9 @@ async def _run(spec: SwarmSpec, run_dir: RunDirectory, emit: Emit, evaluate_ever
     config = spec.config
     genesis = RosterState.genesis(config.digest, config.protocol, spec.peers)
     records = {peer: PeerRecord(config.digest, peer, 0, (), b"") for peer in spec.peers}
-    nodes: list[Node] = []
-    recorders: list[Recorder] = []
-    for index, peer in enumerate(spec.peers):
-        first = index == 0
-        node = assemble(
+    ledger = run_dir.create_ledger(LedgerHeader.of(config, genesis.members))
+    nodes = [
+        assemble(
             spec.identity(index),
             config,
             genesis,
@@ -45,20 +43,18 @@ async def _run(spec: SwarmSpec, run_dir: RunDirectory, emit: Emit, evaluate_ever
             InlineWorker(),
             records,
             now=0.0,
-            ledger=run_dir.create_ledger(LedgerHeader.of(config, genesis.members)) if first else None,
+            ledger=ledger if index == 0 else None,
             adversary=spec.adversary(index),
         )
-        recorder = Recorder(
-            node.engine,
-            node.worker,
-            emit if first else lambda _: None,
-            steps=config.steps,
-            evaluate_every=evaluate_every if first else 0,
-            run_dir=run_dir if first else None,
-            virtual=True,
-        )
-        nodes.append(node)
-        recorders.append(recorder)
+        for index, peer in enumerate(spec.peers)
+    ]
+    first, *others = nodes
+    recorder = partial(Recorder, steps=config.steps, virtual=True)
+    recorders = [
+        recorder(first.engine, first.worker, emit, evaluate_every=evaluate_every, run_dir=run_dir),
+        *(recorder(node.engine, node.worker, lambda _: None) for node in others),
+    ]
+    for node in nodes:
         await node.transport.start(node)
     emit(Begun.of(config, genesis.members, spec.peers[0]).model_copy(update={"time": None}))
     try:

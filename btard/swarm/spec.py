@@ -46,14 +46,10 @@ class SwarmSpec:
             return None
         return kind.starting(self.attack_start).make(identity, identity.seed, self.colluders)
 
-    def key_seed(self, index: int) -> bytes:
-        """Return the key seed of peer `index`."""
-        seed = self.config.seed.to_bytes(16, "little", signed=True)
-        return digest("swarm key", seed, index.to_bytes(4, "little"))
-
     def identity(self, index: int) -> Identity:
         """Return the identity of peer `index`."""
-        return Identity.from_seed(self.key_seed(index))
+        seed = self.config.seed.to_bytes(16, "little", signed=True)
+        return Identity.from_seed(digest("swarm key", seed, index.to_bytes(4, "little")))
 
     @property
     def peers(self) -> tuple[PeerId, ...]:

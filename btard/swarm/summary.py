@@ -76,9 +76,9 @@ def summarise(
     spec: SwarmSpec, records: Sequence[AttemptEnded], ends: Sequence[Ended], seconds: float
 ) -> Summary:
     """Summarise the first peer's records and the ends of all peers (none of a peer whose process died)."""
-    names = peer_names(spec)
-    terms = {peer.hex(): spec.kind(index) for index, peer in enumerate(spec.peers)}
-    kinds = {peer: None if term is None else term.text for peer, term in terms.items()}
+    names, config = peer_names(spec), spec.config
+    terms = [spec.kind(index) for index in range(config.peers)]
+    kinds = dict(zip(names, (None if term is None else term.text for term in terms), strict=True))
     exits = tuple(
         Exit(r.peer, names[r.peer], kinds[r.peer], r.kind, record.step, r.reason)
         for record in records
@@ -86,11 +86,21 @@ def summarise(
         if r.kind in (BAN, LEAVE)
     )
     gone = {each.peer for each in exits}
-    honest = [end for end in ends if kinds[end.peer] is None and end.peer not in gone]
-    steps = sum(1 for record in records if record.kind == STEP)
+    seated = [peer for peer in names if peer not in gone]
+    honest = [end for end in ends if end.peer in seated and kinds[end.peer] is None]
+    steps = sum(record.kind == STEP for record in records)
+    missing = sum(kinds[peer] is None for peer in seated) - len(honest)
+    problems = [f"{e.name} is honest and lost its seat: {e.reason}" for e in exits if e.byzantine is None]
+    problems += [f"{names[end.peer]} stopped: {end.reason}" for end in honest if end.outcome != "finished"]
+    if missing > 0:
+        problems.append(f"{missing} honest peers did not come to the end")
+    if steps < config.steps:
+        problems.append(f"{steps} of {config.steps} steps were made")
+    if len({(end.model, end.ledger) for end in honest}) > 1:
+        problems.append("honest peers ended with different models or ledgers")
     evaluated = [record for record in records if record.accuracy is not None]
     first = honest[0] if honest else None
-    floor = _floor_bytes(records, spec.config.peers, 0 if first is None else first.parameters)
+    floor = _floor_bytes(records, config.peers, 0 if first is None else first.parameters)
     count = max(1, len(honest)) * max(1, steps)
     tensor = sum(end.blob_bytes for end in honest) / count
     return Summary(
@@ -100,20 +110,19 @@ def summarise(
         final_loss=evaluated[-1].loss if evaluated else None,
         final_accuracy=evaluated[-1].accuracy if evaluated else None,
         exits=exits,
-        seated_adversaries=tuple(
-            names[peer] for peer, kind in kinds.items() if kind is not None and peer not in gone
-        ),
+        seated_adversaries=tuple(names[peer] for peer in seated if kinds[peer] is not None),
         tensor_bytes=tensor,
         control_bytes=sum(end.control_bytes for end in honest) / count,
         bytes_ratio=tensor * max(1, steps) / floor if floor else 0.0,
         model_digest="" if first is None else first.model,
         ledger_digest="" if first is None else first.ledger,
-        problems=tuple(_problems(spec, exits, honest, steps, gone)),
+        problems=tuple(problems),
     )
 
 
 def _floor_bytes(records: Sequence[AttemptEnded], peers: int, parameters: int) -> float:
-    """Bytes that plain butterfly all-reduce sends a peer over the same steps: 2 d (n - 1) / n floats each."""
+    """Return the bytes that plain butterfly all-reduce sends a peer over the same steps: 2 d (n - 1) / n
+    floats each."""
     total, roster = 0.0, peers
     for record in records:
         if record.kind == STEP:
@@ -122,24 +131,8 @@ def _floor_bytes(records: Sequence[AttemptEnded], peers: int, parameters: int) -
     return total
 
 
-def _problems(
-    spec: SwarmSpec, exits: Sequence[Exit], honest: Sequence[Ended], steps: int, gone: set[str]
-) -> list[str]:
-    found = [f"{e.name} is honest and lost its seat: {e.reason}" for e in exits if e.byzantine is None]
-    expected = sum(1 for i, p in enumerate(spec.peers) if spec.kind(i) is None and p.hex() not in gone)
-    names = peer_names(spec)
-    found += [f"{names[end.peer]} stopped: {end.reason}" for end in honest if end.outcome != "finished"]
-    if len(honest) < expected:
-        found.append(f"{expected - len(honest)} honest peers did not come to the end")
-    if steps < spec.config.steps:
-        found.append(f"{steps} of {spec.config.steps} steps were made")
-    if len({(end.model, end.ledger) for end in honest}) > 1:
-        found.append("honest peers ended with different models or ledgers")
-    return found
-
-
 def peer_names(spec: SwarmSpec) -> dict[str, str]:
-    """Return key (hex) -> what people call a peer of this swarm: `peer-3`, or `peer-7 (sign_flip)`."""
+    """Return key (hex) -> what people call a peer of this swarm, by index: `peer-3`, `peer-7 (sign_flip)`."""
     return {
         peer.hex(): f"peer-{index}" + (f" ({kind.text})" if (kind := spec.kind(index)) else "")
         for index, peer in enumerate(spec.peers)

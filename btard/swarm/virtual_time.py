@@ -18,16 +18,14 @@ class _JumpingSelector(selectors.SelectSelector):
     """Moves the clock by `timeout` instead of waiting for files. There are none: all transports of the swarm
     are in memory."""
 
-    def __init__(self, loop: VirtualTimeLoop) -> None:
-        super().__init__()
-        self._loop = loop
+    now = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if not ready:
             if timeout is None:
                 raise RuntimeError("every task of the swarm waits, and no timer is set: a deadlock")
-            self._loop.advance(timeout)
+            self.now += max(timeout, 0.0)
         return ready
 
 
@@ -35,16 +33,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     """A loop in virtual time, which begins at 0."""
 
     def __init__(self) -> None:
-        self._now = 0.0
-        super().__init__(_JumpingSelector(self))
+        self._clock = _JumpingSelector()
+        super().__init__(self._clock)
 
     def time(self) -> float:
         """Return the virtual seconds since the loop was made."""
-        return self._now
-
-    def advance(self, seconds: float) -> None:
-        """Move the clock."""
-        self._now += max(seconds, 0.0)
+        return self._clock.now
 
 
 def run_virtually(main: Coroutine[Any, Any, T]) -> T:

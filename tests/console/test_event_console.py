@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from btard.run.events import (
     FaultSeen,
     Gathered,
     Noted,
+    Outcome,
     Removal,
     Stalled,
     read_event,
@@ -53,35 +55,37 @@ def stalled(*missing: str, waited_s: float = 12.3, dispute_in_s: float = 14.9) -
     )
 
 
-def ended(outcome: str, reason: str, run_dir: Path | None) -> Ended:
-    return Ended.model_validate(
-        {
-            **{"peer": PEERS[2], "outcome": outcome, "reason": reason, "steps": 120, "model": "bb" * 32},
-            **{"ledger": "aa" * 32, "blob_bytes": 30_000_000, "control_bytes": 1, "parameters": 10},
-            **{"faults": 0, "run_dir": None if run_dir is None else str(run_dir)},
-        }
+def ended(outcome: Outcome, reason: str, run_dir: Path | None) -> Ended:
+    return Ended(
+        peer=PEERS[2],
+        outcome=outcome,
+        reason=reason,
+        steps=120,
+        model="bb" * 32,
+        ledger="aa" * 32,
+        blob_bytes=30_000_000,
+        control_bytes=1,
+        parameters=10,
+        faults=0,
+        run_dir=None if run_dir is None else str(run_dir),
     )
+
+
+Shown = Callable[..., str]
 
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Shown:
-    monkeypatch.setenv("COLUMNS", str(COLUMNS))
-    return Shown(capsys)
-
-
-class Shown:
     """What is on the screen when a console has taken events."""
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
 
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(
-        self, events: Iterable[Event], *, json: bool = False, names: Mapping[str, str] | None = None
-    ) -> str:
-        with EventConsole(json=json, names=names) as console:
+    def show(events: Iterable[Event], **options: Any) -> str:
+        with EventConsole(**options) as console:
             for event in events:
                 console(event)
-        return self._capsys.readouterr().out
+        return capsys.readouterr().out
+
+    return show
 
 
 @pytest.mark.parametrize(
@@ -117,15 +121,14 @@ def test_a_runs_progress_fits_in_80_columns(shown: Shown) -> None:
     assert max(len(line) for line in text.splitlines()[-3:]) <= COLUMNS
 
 
-def test_the_end_says_where_model_ledger_and_metrics_lie(shown: Shown, tmp_path: Path) -> None:
+def test_the_end_says_where_all_lies_or_how_to_keep_it_and_why_a_seat_was_lost(
+    shown: Shown, tmp_path: Path
+) -> None:
     text = shown([BEGUN, step(119), ended("finished", "finished", tmp_path)])
     for name in ("model.safetensors", "ledger.btard", "metrics.jsonl"):
         assert str(tmp_path / name) in text
     assert f"btard audit {tmp_path}" in text
     assert "30.0 MB sent" in text
-
-
-def test_a_peer_that_lost_its_seat_reads_why_and_one_that_keeps_nothing_how_to_keep_it(shown: Shown) -> None:
     text = shown([BEGUN, ended("seat_lost", "this peer was banned in step 3: false gradient", None)])
     assert "this peer was banned in step 3: false gradient" in text
     assert "--out" in text

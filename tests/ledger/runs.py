@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import resource
 import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -52,7 +55,7 @@ def recorded(misdeed: Misdeed = misreports) -> tuple[Path, LedgerHeader, tuple[E
 def write(path: Path, header: LedgerHeader, entries: tuple[Entry, ...]) -> None:
     """Write a ledger as a peer does, whatever the entries say: all its digests are right."""
     path.unlink(missing_ok=True)
-    with LedgerFile.create(path, header) as file:
+    with closing(LedgerFile(path, header)) as file:
         for entry in entries:
             file.append(entry)
 
@@ -60,3 +63,14 @@ def write(path: Path, header: LedgerHeader, entries: tuple[Entry, ...]) -> None:
 def copied(folder: Path) -> Path:
     """A copy of the run that may be changed."""
     return Path(shutil.copytree(recorded()[0], folder / "run"))
+
+
+@contextmanager
+def disk_of(size_bytes: int) -> Iterator[None]:
+    """Files cannot grow beyond this size: writing stops in the middle, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,7 +10,7 @@ from btard.errors import BtardError, ConfigurationError, LedgerError
 from btard.ledger.directory import CHECKPOINTS, RunDirectory
 from btard.ledger.reader import LedgerReader
 from btard.run.events import AttemptEnded
-from tests.ledger.runs import recorded
+from tests.ledger.runs import disk_of, recorded
 
 
 def a_step(index: int) -> AttemptEnded:
@@ -76,11 +73,6 @@ def test_a_directory_with_other_files_is_refused(tmp_path: Path) -> None:
     assert contents(tmp_path) == {"notes.txt": b"mine"}
 
 
-def test_a_run_that_never_began_is_in_nobodys_way(tmp_path: Path) -> None:
-    RunDirectory.create(tmp_path / "run").close()
-    RunDirectory.create(tmp_path / "run").close()
-
-
 def test_a_directory_that_another_run_writes_is_refused_even_if_it_may_be_replaced(earlier: Path) -> None:
     with RunDirectory.create(earlier, replace=True) as directory:
         directory.add_metrics(a_step(0))
@@ -91,21 +83,11 @@ def test_a_directory_that_another_run_writes_is_refused_even_if_it_may_be_replac
         assert contents(earlier) == before
 
 
-@contextmanager
-def full_disk() -> Iterator[None]:
-    """No file grows beyond 1000 bytes: the writing fails in the same place."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-
-
 def test_a_full_disk_is_noticed_before_anything_else(tmp_path: Path) -> None:
-    with full_disk(), pytest.raises(ConfigurationError, match="free some space or choose another directory"):
+    with disk_of(1000), pytest.raises(ConfigurationError, match=r"cannot write .*: choose another directory"):
         RunDirectory.create(tmp_path / "run")
-    RunDirectory.create(tmp_path / "run").close()
+    for _ in range(2):  # a run that never began is in nobody's way
+        RunDirectory.create(tmp_path / "run").close()
 
 
 @pytest.mark.parametrize("path", ["file", "file/run"])

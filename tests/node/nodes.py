@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import wraps
 from typing import Any
 
 import tests.ledger.runs  # the task "quadratic"
@@ -16,11 +17,21 @@ from btard.protocol.outputs import Ended
 from btard.protocol.state import RosterState
 from btard.run.config import RunConfig
 from btard.swarm.spec import SwarmSpec
+from btard.swarm.virtual_time import run_virtually
 
 assert tests.ledger.runs.PEERS
 
 PROTOCOL = ProtocolConfig(tau=1.0, delta_max=100.0, validators=1, directions=2, delta_s=1.0, phase_s=10.0)
-Setup = Callable[["Nodes"], Coroutine[Any, Any, None]]
+
+
+def virtually(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """Run a test in virtual time."""
+
+    @wraps(test)
+    def run(*args: Any, **named: Any) -> None:
+        run_virtually(test(*args, **named))
+
+    return run
 
 
 def a_run(peers: int = 4, steps: int = 3, protocol: ProtocolConfig = PROTOCOL) -> RunConfig:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
-from typing import TypeVar
 
 import pytest
 
@@ -19,19 +18,13 @@ from btard.protocol.outputs import FINISHED
 from btard.protocol.record import ABORT, BAN, STEP, Entry
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
-from btard.types import Digest, Fault, FaultKind, PeerId
-from tests.node.nodes import Nodes, a_run
-
-T = TypeVar("T")
+from btard.types import Digest, Fault, FaultKind
+from tests.node.nodes import Nodes, a_run, virtually
 
 
-def in_a_loop(act: Callable[[Nodes], T], nodes: Callable[[], Nodes] = lambda: Nodes(SwarmSpec(a_run()))) -> T:
-    """Do something to nodes that have not begun."""
-
-    async def main() -> T:
-        return act(nodes())
-
-    return run_virtually(main())
+def nodes() -> Nodes:
+    """Nodes that have not begun."""
+    return Nodes(SwarmSpec(a_run()))
 
 
 def swarm(
@@ -95,100 +88,70 @@ def test_a_step_has_room_for_as_many_aborts_as_there_may_be_cheats() -> None:
 # ---------------------------------------------------------------- what memory a blob may cost
 
 
-def blob(*values: float) -> bytes:
-    return struct.pack(f"<{len(values)}f", *values)
-
-
-def test_blobs_that_nothing_announced_are_taken_in_small_number() -> None:
-    def push(nodes: Nodes) -> list[bool]:
-        node, sender = nodes.nodes[0], nodes.nodes[1].transport.me
-        return [node.wants(sender, digest("blob", bytes([k])), 12) for k in range(EARLY_PARTS + 3)]
-
-    assert in_a_loop(push) == [True] * EARLY_PARTS + [False] * 3
-
-
-def test_the_quota_is_each_senders_own() -> None:
-    def push(nodes: Nodes) -> list[bool]:
-        senders = [node.transport.me for node in nodes.nodes[1:]]
-        return [nodes.nodes[0].wants(s, digest("blob", s), 12) for s in senders for _ in range(EARLY_PARTS)]
-
-    assert all(in_a_loop(push))
+@virtually
+async def test_of_blobs_that_nothing_announced_a_few_are_taken_from_each_sender() -> None:
+    node, *others = nodes().nodes
+    for sender in (other.transport.me for other in others):
+        taken = [node.wants(sender, digest("blob", sender, bytes([k])), 12) for k in range(EARLY_PARTS + 3)]
+        assert taken == [True] * EARLY_PARTS + [False] * 3
 
 
 @pytest.mark.parametrize(("size", "wanted"), [(12, True), (16, False), (10, False), (1 << 30, False)])
-def test_a_blob_of_more_than_a_part_or_of_broken_floats_is_refused(size: int, wanted: bool) -> None:
+@virtually
+async def test_a_blob_of_more_than_a_part_or_of_broken_floats_is_refused(size: int, wanted: bool) -> None:
     # 12 parameters in 4 parts: 3 floats each.
-    def push(nodes: Nodes) -> bool:
-        return nodes.nodes[0].wants(nodes.nodes[1].transport.me, digest("blob"), size)
-
-    assert in_a_loop(push) == wanted
+    node, other, *_ = nodes().nodes
+    assert node.wants(other.transport.me, digest("blob"), size) == wanted
 
 
-def test_a_blob_that_is_held_already_is_not_wanted_again() -> None:
-    def push(nodes: Nodes) -> list[bool]:
-        node, sender, data = nodes.nodes[0], nodes.nodes[1].transport.me, blob(1.0, 2.0, 3.0)
-        name = digest("blob", data)
-        first = node.wants(sender, name, len(data))
-        node.blob(sender, name, data)
-        return [first, node.wants(sender, name, len(data))]
-
-    assert in_a_loop(push) == [True, False]
+@virtually
+async def test_a_blob_that_is_held_already_is_not_wanted_again() -> None:
+    node, other, *_ = nodes().nodes
+    sender, data = other.transport.me, struct.pack("<3f", 1.0, 2.0, 3.0)
+    name = digest("blob", data)
+    assert node.wants(sender, name, len(data))
+    node.blob(sender, name, data)
+    assert not node.wants(sender, name, len(data))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_a_blob_that_is_not_finite_is_known_and_not_kept(value: float) -> None:
-    def push(nodes: Nodes) -> tuple[int, bool]:
-        node, data = nodes.nodes[0], blob(1.0, value, 3.0)
-        before = len(node.engine.store)
-        node.blob(nodes.nodes[1].transport.me, digest("blob", data), data)
-        return len(node.engine.store) - before, node.machine.holds(digest("blob", data))
+@virtually
+async def test_a_blob_that_is_not_finite_is_known_and_not_kept(value: float) -> None:
+    node, other, *_ = nodes().nodes
+    data, before = struct.pack("<3f", 1.0, value, 3.0), len(node.engine.store)
+    node.blob(other.transport.me, digest("blob", data), data)
+    assert len(node.engine.store) == before
+    assert not node.machine.holds(digest("blob", data))
 
-    assert in_a_loop(push) == (0, False)
 
-
-def test_an_empty_blob_is_no_part() -> None:
-    def push(nodes: Nodes) -> bool:
-        node = nodes.nodes[0]
-        node.blob(nodes.nodes[1].transport.me, digest("blob", b""), b"")
-        return node.machine.holds(digest("blob", b""))
-
+@virtually
+async def test_an_empty_blob_is_no_part() -> None:
+    node, other, *_ = nodes().nodes
     assert FP32.is_valid(b"")
-    assert not in_a_loop(push)
+    node.blob(other.transport.me, digest("blob", b""), b"")
+    assert not node.machine.holds(digest("blob", b""))
 
 
 # ---------------------------------------------------------------- trouble
 
 
-def test_what_comes_before_the_start_waits_within_bounds() -> None:
-    def talk(nodes: Nodes) -> int:
-        node, sender = nodes.nodes[0], nodes.nodes[1].transport.me
-        for _ in range(1000):
-            node.control(sender, b"x")
-        return sum(node.faults.values())
-
-    assert in_a_loop(talk) == 0
-
-
-def test_faults_are_counted_by_peer_and_kind() -> None:
-    def talk(nodes: Nodes) -> dict[tuple[PeerId, str], int]:
-        node, sender = nodes.nodes[0], nodes.nodes[1].transport.me
-        for _ in range(3):
-            node.fault(Fault(sender, FaultKind.FLOOD))
-        return dict(node.faults)
-
-    faults = in_a_loop(talk)
-    assert list(faults.values()) == [3]
+@virtually
+async def test_what_comes_before_the_start_waits_and_faults_are_counted_by_peer_and_kind() -> None:
+    node, other, *_ = nodes().nodes
+    sender = other.transport.me
+    for _ in range(1000):
+        node.control(sender, b"x")
+    assert node.faults == {}
+    for _ in range(3):
+        node.fault(Fault(sender, FaultKind.FLOOD))
+    assert node.faults == {(sender, FaultKind.FLOOD): 3}
 
 
-async def _broken(break_it: Callable[[Node], None]) -> BaseException | None:
-    nodes = Nodes(SwarmSpec(a_run()))
-    break_it(nodes.nodes[0])
-    results: list[BaseException] = []
-    try:
-        await nodes.run()
-    except BaseException as error:
-        results.append(error)
-    return results[0] if results else None
+async def run_with(break_it: Callable[[Node], None]) -> None:
+    """Run nodes, the first of which is broken."""
+    swarm = nodes()
+    break_it(swarm.nodes[0])
+    await swarm.run()
 
 
 class _Full:
@@ -198,12 +161,14 @@ class _Full:
         raise LedgerError("no space left: free some")
 
 
-def test_a_ledger_that_cannot_be_written_ends_the_run_with_its_own_error() -> None:
-    error = run_virtually(_broken(lambda node: setattr(node, "_ledger", _Full())))
-    assert isinstance(error, LedgerError)
+@virtually
+async def test_a_ledger_that_cannot_be_written_ends_the_run_with_its_own_error() -> None:
+    with pytest.raises(LedgerError, match="no space left"):
+        await run_with(lambda node: setattr(node, "_ledger", _Full()))
 
 
-def test_a_peer_whose_model_is_not_the_swarms_says_so() -> None:
+@virtually
+async def test_a_peer_whose_model_is_not_the_swarms_says_so() -> None:
     def tamper(node: Node) -> None:
         handle = node.machine.handle
 
@@ -214,5 +179,5 @@ def test_a_peer_whose_model_is_not_the_swarms_says_so() -> None:
 
         node.machine.handle = other  # type: ignore[method-assign, assignment]
 
-    error = run_virtually(_broken(tamper))
-    assert "model" in str(error)
+    with pytest.raises(AssertionError, match="model"):
+        await run_with(tamper)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from btard.adversary import parse_adversary
+from btard.adversary import parse_adversaries
 from btard.errors import BtardError
 from btard.ledger.directory import RunDirectory
 from btard.node.node import Progress
 from btard.node.recorder import FAULTS_SAID_MAX, Recorder
 from btard.node.worker import InlineWorker
 from btard.protocol.ledger import replay
-from btard.run.events import AttemptEnded, Ended, Event, FaultSeen
+from btard.run.events import AttemptEnded, Ended, Event, FaultSeen, Stalled
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 from btard.training import BlobStore
@@ -49,15 +50,15 @@ def records(evaluate_every: int = 0, virtual: bool = False) -> list[AttemptEnded
     return run_virtually(main())
 
 
-def trained(path: Path, steps: int, *byzantine: str, interrupted: bool = False) -> tuple[list[Event], Nodes]:
-    """A swarm of real nodes, the last of which records its run; what it emits."""
+def trained(
+    path: Path, steps: int, *byzantine: str, interrupted: bool = False, records: int = -1
+) -> tuple[list[Event], Nodes]:
+    """A swarm of real nodes, one of which (the last) `records` its run; what it emits."""
 
     async def main() -> tuple[list[Event], Nodes]:
-        nodes, emitted = (
-            Nodes(SwarmSpec(a_run(4, steps), tuple(map(parse_adversary, byzantine)))),
-            list[Event](),
-        )
-        node = nodes.nodes[-1]
+        terms = parse_adversaries(",".join(byzantine))
+        nodes, emitted = Nodes(SwarmSpec(a_run(4, steps), terms)), list[Event]()
+        node = nodes.nodes[records]
         with RunDirectory.create(path) as run_dir:
             reported = asyncio.Event()
 
@@ -68,7 +69,7 @@ def trained(path: Path, steps: int, *byzantine: str, interrupted: bool = False) 
             recorder = Recorder(node.engine, node.worker, emit, steps=steps, run_dir=run_dir)
             for each in nodes.nodes:
                 await each.transport.start(each)
-            others = [asyncio.ensure_future(each.run()) for each in nodes.nodes[:-1]]
+            others = [asyncio.ensure_future(each.run()) for each in nodes.nodes if each is not node]
             recording = asyncio.ensure_future(recorder.run(node))
             if interrupted:
                 await reported.wait()
@@ -161,6 +162,29 @@ def test_a_model_that_cannot_be_written_ends_the_run_with_a_sentence(tmp_path: P
         directory.model.mkdir(parents=True)
     with pytest.raises(BtardError, match="choose another directory"):
         trained(tmp_path / "run", 2)
+
+
+def test_a_peer_that_is_waited_for_is_named_each_second_with_what_comes_next(tmp_path: Path) -> None:
+    emitted, nodes = trained(tmp_path / "run", 2, "silent", records=0)
+    silent = nodes.nodes[3].transport.me.hex()
+    stalls = list(takewhile(lambda event: isinstance(event, Stalled), emitted))
+    assert {(e.step, e.phase, e.missing) for e in stalls} == {(0, "gradient", (silent,))}
+    # A quarter of 10 s passes; the dispute begins after 10 s and 3 delta, and takes a few more.
+    assert [e.waited_s for e in stalls] == pytest.approx([2.5 + k for k in range(len(stalls))])
+    assert [e.dispute_in_s for e in stalls] == pytest.approx([max(0, 10.5 - k) for k in range(len(stalls))])
+    assert len(stalls) > 11
+    record = emitted[len(stalls)]
+    assert isinstance(record, AttemptEnded)
+    assert [(removal.peer, removal.kind) for removal in record.removals] == [(silent, "miss")]
+
+
+def test_a_fault_that_the_network_finds_becomes_an_event_at_once(tmp_path: Path) -> None:
+    emitted, nodes = trained(tmp_path / "run", 2, "garbage(signed=false)", records=0)
+    faults = [event for event in emitted if isinstance(event, FaultSeen)]
+    assert {event.peer for event in faults} == {nodes.nodes[3].transport.me.hex()}
+    assert len({event.kind for event in faults}) == len(faults) == len(nodes.nodes[0].faults)
+    assert isinstance(emitted[-1], Ended)
+    assert emitted[-1].faults == nodes.nodes[0].faults.total() > len(faults)
 
 
 def test_the_first_fault_of_a_peer_and_kind_is_said_and_there_is_an_end_to_it() -> None:

@@ -14,75 +14,56 @@ import pytest
 from btard.node.worker import InlineWorker, ThreadWorker, Worker
 
 Make = Callable[[], Worker]
-
-
 workers = pytest.mark.parametrize("make", [InlineWorker, ThreadWorker], ids=["inline", "thread"])
 
 
 @workers
-def test_results_come_in_the_order_of_the_work_and_in_the_loop(make: Make) -> None:
-    async def main() -> None:
-        worker, done = make(), asyncio.Event()
-        came: list[tuple[int, threading.Thread]] = []
+async def test_results_come_in_the_order_of_the_work_and_in_the_loop(make: Make) -> None:
+    worker, done = make(), asyncio.Event()
+    came: list[tuple[int, threading.Thread]] = []
 
-        def deliver(result: int) -> None:
-            came.append((result, threading.current_thread()))
-            if len(came) == 20:
-                done.set()
+    def deliver(result: int) -> None:
+        came.append((result, threading.current_thread()))
+        if len(came) == 20:
+            done.set()
 
-        for number in range(20):
-            worker.submit(partial(int, number), deliver)
-        assert came == [], "nothing is done while the caller is at it"
-        await done.wait()
-        worker.stop()
-        assert came == [(number, threading.current_thread()) for number in range(20)]
-
-    asyncio.run(main())
+    for number in range(20):
+        worker.submit(partial(int, number), deliver)
+    assert came == [], "nothing is done while the caller is at it"
+    await done.wait()
+    worker.stop()
+    assert came == [(number, threading.current_thread()) for number in range(20)]
 
 
 @workers
-def test_what_work_raises_is_reported_in_the_loop(make: Make) -> None:
-    async def main() -> None:
-        worker = make()
-        failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
-        worker.failed = failed.set_result
-
-        def work() -> None:
-            raise ValueError("our bug")
-
-        worker.submit(work, lambda result: None)
-        error = await failed
-        worker.stop()
-        assert isinstance(error, ValueError)
-
-    asyncio.run(main())
+async def test_what_work_raises_is_reported_in_the_loop(make: Make) -> None:
+    worker = make()
+    failed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+    worker.failed = failed.set_result
+    worker.submit(lambda: int("our bug"), lambda result: None)
+    assert isinstance(await failed, ValueError)
+    worker.stop()
 
 
 @workers
-def test_nothing_is_delivered_after_the_stop(make: Make) -> None:
-    async def main() -> list[int]:
-        worker, came = make(), list[int]()
-        for number in range(5):
-            worker.submit(partial(int, number), came.append)
-        worker.stop()
-        for _ in range(5):
-            await asyncio.sleep(0)
-        return came
-
-    assert asyncio.run(main()) == []
-
-
-def test_the_loop_goes_on_while_a_thread_works() -> None:
-    async def main() -> None:
-        worker, go, done = ThreadWorker(), threading.Event(), asyncio.Event()
-        worker.submit(lambda: go.wait(30), lambda result: done.set())
+async def test_nothing_is_delivered_after_the_stop(make: Make) -> None:
+    worker, came = make(), list[int]()
+    for number in range(5):
+        worker.submit(partial(int, number), came.append)
+    worker.stop()
+    for _ in range(5):
         await asyncio.sleep(0)
-        assert not done.is_set()
-        go.set()
-        await done.wait()
-        worker.stop()
+    assert came == []
 
-    asyncio.run(main())
+
+async def test_the_loop_goes_on_while_a_thread_works() -> None:
+    worker, go, done = ThreadWorker(), threading.Event(), asyncio.Event()
+    worker.submit(lambda: go.wait(30), lambda result: done.set())
+    await asyncio.sleep(0)
+    assert not done.is_set()
+    go.set()
+    await done.wait()
+    worker.stop()
 
 
 def test_process_that_ends_while_a_thread_computes_ends_well() -> None:
