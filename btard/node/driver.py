@@ -116,13 +116,14 @@ class Driver:
         self._early[sender] += 1
         return Offer.WANTED if self._early[sender] <= EARLY_PARTS else Offer.REFUSED
 
-    def held(self, name: Digest, now: float) -> Work:
+    def held(self, sender: PeerId, name: Digest, now: float) -> Work:
         """Tell the machine of a blob that was offered and is held already. Its size is the store's, whatever
-        the sender claimed."""
+        the sender claimed. The blob outlives the step only if the sender is entitled to push it."""
         data = self.store.get(name)
         if data is None:
             return Work()
-        self.store.put(data)
+        if self.machine.expects(sender, name):
+            self.store.put(data)
         return self._handle(BlobHeld(name, len(data), True), now)
 
     def arrived(self, name: Digest, data: bytes, now: float) -> Work:
