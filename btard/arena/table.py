@@ -12,6 +12,9 @@ from btard.arena.layout import Split
 from btard.lab import Experiment, Outcome
 from btard.pool import Failure
 
+NAME_MAX = 14
+"""Characters of a column's name that stand on one line; the arguments of a longer one stand on a second."""
+
 TIMINGS = ("gradients", "encode", "attack", "aggregate or decode", "decode errors")
 
 
@@ -107,6 +110,11 @@ def half_width(values: Sequence[float], confidence: float = 0.95) -> float | Non
 
     n = len(values)
     return None if n < 2 else float(t.ppf((1 + confidence) / 2, n - 1)) * stdev(values) / n**0.5
+
+
+def folded(name: str) -> str:
+    """Return a long name with its arguments on a second line."""
+    return name.replace("(", "\n(", 1) if len(name) > NAME_MAX else name
 
 
 def per_cent(value: float) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from btard.adversary import ADVERSARIES
 from btard.protocol.messages import AGGREGATE, PHASES, RECORD, REVEAL, SCALARS
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, STEP, Removal
 from btard.simulation import Byzantine, Crash, Cut, Outcome, Scenario, Slow, Weather, World
@@ -48,11 +47,6 @@ def test_aggregator_that_equivocates_is_banned_and_training_goes_on() -> None:
     assert len(world.records[-1].state.members) == 4
 
 
-@pytest.mark.parametrize("kind", sorted(ADVERSARIES))
-def test_two_cheats_of_five_stop_nobody(kind: str) -> None:
-    go(byzantine=(Byzantine(0, kind), Byzantine(3, kind)))
-
-
 def test_largest_minority_of_one_kind_is_out_after_its_wrong_aggregates() -> None:
     _, outcome = go(peers=7, byzantine=tuple(Byzantine(peer, "wrong_aggregate") for peer in (0, 1, 2)))
     assert outcome.bans == (("wrong_aggregate", "wrong aggregate"),) * 3
@@ -91,7 +85,7 @@ def test_broken_link_between_two_honest_peers_is_relayed() -> None:
     assert {(world.hosts[0].peer, world.hosts[3].peer), (world.hosts[3].peer, world.hosts[0].peer)} <= relayed
 
 
-def test_link_that_only_loses_tensors_is_relayed_too() -> None:
+def test_link_that_only_loses_tensors_costs_nobody_a_seat() -> None:
     world, _ = go(cuts=(Cut(0, 3, 0.0, 1e9, control=False),))
     assert len(world.records[-1].state.members) == 5
 
