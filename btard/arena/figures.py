@@ -86,12 +86,9 @@ def _drawn(section: Section, caption: str, stem: str, figure: Figure) -> Drawn:
 
 
 def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _heat_map(report: Report, table: Table) -> Figure:
@@ -115,13 +112,11 @@ def _heat_map(report: Report, table: Table) -> Figure:
     axes.set_yticks(range(len(names)), names, size=9)
     axes.set_xlabel(report.columns)
     axes.set_ylabel(report.rows)
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
     axes.set_xticks([x - 0.5 for x in range(1, len(columns))], minor=True)
     axes.set_yticks([y - 0.5 for y in range(1, len(names))], minor=True)
     axes.grid(which="minor", color="white", lw=1.5)
-    axes.tick_params(which="minor", length=0)
     figure.colorbar(image, ax=axes, label="accuracy, %", fraction=0.05, pad=0.02)
     figure.suptitle(_wrapped(table.name or report.title, figure.get_figwidth()), size=10, x=0.02, ha="left")
     return figure
@@ -168,8 +163,7 @@ def _panel(axes: Axes, curves: Sequence[Curve], rows: Sequence[str]) -> None:
     axes.set_ylim(0, 101)
     axes.margins(x=0.01)
     axes.grid(alpha=0.25)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _evenly(rows: Sequence[str], most: int) -> list[Sequence[str]]:

@@ -138,11 +138,9 @@ def _entry(
     accuracies = [accuracy(each, last) for each in outcomes]
     mean, spread = fmean(accuracies), half_width(accuracies)
     diverged = sum(each.diverged is not None for each in outcomes)
-    words = [per_cent(mean)]
-    words += [] if spread is None else [f"± {per_cent(spread)}"]
-    words += [f"†{diverged}"] if diverged else []
-    words += [f"‡{crashed}"] if crashed else []
-    return TableEntry(" ".join(words), mean, note=note)
+    text = per_cent(mean) + ("" if spread is None else f" ± {per_cent(spread)}")
+    text += (f" †{diverged}" if diverged else "") + (f" ‡{crashed}" if crashed else "")
+    return TableEntry(text, mean, note=note)
 
 
 def _worst(

@@ -41,13 +41,8 @@ def show_report(console: Console, report: Report) -> None:
 
 def _show_table(console: Console, table: Table, title: str) -> None:
     names = [(label, [row.names[i] for row in table.rows]) for i, label in enumerate(table.labels)]
-    columns = [
-        (
-            heading,
-            [f"*{row.entries[i].text}" if row.entries[i].best else row.entries[i].text for row in table.rows],
-        )
-        for i, heading in enumerate(table.columns)
-    ]
+    shown = [[f"*{each.text}" if each.best else each.text for each in row.entries] for row in table.rows]
+    columns = [(heading, [row[i] for row in shown]) for i, heading in enumerate(table.columns)]
     widths = [min(LABEL_MAX, max(map(cell_len, (label, *texts)))) for label, texts in names]
     for number, block in enumerate(_blocks(columns, console.width - sum(widths) - GAP * (len(widths) - 1))):
         grid = Grid(
