@@ -15,13 +15,13 @@ from btard.arena.figures import Drawn, draw
 from btard.arena.pages import html, markdown
 from btard.arena.progress import Display
 from btard.arena.report import Report, make_report
-from btard.arena.runner import cores, impossible, refuse, run_cells, unfinished
+from btard.arena.runner import impossible, refuse, run_cells, unfinished
 from btard.arena.spec import SPECS, choose, read_spec
 from btard.arena.store import Store
 from btard.arena.terminal import show_report
 from btard.errors import ConfigurationError, cannot_write
 from btard.lab import run
-from btard.pool import Failure
+from btard.pool import Failure, cores
 
 RESULTS = "results.sqlite"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
@@ -12,7 +11,7 @@ from typing import Final, TypeAlias
 
 import torch
 
-from btard.pool import Failure, run_jobs
+from btard.pool import Failure, cores, run_jobs
 from btard.simulation import Violation
 from btard.simulation.scenario import Scenario, draw_scenario
 from btard.simulation.world import Outcome, Trace, World
@@ -63,7 +62,7 @@ def run_seeds(
     for seed in seeds[:1]:
         overrides.draw(seed)  # what cannot be is an error, not a failure of every seed
     work = partial(run, overrides=overrides)
-    with closing(run_jobs(seeds, work, processes or os.cpu_count() or 1)) as events:
+    with closing(run_jobs(seeds, work, processes or cores())) as events:
         for seed, result in events:
             if isinstance(result, Failure):
                 yield Outcome(overrides.draw(seed), Violation("the process", result.reason))

@@ -64,10 +64,6 @@ def edit_records(change: Change) -> Callable[[Actions], None]:
     return edit
 
 
-def test_no_checker_objects_to_a_sound_swarm() -> None:
-    assert swarm().run().violation is None
-
-
 @pytest.mark.parametrize(
     "change",
     [record_with(coin=bytes(32)), lambda recorded: replace(recorded, state=replace(recorded.state, index=9))],
