@@ -39,11 +39,11 @@ from torch.nn import functional
 from torch.nn.utils import parameters_to_vector
 
 from benchmarks.machine import describe, in_words, keep
-from btard.arena.runner import cores
 from btard.lab import Experiment, Measurement, prepare, run
 from btard.lab.attackers import Attackers
 from btard.lab.sampling import Batches
 from btard.lab.seeds import derive, derive_number, generator
+from btard.pool import cores
 from btard.training.vector import unflatten_into
 
 BAR = 10.0

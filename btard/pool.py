@@ -35,6 +35,13 @@ class Failure:
     reason: str
 
 
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def run_jobs(
     jobs: Iterable[Job], work: Callable[[Job], Result], processes: int
 ) -> Generator[tuple[Job, Result | Failure | None], None, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Final, TypeAlias
 
 from btard import __version__
@@ -19,19 +19,16 @@ laboratory, a rule, an attack or an estimator after which an experiment has anot
 FIELDS: Final = tuple(f.name for f in fields(Experiment))
 """The names of an experiment's fields, in their order."""
 
-Value: TypeAlias = str | int | float | bool | None
 Result: TypeAlias = Outcome | Failure
 
 
-def canonical_text(experiment: Experiment) -> str:
-    """Return the experiment as JSON, names sorted, floats in their shortest exact form: one text for each."""
-    values = {f.name: _exact(getattr(experiment, f.name), str(f.type)) for f in fields(Experiment)}
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
 def digest_of(experiment: Experiment) -> str:
-    """Return the experiment's key: SHA-256 of its canonical text, in hex."""
-    return hashlib.sha256(canonical_text(experiment).encode()).hexdigest()
+    """Return the experiment's key: SHA-256 in hex of its JSON, names sorted, floats shortest and exact."""
+    values = asdict(experiment)
+    # 1 and 1.0 are the same learning rate.
+    values |= {f.name: float(values[f.name]) for f in fields(Experiment) if f.type == "float"}
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def unique(experiments: Iterable[Experiment]) -> tuple[Experiment, ...]:
@@ -54,8 +51,3 @@ def value_text(experiment: Experiment, name: str) -> str:
 def label(experiment: Experiment, names: Iterable[str]) -> str:
     """Return the fields `names` of the experiment: "rule=median attack=alie seed=0"."""
     return " ".join(f"{name}={value_text(experiment, name)}" for name in names)
-
-
-def _exact(value: Value, kind: str) -> Value:
-    # 1 and 1.0 are the same learning rate.
-    return float(value) if kind == "float" and value is not None else value

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from btard.arena.curves import Curve
 from btard.arena.report import Report, Section
-from btard.arena.table import Table, per_cent
+from btard.arena.table import Table, folded, per_cent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -86,12 +86,9 @@ def _drawn(section: Section, caption: str, stem: str, figure: Figure) -> Drawn:
 
 
 def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _heat_map(report: Report, table: Table) -> Figure:
@@ -110,18 +107,16 @@ def _heat_map(report: Report, table: Table) -> Figure:
                 weight = "bold" if entry.best else "normal"
                 text = per_cent(entry.value)
                 axes.text(x, y, text, ha="center", va="center", color=colour, weight=weight, size=9)
-    headings = [_folded(each) for each in columns]
+    headings = [folded(each) for each in columns]
     axes.set_xticks(range(len(columns)), headings, size=9, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(names)), names, size=9)
     axes.set_xlabel(report.columns)
     axes.set_ylabel(report.rows)
-    axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
     axes.set_xticks([x - 0.5 for x in range(1, len(columns))], minor=True)
     axes.set_yticks([y - 0.5 for y in range(1, len(names))], minor=True)
     axes.grid(which="minor", color="white", lw=1.5)
-    axes.tick_params(which="minor", length=0)
     figure.colorbar(image, ax=axes, label="accuracy, %", fraction=0.05, pad=0.02)
     figure.suptitle(_wrapped(table.name or report.title, figure.get_figwidth()), size=10, x=0.02, ha="left")
     return figure
@@ -147,9 +142,8 @@ def _small_multiples(report: Report, section: Section, rows: Sequence[str]) -> F
     for line in grid:
         line[0].set_ylabel("accuracy, %")
     lines = {handle.get_label(): handle for axes in every for handle in axes.get_lines()}
-    known = [row for row in rows if row in lines]
-    handles = [lines[row] for row in known]
-    figure.legend(handles, known, loc="outside lower center", ncols=legend, frameon=False, fontsize=9)
+    handles = [lines[row] for row in rows if row in lines]
+    figure.legend(handles=handles, loc="outside lower center", ncols=legend, frameon=False, fontsize=9)
     if title := section.table.name:
         figure.suptitle(_wrapped(title, figure.get_figwidth()), size=10, x=0.02, ha="left")
     return figure
@@ -169,8 +163,7 @@ def _panel(axes: Axes, curves: Sequence[Curve], rows: Sequence[str]) -> None:
     axes.set_ylim(0, 101)
     axes.margins(x=0.01)
     axes.grid(alpha=0.25)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _evenly(rows: Sequence[str], most: int) -> list[Sequence[str]]:
@@ -191,11 +184,6 @@ def _legend_columns(rows: Sequence[str], across: int) -> int:
     """Return how many columns fit: a letter takes about 0.08 inches, line and gap 0.6."""
     width = 1.2 + 3.1 * across
     return max(1, min(len(rows), int(width / (0.6 + 0.08 * max(map(len, rows))))))
-
-
-def _folded(text: str) -> str:
-    """Return a long name with its arguments on a second line."""
-    return text.replace("(", "\n(", 1) if len(text) > 14 else text
 
 
 def _wrapped(text: str, inches: float) -> str:

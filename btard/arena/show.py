@@ -15,28 +15,25 @@ from btard.arena.figures import Drawn, draw
 from btard.arena.pages import html, markdown
 from btard.arena.progress import Display
 from btard.arena.report import Report, make_report
-from btard.arena.runner import cores, impossible, refuse, run_cells, unfinished
+from btard.arena.runner import impossible, refuse, run_cells, unfinished
 from btard.arena.spec import SPECS, choose, read_spec
 from btard.arena.store import Store
 from btard.arena.terminal import show_report
 from btard.errors import ConfigurationError, cannot_write
 from btard.lab import run
-from btard.pool import Failure
+from btard.pool import Failure, cores
 
 RESULTS = "results.sqlite"
 
 
 def run_arena(
-    spec_name: str,
-    out: Path | None = None,
-    jobs: int | None = None,
-    device: str = "cpu",
-    only: Sequence[str] = (),
+    spec_name: str, folder: Path, jobs: int | None = None, device: str = "cpu", only: Sequence[str] = ()
 ) -> bool:
-    """Run a spec and report on it in `out` (runs/arena/NAME if None). Return whether no cell crashed.
+    """Run a spec and report on it in `folder`. Return whether no cell crashed.
 
-    The cells run in `jobs` processes, by default one for each core, or one on a GPU. Cells that are in `out`
-    already are not run again. Raises BtardError on bad input, KeyboardInterrupt with all finished cells kept.
+    The cells run in `jobs` processes, by default one for each core, or one on a GPU. Cells that are in the
+    folder already are not run again. Raises BtardError on bad input, KeyboardInterrupt with all finished
+    cells kept.
     """
     path = SPECS.find(spec_name)
     spec = read_spec(path)
@@ -45,7 +42,6 @@ def run_arena(
     if spec.impossible == "refuse":
         refuse(experiments, refused)
     possible = [each for each in experiments if each not in refused]
-    folder = out or Path("runs") / "arena" / path.stem
     console = Console()
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     with Store(folder / RESULTS, device) as store:
@@ -101,7 +97,6 @@ def write_report(folder: Path, report: Report, drawn: Sequence[Drawn]) -> list[P
 
 
 def _command(spec: str, device: str, only: Sequence[str]) -> str:
-    words = ["btard", "arena", spec]
-    words += ["--device", device] if device != "cpu" else []
-    words += [word for condition in only for word in ("--only", condition)]
-    return shlex.join(words)
+    device_words = ["--device", device] if device != "cpu" else []
+    only_words = [word for condition in only for word in ("--only", condition)]
+    return shlex.join(["btard", "arena", spec, *device_words, *only_words])

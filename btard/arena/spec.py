@@ -16,13 +16,13 @@ timing = false               a second table: milliseconds a step, decode errors
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import product
+from collections.abc import Iterable, Mapping
+from itertools import combinations, product
 from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, create_model
 
 from btard.arena.cell import FIELDS, unique, value_text
 from btard.errors import ConfigurationError, first_error
@@ -50,7 +50,7 @@ class ReportSection(BaseModel):
 
     rows: str = "rule"
     columns: str = "attack"
-    last: Annotated[int, Field(ge=1)] = 1
+    last: PositiveInt = 1
     timing: bool = False
 
 
@@ -78,12 +78,14 @@ class Spec(BaseModel):
 
         Raises ConfigurationError if a combination is not an experiment.
         """
-        return unique(_experiment(self.base | cell) for cell in self._combinations())
+        return unique(
+            _experiment(self.base | dict(zip(axes, values, strict=True)))
+            for axes in self._axes()
+            for values in product(*axes.values())
+        )
 
-    def _combinations(self) -> Iterator[dict[str, Any]]:
-        for more in self.grids or [{}]:
-            axes = self.grid | more
-            yield from (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
+    def _axes(self) -> list[dict[str, list[Any]]]:
+        return [self.grid | more for more in self.grids or [{}]]
 
 
 def read_spec(path: Path) -> Spec:
@@ -125,9 +127,8 @@ def choose(experiments: Iterable[Experiment], conditions: Iterable[str]) -> tupl
         known = list(dict.fromkeys(value_text(each, name) for each in every))
         if unknown := sorted(values.difference(known)):
             raise ConfigurationError(f"no cell has {name}={unknown[0]}: choose of {', '.join(sorted(known))}")
-    chosen = tuple(
-        each for each in every if all(value_text(each, name) in values for name, values in wanted.items())
-    )
+    meets = wanted.items()
+    chosen = tuple(each for each in every if all(value_text(each, name) in values for name, values in meets))
     if not chosen:
         raise ConfigurationError(f"no cell meets {' and '.join(conditions)}: choose others")
     return chosen
@@ -135,32 +136,28 @@ def choose(experiments: Iterable[Experiment], conditions: Iterable[str]) -> tupl
 
 def _check(spec: Spec) -> None:
     """Refuse fields that do not exist, stand in two places, or leave the grid without a cell."""
-    sections = [("base", spec.base), ("grid", spec.grid), *(("grids", more) for more in spec.grids)]
-    for section, values in sections:
-        for name, value in values.items():
-            if name not in FIELDS:
-                raise ConfigurationError(f"there is no field {section}.{name}: choose of {', '.join(FIELDS)}")
-            if section != "base" and not value:
-                raise ConfigurationError(f"{section}.{name} is an empty list: give at least one value")
-    _refuse_twice("base", spec.base, "grid", spec.grid)
-    for more in spec.grids:
-        _refuse_twice("base", spec.base, "grids", more)
-        _refuse_twice("grid", spec.grid, "grids", more)
+    for more in spec.grids or [{}]:
+        sections: dict[str, dict[str, Any]] = {"base": spec.base, "grid": spec.grid, "grids": more}
+        for section, values in sections.items():
+            for name, value in values.items():
+                if name not in FIELDS:
+                    known = ", ".join(FIELDS)
+                    raise ConfigurationError(f"there is no field {section}.{name}: choose of {known}")
+                if section != "base" and not value:
+                    raise ConfigurationError(f"{section}.{name} is an empty list: give at least one value")
+        for one, other in combinations(sections, 2):
+            if both := sorted(sections[one].keys() & sections[other].keys()):
+                raise ConfigurationError(f"{both[0]} stands in [{one}] and in [{other}]: keep one of them")
     rows, columns = spec.report.rows, spec.report.columns
+    fields = [each for each in FIELDS if each != "seed"]
     for key, name in (("rows", rows), ("columns", columns)):
-        if name not in FIELDS or name == "seed":
-            fields = ", ".join(each for each in FIELDS if each != "seed")
-            raise ConfigurationError(f"report.{key} is {name!r}: choose of {fields}")
+        if name not in fields:
+            raise ConfigurationError(f"report.{key} is {name!r}: choose of {', '.join(fields)}")
     if rows == columns:
         raise ConfigurationError(f"report.rows and report.columns are both {rows!r}: choose two fields")
-    cells = sum(prod(map(len, (spec.grid | more).values())) for more in spec.grids or [{}])
+    cells = sum(prod(map(len, axes.values())) for axes in spec._axes())
     if cells > CELLS_MAX:
         raise ConfigurationError(f"the grid has {cells} cells: leave at most {CELLS_MAX}")
-
-
-def _refuse_twice(one: str, first: Mapping[str, Any], other: str, second: Mapping[str, Any]) -> None:
-    if both := sorted(first.keys() & second.keys()):
-        raise ConfigurationError(f"{both[0]} stands in [{one}] and in [{other}]: keep one of them")
 
 
 def _experiment(values: Mapping[str, Any]) -> Experiment:

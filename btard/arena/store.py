@@ -23,11 +23,11 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import fields
+from dataclasses import asdict, astuple, fields
 from pathlib import Path
 from typing import Final
 
-from btard.arena.cell import FIELDS, NUMERICS, Result, digest_of
+from btard.arena.cell import NUMERICS, Result, digest_of
 from btard.errors import ConfigurationError, cannot_write
 from btard.lab import Experiment, Measurement, Outcome, Seconds
 from btard.pool import Failure
@@ -35,14 +35,13 @@ from btard.pool import Failure
 APPLICATION: Final = 0x62746172
 VERSION: Final = 1
 
-_SECONDS: Final = tuple(f.name for f in fields(Seconds))
 _TYPES: Final = {"str": "TEXT", "Literal": "TEXT", "float": "REAL"}
-_SECONDS_S: Final = tuple(f"{name}_s" for name in _SECONDS)
+_SECONDS: Final = tuple(f"{f.name}_s" for f in fields(Seconds))
 COLUMNS: Final = {
     **dict.fromkeys(("digest", "numerics"), "TEXT NOT NULL"),
     **{f.name: _TYPES.get(str(f.type).split("[")[0], "INTEGER") for f in fields(Experiment)},
     **{"status": "TEXT NOT NULL", "reason": "TEXT", "diverged": "INTEGER", "decode_errors": "INTEGER"},
-    **dict.fromkeys(("loss", "accuracy", *_SECONDS_S), "REAL"),
+    **dict.fromkeys(("loss", "accuracy", *_SECONDS), "REAL"),
 }
 """The columns of `cells` and their types."""
 
@@ -87,17 +86,15 @@ class Store(AbstractContextManager["Store"]):
     def add(self, experiment: Experiment, result: Result) -> None:
         """Store the result of a cell in place of an earlier one; on return it survives a kill."""
         digest = digest_of(experiment)
-        row: dict[str, object] = {"digest": digest, "numerics": self.numerics}
-        row |= {name: getattr(experiment, name) for name in FIELDS} | _outcome_columns(result)
+        key = {"digest": digest, "numerics": self.numerics}
+        row = dict.fromkeys(COLUMNS) | key | asdict(experiment) | _outcome_columns(result)
         measurements = result.measurements if isinstance(result, Outcome) else ()
-        marks = ", ".join("?" * len(COLUMNS))
         with self._translated(), self._database as transaction:
             transaction.execute(
                 "DELETE FROM measurements WHERE digest = ? AND numerics = ?", (digest, self.numerics)
             )
             transaction.execute(
-                f"INSERT OR REPLACE INTO cells ({', '.join(COLUMNS)}) VALUES ({marks})",
-                [row.get(name) for name in COLUMNS],
+                f"INSERT OR REPLACE INTO cells VALUES ({', '.join('?' * len(COLUMNS))})", [*row.values()]
             )
             transaction.executemany(
                 "INSERT INTO measurements VALUES (?, ?, ?, ?, ?)",
@@ -112,10 +109,9 @@ class Store(AbstractContextManager["Store"]):
 
     def _result(self, digest: str) -> Result | None:
         key = (digest, self.numerics)
-        names = ("status", "reason", "diverged", "decode_errors", *_SECONDS_S)
-        found = self._database.execute(
-            f"SELECT {', '.join(names)} FROM cells WHERE digest = ? AND numerics = ?", key
-        ).fetchone()
+        names = ", ".join(("status", "reason", "diverged", "decode_errors", *_SECONDS))
+        query = f"SELECT {names} FROM cells WHERE digest = ? AND numerics = ?"
+        found = self._database.execute(query, key).fetchone()
         if found is None:
             return None
         status, reason, diverged, decode_errors, *seconds = found
@@ -135,7 +131,7 @@ class Store(AbstractContextManager["Store"]):
     def _open(self) -> sqlite3.Connection:
         with self._translated():
             # SQLite takes a file of a few bytes for an empty database and would overwrite it.
-            if self.path.exists() and not _is_database_or_empty(self.path):
+            if self.path.exists() and _head(self.path) not in (b"", b"SQLite format 3\0"):
                 raise self._foreign()
             database = sqlite3.connect(self.path)
             try:
@@ -146,21 +142,21 @@ class Store(AbstractContextManager["Store"]):
         return database
 
     def _prepare(self, database: sqlite3.Connection) -> None:
+        def first(query: str) -> object:
+            return database.execute(query).fetchone()[0]
+
         database.execute("PRAGMA journal_mode = DELETE")
         database.execute("PRAGMA synchronous = FULL")
-        tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        application = database.execute("PRAGMA application_id").fetchone()[0]
-        if not tables and not application:
+        if not first("SELECT count(*) FROM sqlite_master") and not first("PRAGMA application_id"):
             database.executescript(_SCHEMA)
-        elif application != APPLICATION:
+        if first("PRAGMA application_id") != APPLICATION:
             raise self._foreign()
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        columns = {row[1] for row in database.execute("PRAGMA table_info(cells)")}
-        if version != VERSION or columns != set(COLUMNS):
+        columns = [row[1] for row in database.execute("PRAGMA table_info(cells)")]
+        if first("PRAGMA user_version") != VERSION or columns != [*COLUMNS]:
             raise ConfigurationError(
                 f"{self.path} was written by a version of btard with other columns: choose another --out"
             )
-        if database.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+        if first("PRAGMA quick_check(1)") != "ok":
             raise self._corrupt()
 
     @contextmanager
@@ -196,16 +192,17 @@ def _outcome_columns(result: Result) -> dict[str, object]:
         "decode_errors": result.decode_errors,
         "loss": result.final.loss,
         "accuracy": result.final.accuracy,
-    } | {f"{name}_s": getattr(result.seconds, name) for name in _SECONDS}
+        **dict(zip(_SECONDS, astuple(result.seconds), strict=True)),
+    }
 
 
 def _nan(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _is_database_or_empty(path: Path) -> bool:
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        return file.read(16) in (b"", b"SQLite format 3\0")
+        return file.read(16)
 
 
 def _lock(folder: Path) -> int:

@@ -12,6 +12,9 @@ from btard.arena.layout import Split
 from btard.lab import Experiment, Outcome
 from btard.pool import Failure
 
+NAME_MAX = 14
+"""Characters of a column's name that stand on one line; the arguments of a longer one stand on a second."""
+
 TIMINGS = ("gradients", "encode", "attack", "aggregate or decode", "decode errors")
 
 
@@ -109,6 +112,11 @@ def half_width(values: Sequence[float], confidence: float = 0.95) -> float | Non
     return None if n < 2 else float(t.ppf((1 + confidence) / 2, n - 1)) * stdev(values) / n**0.5
 
 
+def folded(name: str) -> str:
+    """Return a long name with its arguments on a second line."""
+    return name.replace("(", "\n(", 1) if len(name) > NAME_MAX else name
+
+
 def per_cent(value: float) -> str:
     """Return a fraction as a percentage with one decimal."""
     return f"{100 * value:.1f}"
@@ -130,11 +138,9 @@ def _entry(
     accuracies = [accuracy(each, last) for each in outcomes]
     mean, spread = fmean(accuracies), half_width(accuracies)
     diverged = sum(each.diverged is not None for each in outcomes)
-    words = [per_cent(mean)]
-    words += [] if spread is None else [f"± {per_cent(spread)}"]
-    words += [f"†{diverged}"] if diverged else []
-    words += [f"‡{crashed}"] if crashed else []
-    return TableEntry(" ".join(words), mean, note=note)
+    text = per_cent(mean) + ("" if spread is None else f" ± {per_cent(spread)}")
+    text += (f" †{diverged}" if diverged else "") + (f" ‡{crashed}" if crashed else "")
+    return TableEntry(text, mean, note=note)
 
 
 def _worst(

@@ -11,13 +11,12 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from btard.arena.report import TIMING_NOTE, Report
-from btard.arena.table import Table
+from btard.arena.table import NAME_MAX, Table, folded
 
 GAP = 2
-NAME_MAX = 28
+LABEL_MAX = 28
 """Upper bound on the width of a column of names; longer ones are folded."""
 
-HEADING_MAX = 14
 Column = tuple[str, list[str]]
 
 
@@ -42,14 +41,9 @@ def show_report(console: Console, report: Report) -> None:
 
 def _show_table(console: Console, table: Table, title: str) -> None:
     names = [(label, [row.names[i] for row in table.rows]) for i, label in enumerate(table.labels)]
-    columns = [
-        (
-            heading,
-            [f"*{row.entries[i].text}" if row.entries[i].best else row.entries[i].text for row in table.rows],
-        )
-        for i, heading in enumerate(table.columns)
-    ]
-    widths = [min(NAME_MAX, max(map(cell_len, (label, *texts)))) for label, texts in names]
+    shown = [[f"*{each.text}" if each.best else each.text for each in row.entries] for row in table.rows]
+    columns = [(heading, [row[i] for row in shown]) for i, heading in enumerate(table.columns)]
+    widths = [min(LABEL_MAX, max(map(cell_len, (label, *texts)))) for label, texts in names]
     for number, block in enumerate(_blocks(columns, console.width - sum(widths) - GAP * (len(widths) - 1))):
         grid = Grid(
             title=escape(title) if title and number == 0 else None,
@@ -64,7 +58,7 @@ def _show_table(console: Console, table: Table, title: str) -> None:
             grid.add_column(label, overflow="fold", max_width=width)
         for heading, texts in block:
             grid.add_column(
-                escape(_folded(heading)), justify="right", overflow="fold", max_width=_width(heading, texts)
+                escape(folded(heading)), justify="right", overflow="fold", max_width=_width(heading, texts)
             )
         for row in zip(*(texts for _, texts in (*names, *block)), strict=True):
             grid.add_row(*(f"[bold green]{escape(t)}[/]" if t.startswith("*") else escape(t) for t in row))
@@ -87,10 +81,5 @@ def _blocks(columns: Sequence[Column], room: int) -> Iterator[list[Column]]:
 
 
 def _width(heading: str, texts: Sequence[str]) -> int:
-    lines = map(cell_len, _folded(heading).split())
-    return max(min(HEADING_MAX, max(lines)), *map(cell_len, texts))
-
-
-def _folded(heading: str) -> str:
-    """Return a long heading with its arguments on a second line."""
-    return heading.replace("(", "\n(", 1) if cell_len(heading) > HEADING_MAX else heading
+    lines = map(cell_len, folded(heading).split())
+    return max(min(NAME_MAX, max(lines)), *map(cell_len, texts))

@@ -32,15 +32,15 @@ def simulate(
     """
     from btard.adversary import parse_adversaries
     from btard.simulation.report import seeds_json, show_seed, show_seeds
-    from btard.simulation.runner import Wish
+    from btard.simulation.runner import Overrides
 
     kinds = None if byzantine is None else tuple(term.text for term in parse_adversaries(byzantine))
-    wish = Wish(peers, steps, kinds)
+    overrides = Overrides(peers, steps, kinds)
     first = seed or 0
     if json:
-        line, held = seeds_json(first, seeds, wish)
+        line, held = seeds_json(first, seeds, overrides)
         typer.echo(line)
     else:
-        held = show_seed(first, wish, trace) if seeds == 1 else show_seeds(first, seeds, wish)
+        held = show_seed(first, overrides, trace) if seeds == 1 else show_seeds(first, seeds, overrides)
     if not held:
         raise typer.Exit(3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -13,12 +12,11 @@ from btard.data.mnist import MNIST
 from btard.errors import ConfigurationError
 
 _HUB = {images.name: images for images in (MNIST, CIFAR10)}
-_BUNDLED: dict[str, Callable[[], Images]] = {"digits": load_digits}
 
 
 def known_images() -> tuple[str, ...]:
     """Return the names that `load_images` takes."""
-    return (*_BUNDLED, *_HUB)
+    return ("digits", *_HUB)
 
 
 def load_images(name: str, folder: str | Path | None = None) -> Images:
@@ -37,8 +35,8 @@ def load_images(name: str, folder: str | Path | None = None) -> Images:
 def _load(name: str, folder: Path | None) -> Images:
     if name in _HUB:
         return _HUB[name].load(folder)
-    if name not in _BUNDLED:
+    if name != "digits":
         raise ConfigurationError(f"there are no images {name!r}: choose one of {', '.join(known_images())}")
     if folder is not None:
         raise ConfigurationError(f"{name} comes with a package: leave the folder out")
-    return _BUNDLED[name]()
+    return load_digits()

@@ -75,33 +75,23 @@ class HubImages:
         return Path(found)
 
     def _split(self, folder: Path, split: str) -> tuple[Pixels, Tensor]:
-        with self._table(folder, split) as table:
-            return self._pixels(split, table), self._labels(split, table)
-
-    @contextmanager
-    def _table(self, folder: Path, split: str) -> Iterator[Dataset]:
-        """Open one split for the duration of a block."""
         import datasets
 
         files = sorted(glob.escape(str(path)) for path in folder.rglob(f"{split}*.parquet"))
+        command = f"`hf download {self.repository} --repo-type dataset --local-dir {folder}`"
         if not files:
-            raise ConfigurationError(
-                f"there is no {split}*.parquet in {folder}: fetch it by {self._command(folder)}"
-            )
+            raise ConfigurationError(f"there is no {split}*.parquet in {folder}: fetch it by {command}")
         # The library writes converted files of its own, useless once the images are decoded.
         with TemporaryDirectory() as cache:
             try:
                 with _without_progress_bars():
-                    table = datasets.load_dataset(
-                        "parquet", data_files=files, split="train", cache_dir=cache, streaming=False
-                    )
+                    table = datasets.Dataset.from_parquet(files, cache_dir=cache)
             except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
                 reason = str(error.__cause__ or error).partition("\n")[0]
                 raise ConfigurationError(
-                    f"{split}*.parquet in {folder} cannot be read ({reason}): fetch it again by"
-                    f" {self._command(folder)}"
+                    f"{split}*.parquet in {folder} cannot be read ({reason}): fetch it again by {command}"
                 ) from error
-            yield table
+            return self._pixels(split, table), self._labels(split, table)
 
     def _pixels(self, split: str, table: Dataset) -> Pixels:
         """Return the images, (N, *shape)."""
@@ -144,9 +134,6 @@ class HubImages:
         return ConfigurationError(
             f"{found}: {self.name} is read from the files of {self.repository}, fetch those"
         )
-
-    def _command(self, folder: Path | str) -> str:
-        return f"`hf download {self.repository} --repo-type dataset --local-dir {folder}`"
 
 
 @contextmanager

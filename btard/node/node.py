@@ -118,7 +118,9 @@ class Node:
         """Answer the offer of a blob."""
         answer = self.driver.offered(sender, digest, size)
         if answer is Offer.HELD:
-            self._loop.call_soon(self._unless_over, lambda: self.driver.held(sender, digest, self._loop.time()))
+            self._loop.call_soon(
+                self._unless_over, lambda: self.driver.held(sender, digest, self._loop.time())
+            )
         return answer is Offer.WANTED
 
     def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:

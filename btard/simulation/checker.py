@@ -1,28 +1,16 @@
-"""What a checker is, and what it sees of a simulated run."""
+"""What a checker is, and what it says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from btard.machine import Effect
 from btard.node.driver import Work
-from btard.protocol.outputs import Recorded
-from btard.protocol.state import RosterState
 from btard.simulation.host import Host
-from btard.simulation.scenario import Scenario
-from btard.types import PeerId
 
-
-class Scene(Protocol):
-    """The run that is looked at. `records` is the honest ledger so far, `index_of` the peers by name."""
-
-    now: float
-    scenario: Scenario
-    genesis: RosterState
-    hosts: list[Host]
-    index_of: dict[PeerId, int]
-    records: list[Recorded]
+if TYPE_CHECKING:
+    from btard.simulation.world import World
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +26,18 @@ class Checker:
 
     name = ""
 
-    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+    def after(self, world: World, host: Host, work: Work) -> str | None:
         """`host` has handled an event; `work` is left to do, and has outputs or faults."""
         return None
 
-    def passing(self, scene: Scene, host: Host) -> str | None:
+    def passing(self, world: World, host: Host) -> str | None:
         """`host` has handled an event."""
         return None
 
-    def worked(self, scene: Scene, host: Host, effect: Effect) -> str | None:
+    def worked(self, world: World, host: Host, effect: Effect) -> str | None:
         """`host` has performed an effect."""
         return None
 
-    def finish(self, scene: Scene) -> str | None:
+    def finish(self, world: World) -> str | None:
         """The run is over."""
         return None

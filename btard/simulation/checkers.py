@@ -8,6 +8,8 @@ neither crashed nor slow. tests/simulation/test_checkers.py plants the bug that 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from btard.adversary import ADVERSARIES, Adversary, parse_adversary
 from btard.machine import Adopt, Effect
@@ -16,11 +18,14 @@ from btard.protocol.constants import SLACK_ROUNDS, ProtocolConfig, tolerated
 from btard.protocol.messages import PHASES
 from btard.protocol.outputs import Diverged, Recorded
 from btard.protocol.peer import EARLY_MAX
-from btard.protocol.record import ABORT, BAN, MISS, STEP
-from btard.simulation.checker import Checker, Scene
+from btard.protocol.record import ABORT, BAN, MISS, STEP, Removal
+from btard.simulation.checker import Checker
 from btard.simulation.footprint import footprint
 from btard.simulation.host import Host
 from btard.types import Digest, PeerId
+
+if TYPE_CHECKING:
+    from btard.simulation.world import World
 
 
 class LedgerAgreement(Checker):
@@ -32,7 +37,7 @@ class LedgerAgreement(Checker):
     def __init__(self) -> None:
         self._first: dict[int, tuple[int, Recorded]] = {}
 
-    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+    def after(self, world: World, host: Host, work: Work) -> str | None:
         if not host.honest:
             return None
         for output in work.outputs:
@@ -56,15 +61,14 @@ class Models(Checker):
     def __init__(self) -> None:
         self._certified: dict[int, Digest] = {}
 
-    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
-        if host.honest:
-            for output in work.outputs:
-                if isinstance(output, Recorded) and output.entry.record.kind == STEP:
-                    record = output.entry.record
-                    self._certified.setdefault(record.step, Digest(record.model))
+    def after(self, world: World, host: Host, work: Work) -> str | None:
+        for recorded in _records(host, work):
+            record = recorded.entry.record
+            if record.kind == STEP:
+                self._certified.setdefault(record.step, Digest(record.model))
         return None
 
-    def worked(self, scene: Scene, host: Host, effect: Effect) -> str | None:
+    def worked(self, world: World, host: Host, effect: Effect) -> str | None:
         if not host.honest or not isinstance(effect, Adopt):
             return None
         if host.engine.model_digest != self._certified.get(effect.step):
@@ -77,12 +81,10 @@ class Innocence(Checker):
 
     name = "innocence"
 
-    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
-        for output in work.outputs if host.honest else ():
-            for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
-                target = scene.hosts[scene.index_of[PeerId(removal.peer)]]
-                if target.honest and removal.kind == BAN:
-                    return f"honest peer {target.index} is banned: {removal.reason}"
+    def after(self, world: World, host: Host, work: Work) -> str | None:
+        for target, removal in _removals(world, host, work):
+            if target.honest and removal.kind == BAN:
+                return f"honest peer {target.index} is banned: {removal.reason}"
         return None
 
 
@@ -91,12 +93,10 @@ class Seats(Checker):
 
     name = "seats"
 
-    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
-        for output in work.outputs if host.honest else ():
-            for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
-                target = scene.hosts[scene.index_of[PeerId(removal.peer)]]
-                if target.steady:
-                    return f"steady peer {target.index} is out ({removal.kind}): {removal.reason}"
+    def after(self, world: World, host: Host, work: Work) -> str | None:
+        for target, removal in _removals(world, host, work):
+            if target.steady:
+                return f"steady peer {target.index} is out ({removal.kind}): {removal.reason}"
         return None
 
 
@@ -105,25 +105,18 @@ class Causes(Checker):
 
     name = "causes"
 
-    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
-        for output in work.outputs if host.honest else ():
-            for removal in output.entry.record.removals if isinstance(output, Recorded) else ():
-                target = scene.hosts[scene.index_of[PeerId(removal.peer)]]
-                if removal.kind != BAN or not target.kind:
-                    continue
-                if removal.reason not in crimes(target.kind):
-                    return (
-                        f"peer {target.index}, {target.kind}, is banned for another's crime: {removal.reason}"
-                    )
+    def after(self, world: World, host: Host, work: Work) -> str | None:
+        for target, removal in _removals(world, host, work):
+            if removal.kind == BAN and target.kind and removal.reason not in possible_reasons(target.kind):
+                return f"peer {target.index}, {target.kind}, is banned for another's crime: {removal.reason}"
         return None
 
 
-def crimes(kind: str) -> frozenset[str]:
-    """What an adversary can be banned for: what it's for, and, where it changes messages that its own machine
-    believes to have sent, equivocation: its views say otherwise."""
+def possible_reasons(kind: str) -> frozenset[str]:
+    """Return what an adversary can be banned for: what it does, and, where it changes messages that its own
+    machine believes to have sent, equivocation, because its views say otherwise."""
     cheat = ADVERSARIES[parse_adversary(kind).name]
-    changes = cheat.tamper is not Adversary.tamper
-    return cheat.reasons | {"equivocation"} if changes else cheat.reasons
+    return cheat.reasons | ({"equivocation"} if cheat.tamper is not Adversary.tamper else set())
 
 
 class Blame(Checker):
@@ -131,10 +124,10 @@ class Blame(Checker):
 
     name = "blame"
 
-    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+    def after(self, world: World, host: Host, work: Work) -> str | None:
         for fault in work.faults if host.honest else ():
-            index = scene.index_of.get(fault.peer)
-            if index is not None and scene.hosts[index].honest:
+            index = world.index_of.get(fault.peer)
+            if index is not None and world.hosts[index].honest:
                 return f"peer {host.index} blames honest peer {index}: {fault.kind} ({fault.detail})"
         return None
 
@@ -161,28 +154,25 @@ class SteadyProgress(Checker):
         self._begun: dict[int, float] = {}
         self._at: dict[int, tuple[float, int]] = {}
 
-    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
-        for output in work.outputs if host.steady else ():
-            if isinstance(output, Recorded):
-                record = output.entry.record
-                if record.kind == ABORT and not record.removals and not record.relayed:
-                    return f"record {record.index} ends an attempt to no effect"
-                self._begun[host.index] = scene.now
+    def after(self, world: World, host: Host, work: Work) -> str | None:
+        for recorded in _records(host, work) if host.steady else ():
+            record = recorded.entry.record
+            if record.kind == ABORT and not record.removals and not record.relayed:
+                return f"record {record.index} ends an attempt to no effect"
+            self._begun[host.index] = world.now
         return None
 
-    def passing(self, scene: Scene, host: Host) -> str | None:
+    def passing(self, world: World, host: Host) -> str | None:
         if not host.steady or host.ended:
             return None
         time, count = self._at.get(host.index, (-1.0, 0))
-        self._at[host.index] = (scene.now, count + 1 if time == scene.now else 1)
-        if count > 100 * scene.scenario.peers:
+        self._at[host.index] = (world.now, count + 1 if time == world.now else 1)
+        if count > 100 * world.scenario.peers:
             return f"peer {host.index} has handled {count} events and no time has passed"
-        took = scene.now - self._begun.setdefault(host.index, scene.now)
-        limit = attempt_max_s(scene.scenario.config, scene.scenario.peers)
+        took = world.now - self._begun.setdefault(host.index, world.now)
+        limit = attempt_max_s(world.scenario.config, world.scenario.peers)
         if took > limit:
-            attempt = host.machine.attempt
-            place = f"{attempt.state.step}.{attempt.state.attempt}, phase {attempt.phase}"
-            return f"peer {host.index} has been in attempt {place} for {took:.0f} of at most {limit:.0f} s"
+            return f"peer {host.index} has been in {_place(host)} for {took:.0f} of at most {limit:.0f} s"
         return None
 
 
@@ -192,16 +182,14 @@ class EveryEnding(Checker):
 
     name = "ending"
 
-    def finish(self, scene: Scene) -> str | None:
-        members = scene.records[-1].state.members if scene.records else scene.genesis.members
-        for host in scene.hosts:
+    def finish(self, world: World) -> str | None:
+        members = world.records[-1].state.members if world.records else world.genesis.members
+        for host in world.hosts:
             if not host.honest or not host.alive or (not host.steady and host.peer not in members):
                 continue
             ended = host.machine.ended
             if ended is None:
-                attempt = host.machine.attempt
-                place = f"{attempt.state.step}.{attempt.state.attempt}, phase {attempt.phase}"
-                return f"peer {host.index} never got out of attempt {place}"
+                return f"peer {host.index} never got out of {_place(host)}"
             if ended.reason != "finished" and (host.steady or "lost its seat" not in ended.reason):
                 return f"peer {host.index} ended otherwise: {ended.reason}"
         return None
@@ -212,13 +200,12 @@ class Strikes(Checker):
 
     name = "strikes"
 
-    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
-        for output in work.outputs if host.honest else ():
-            if isinstance(output, Recorded) and output.entry.record.kind == STEP:
-                missed = {r.peer for r in output.entry.record.removals if r.kind == MISS}
-                lost = missed - set(output.state.members)
-                if lost or output.state.participants != output.state.members:
-                    return f"after step {output.entry.record.step} not all members take part"
+    def after(self, world: World, host: Host, work: Work) -> str | None:
+        for recorded in _records(host, work):
+            record, state = recorded.entry.record, recorded.state
+            lost = {each.peer for each in record.removals if each.kind == MISS} - set(state.members)
+            if record.kind == STEP and (lost or state.participants != state.members):
+                return f"after step {record.step} not all members take part"
         return None
 
 
@@ -230,17 +217,34 @@ class Buffers(Checker):
 
     name = "buffers"
 
-    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
-        first = next(each for each in scene.hosts if each.steady)
+    def after(self, world: World, host: Host, work: Work) -> str | None:
+        first = next(each for each in world.hosts if each.steady)
         if host is not first or not any(isinstance(output, Recorded) for output in work.outputs):
             return None
-        held, limit = footprint(host.machine), objects_max(scene.scenario.peers)
+        held, limit = footprint(host.machine), objects_max(world.scenario.peers)
         return f"peer {host.index}'s machine holds {held} objects of {limit}" if held > limit else None
 
 
 def objects_max(peers: int) -> int:
     """Objects that a machine of a swarm of `peers` may hold: three times what an undisturbed run measured."""
     return 3 * (2000 + 1000 * peers + 100 * peers**2) + math.prod((4, EARLY_MAX))
+
+
+def _records(host: Host, work: Work) -> Iterator[Recorded]:
+    """Yield what an honest host has just recorded."""
+    return (each for each in work.outputs if host.honest and isinstance(each, Recorded))
+
+
+def _removals(world: World, host: Host, work: Work) -> Iterator[tuple[Host, Removal]]:
+    """Yield the removals in what an honest host has just recorded, each with its target."""
+    for recorded in _records(host, work):
+        for removal in recorded.entry.record.removals:
+            yield world.hosts[world.index_of[PeerId(removal.peer)]], removal
+
+
+def _place(host: Host) -> str:
+    attempt = host.machine.attempt
+    return f"attempt {attempt.state.step}.{attempt.state.attempt}, phase {attempt.phase}"
 
 
 def all_checkers() -> tuple[Checker, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 from btard.adversary import AdversarialMachine, Adversary, parse_adversary, tampered
 from btard.codec import FP32
@@ -69,7 +68,3 @@ class Host:
     def claims(self, name: Digest, size_bytes: int) -> int:
         """Return the size that this peer claims as it offers a blob: the true one, if it is honest."""
         return size_bytes if self.adversary is None else self.adversary.claims(name, size_bytes)
-
-    def work(self, effect: Effect) -> Any:
-        """Return the result of an effect."""
-        return self.perform(effect)

@@ -15,10 +15,7 @@ class Links:
         self, seed: int, weather: Weather, cuts: Collection[Cut], byzantine: Collection[int]
     ) -> None:
         self._weather = weather
-        self._cuts: dict[tuple[int, int], list[Cut]] = {}
-        for cut in cuts:
-            self._cuts.setdefault((cut.one, cut.other), []).append(cut)
-            self._cuts.setdefault((cut.other, cut.one), []).append(cut)
+        self._cuts = tuple(cuts)
         self._byzantine = frozenset(byzantine)
         self._control = Dice(seed, "control delays")
         self._blob = Dice(seed, "blob delays")
@@ -51,5 +48,5 @@ class Links:
         return now + self._blob.between(0.02, 1.0) * weather.blob_s
 
     def _cut(self, sender: int, receiver: int, now: float) -> list[Cut]:
-        cuts = self._cuts.get((sender, receiver))
-        return [cut for cut in cuts if cut.start_s <= now < cut.end_s] if cuts else []
+        ends = {sender, receiver}
+        return [c for c in self._cuts if ends == {c.one, c.other} and c.start_s <= now < c.end_s]

@@ -9,20 +9,25 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from btard.simulation.runner import Run, SeedTally, TallyRow, Wish, run_all, run_seed
-from btard.simulation.scenario import Scenario
+from btard.simulation.runner import Overrides, Run, SeedTally, TallyRow, run_all, run_seed
 from btard.simulation.world import Outcome
 
-FAILURES_MAX = 3
-"""Number of failing seeds after which to stop."""
 
-
-def show_seed(seed: int, wish: Wish, trace: bool) -> bool:
+def show_seed(seed: int, overrides: Overrides, trace: bool) -> bool:
     """Run one seed and print its outcome. Return whether everything held."""
     console = Console(highlight=False, soft_wrap=True)
     tell = (lambda time, peer, words: print(f"{time:10.3f}  {peer:>2}  {words}")) if trace else None
-    outcome = run_seed(seed, wish, tell)
-    console.print(describe(outcome.scenario), markup=False)
+    outcome = run_seed(seed, overrides, tell)
+    scenario = outcome.scenario
+    console.print(f"seed {seed}: {scenario.peers} peers, {scenario.steps} steps")
+    for cheat in scenario.byzantine:
+        console.print(f"peer {cheat.peer} is byzantine: {cheat.kind}", markup=False)
+    for crash in scenario.crashes:
+        console.print(f"peer {crash.peer} crashes in {crash.phase} of step {crash.step}")
+    for slow in scenario.slow:
+        console.print(f"peer {slow.peer} is slow in step {slow.step}")
+    for cut in scenario.cuts:
+        console.print(f"the link {cut.one} - {cut.other} is cut from {cut.start_s:.0f} to {cut.end_s:.0f} s")
     for kind, reason in outcome.bans:
         console.print(f"banned: {kind} for {reason}", markup=False)
     console.print(
@@ -32,11 +37,11 @@ def show_seed(seed: int, wish: Wish, trace: bool) -> bool:
     if outcome.head is not None:
         console.print(f"ledger head {outcome.head.hex()}")
     if outcome.violation is not None:
-        _show_failure(console, outcome, wish)
+        _show_failure(console, outcome, overrides)
     return outcome.violation is None
 
 
-def show_seeds(first: int, count: int, wish: Wish, run: Run = run_seed) -> bool:
+def show_seeds(first: int, count: int, overrides: Overrides, run: Run = run_seed) -> bool:
     """Run many seeds with a progress bar, then print a table. Return whether everything held."""
     console = Console(highlight=False, soft_wrap=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -46,37 +51,23 @@ def show_seeds(first: int, count: int, wish: Wish, run: Run = run_seed) -> bool:
         def on_outcome(outcome: Outcome) -> None:
             progress.advance(bar)
             if outcome.violation is not None:
-                _show_failure(progress.console, outcome, wish)
+                _show_failure(progress.console, outcome, overrides)
 
-        tally = run_all(range(first, first + count), wish, FAILURES_MAX, on_outcome, run=run)
-    console.print(table(tally))
+        tally = run_all(range(first, first + count), overrides, on_outcome, run)
+    console.print(_table(tally))
     return not tally.failed
 
 
-def seeds_json(first: int, count: int, wish: Wish) -> tuple[str, bool]:
+def seeds_json(first: int, count: int, overrides: Overrides) -> tuple[str, bool]:
     """Run many seeds; return their sums and the seeds that failed as JSON, and whether all held."""
-    summary = run_all(range(first, first + count), wish, FAILURES_MAX, lambda _: None)
-    failed = {each.scenario.seed: each.violation.text for each in summary.failed if each.violation}
-    rows = {kind: asdict(row) for kind, row in sorted(summary.rows.items())}
-    line = {"held": not failed, "failed": failed, "all": asdict(summary.total), "kinds": rows}
+    tally = run_all(range(first, first + count), overrides)
+    failed = {each.scenario.seed: each.violation.text for each in tally.failed if each.violation}
+    rows = {kind: asdict(row) for kind, row in sorted(tally.rows.items())}
+    line = {"held": not failed, "failed": failed, "all": asdict(tally.total), "kinds": rows}
     return json.dumps(line), not failed
 
 
-def describe(scenario: Scenario) -> str:
-    """Return the scenario in a few lines."""
-    lines = [f"seed {scenario.seed}: {scenario.peers} peers, {scenario.steps} steps"]
-    lines += [f"peer {each.peer} is byzantine: {each.kind}" for each in scenario.byzantine]
-    lines += [f"peer {each.peer} crashes in {each.phase} of step {each.step}" for each in scenario.crashes]
-    lines += [f"peer {each.peer} is slow in step {each.step}" for each in scenario.slow]
-    lines += [
-        f"the link {each.one} - {each.other} is cut from {each.start_s:.0f} to {each.end_s:.0f} s"
-        for each in scenario.cuts
-    ]
-    return "\n".join(lines)
-
-
-def table(tally: SeedTally) -> Table:
-    """Return the number of runs with each kind of adversary, and their results."""
+def _table(tally: SeedTally) -> Table:
     result = Table("adversary", "runs", "with a ban", "reasons", "disputes", "restarts", "crashes")
     for kind, row in sorted(tally.rows.items()):
         result.add_row(kind, *_cells(row))
@@ -90,7 +81,7 @@ def _cells(row: TallyRow) -> tuple[str, ...]:
     return (str(row.runs), str(row.banned), reasons, str(row.disputes), str(row.restarts), str(row.crashes))
 
 
-def _show_failure(console: Console, outcome: Outcome, wish: Wish) -> None:
+def _show_failure(console: Console, outcome: Outcome, overrides: Overrides) -> None:
     assert outcome.violation is not None
     console.print(f"FAILED ({outcome.violation.checker}) {outcome.violation.text}", markup=False)
-    console.print(f"replay: {wish.command(outcome.scenario.seed)}", markup=False)
+    console.print(f"replay: {overrides.command(outcome.scenario.seed)}", markup=False)

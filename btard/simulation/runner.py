@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from btard.pool import Failure, run_jobs
+import torch
+
+from btard.pool import Failure, cores, run_jobs
 from btard.simulation import Violation
 from btard.simulation.scenario import Scenario, draw_scenario
 from btard.simulation.world import Outcome, Trace, World
 
+FAILURES_MAX: Final = 3
+"""Number of failing seeds after which to stop."""
+
 Run: TypeAlias = Callable[..., Outcome]
-"""Runs a seed, given a keyword argument `wish`: `run_seed`, or another function that a process can import."""
+"""Runs a seed, given a keyword `overrides`: `run_seed`, or another function that a process can import."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class Overrides:
     """Scenario fields fixed by the caller; all others are drawn from the seed. `kinds` names adversaries."""
 
     peers: int | None = None
@@ -33,44 +37,35 @@ class Wish:
         words += [f"--peers {self.peers}"] if self.peers is not None else []
         words += [f"--steps {self.steps}"] if self.steps is not None else []
         if self.kinds is not None:
-            counts = Counter(self.kinds)
-            kinds = ",".join(f"{kind}*{count}" for kind, count in counts.items())
+            kinds = ",".join(f"{kind}*{count}" for kind, count in Counter(self.kinds).items())
             words += [f'--byzantine "{kinds}"']
         return " ".join(words)
 
+    def draw(self, seed: int) -> Scenario:
+        """Return the scenario of a seed. Raises ConfigurationError if these fields cannot be."""
+        return draw_scenario(seed, self.peers, self.steps, self.kinds)
 
-def run_seed(seed: int, wish: Wish, trace: Trace | None = None) -> Outcome:
+
+def run_seed(seed: int, overrides: Overrides, trace: Trace | None = None) -> Outcome:
     """Run one world, on one thread: sums must not depend on the number of cores."""
-    import torch
-
     torch.set_num_threads(1)
-    return World(_scenario(seed, wish), trace=trace).run()
+    return World(overrides.draw(seed), trace=trace).run()
 
 
 def run_seeds(
-    seeds: Sequence[int], wish: Wish, processes: int | None = None, run: Run = run_seed
+    seeds: Sequence[int], overrides: Overrides, processes: int | None = None, run: Run = run_seed
 ) -> Generator[Outcome, None, None]:
     """Yield the outcomes of many seeds, in the order in which they end. Close the generator to stop.
 
     A seed whose process is killed has failed too: its outcome has a violation of "the process".
     """
     for seed in seeds[:1]:
-        _scenario(seed, wish)  # an impossible wish is an error, not a failure of every seed
-    with closing(run_jobs(seeds, partial(run, wish=wish), processes or os.cpu_count() or 1)) as events:
+        overrides.draw(seed)  # what cannot be is an error, not a failure of every seed
+    work = partial(run, overrides=overrides)
+    with closing(run_jobs(seeds, work, processes or cores())) as events:
         for seed, result in events:
             if isinstance(result, Failure):
-                yield Outcome(
-                    scenario=_scenario(seed, wish),
-                    violation=Violation("the process", result.reason),
-                    head=None,
-                    time_s=0.0,
-                    events=0,
-                    steps=0,
-                    restarts=0,
-                    disputes=0,
-                    crashes=0,
-                    bans=(),
-                )
+                yield Outcome(overrides.draw(seed), Violation("the process", result.reason))
             elif result is not None:
                 yield result
 
@@ -86,6 +81,15 @@ class TallyRow:
     crashes: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
+    def add(self, outcome: Outcome, reasons: Sequence[str]) -> None:
+        """Count one run, with the reasons of the bans that concern this row."""
+        self.runs += 1
+        self.banned += bool(reasons)
+        self.disputes += outcome.disputes
+        self.restarts += outcome.restarts
+        self.crashes += outcome.crashes
+        self.reasons.update(reasons)
+
 
 @dataclass(slots=True)
 class SeedTally:
@@ -99,38 +103,24 @@ class SeedTally:
         """Count one run."""
         if outcome.violation is not None:
             self.failed.append(outcome)
-        self._count(self.total, outcome, [reason for _, reason in outcome.bans])
+        self.total.add(outcome, [reason for _, reason in outcome.bans])
         for kind in {each.kind for each in outcome.scenario.byzantine} or {"(none)"}:
             row = self.rows.setdefault(kind, TallyRow())
-            self._count(row, outcome, [reason for banned, reason in outcome.bans if banned == kind])
-
-    def _count(self, row: TallyRow, outcome: Outcome, reasons: Sequence[str]) -> None:
-        row.runs += 1
-        row.banned += bool(reasons)
-        row.disputes += outcome.disputes
-        row.restarts += outcome.restarts
-        row.crashes += outcome.crashes
-        row.reasons.update(reasons)
+            row.add(outcome, [reason for banned, reason in outcome.bans if banned == kind])
 
 
 def run_all(
     seeds: Sequence[int],
-    wish: Wish,
-    failures_max: int,
-    on_outcome: Callable[[Outcome], None],
-    processes: int | None = None,
+    overrides: Overrides,
+    on_outcome: Callable[[Outcome], None] = lambda outcome: None,
     run: Run = run_seed,
 ) -> SeedTally:
-    """Run the seeds, until `failures_max` of them have failed; call `on_outcome` with each."""
+    """Run the seeds, until FAILURES_MAX of them have failed; call `on_outcome` with each."""
     tally = SeedTally()
-    with closing(run_seeds(seeds, wish, processes, run)) as outcomes:
+    with closing(run_seeds(seeds, overrides, run=run)) as outcomes:
         for outcome in outcomes:
             tally.add(outcome)
             on_outcome(outcome)
-            if len(tally.failed) >= failures_max:
+            if len(tally.failed) >= FAILURES_MAX:
                 break
     return tally
-
-
-def _scenario(seed: int, wish: Wish) -> Scenario:
-    return draw_scenario(seed, wish.peers, wish.steps, wish.kinds)

@@ -50,10 +50,8 @@ class Scenario:
     @property
     def faulty(self) -> frozenset[int]:
         """Peers to whom nothing is promised: Byzantine, crashing or slow ones."""
-        peers = [each.peer for each in self.byzantine]
-        peers += [each.peer for each in self.crashes]
-        peers += [each.peer for each in self.slow]
-        return frozenset(peers)
+        faults: tuple[Byzantine | Crash | Slow, ...] = (*self.byzantine, *self.crashes, *self.slow)
+        return frozenset(each.peer for each in faults)
 
     @property
     def steady(self) -> tuple[int, ...]:

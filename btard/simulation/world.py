@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -42,22 +42,23 @@ class Outcome:
 
     scenario: Scenario
     violation: Violation | None
-    head: Digest | None
-    time_s: float
-    events: int
-    steps: int
-    restarts: int
-    disputes: int
-    crashes: int
-    bans: tuple[tuple[str, str], ...]
+    head: Digest | None = None
+    time_s: float = 0.0
+    events: int = 0
+    steps: int = 0
+    restarts: int = 0
+    disputes: int = 0
+    crashes: int = 0
+    bans: tuple[tuple[str, str], ...] = ()
 
 
 class World:
-    """One run of a scenario. `hosts` may be changed before `run`: tests plant bugs there."""
+    """One run of a scenario. `hosts` and `checkers` may be changed before `run`: tests plant bugs there.
 
-    def __init__(
-        self, scenario: Scenario, checkers: Sequence[Checker] | None = None, trace: Trace | None = None
-    ) -> None:
+    `records` is the honest ledger so far, `index_of` the peers by name.
+    """
+
+    def __init__(self, scenario: Scenario, trace: Trace | None = None) -> None:
         self.scenario = scenario
         self.now = 0.0
         self.links = Links(
@@ -71,8 +72,7 @@ class World:
         self.index_of: dict[PeerId, int] = {peer: index for index, peer in enumerate(self._identities)}
         self.records: list[Recorded] = []
         self.disputes: set[tuple[int, int]] = set()
-        self.checkers = list(all_checkers() if checkers is None else checkers)
-        self._watching = [c for c in self.checkers if type(c).passing is not Checker.passing]
+        self.checkers: Sequence[Checker] = all_checkers()
         self._trace = trace
         self._heap: list[tuple[float, int, int, Any]] = []
         self._sequence = 0
@@ -102,8 +102,7 @@ class World:
                     self._awaited.discard(index)
                     if not self._awaited:
                         break
-        if self._violation is None:
-            self._check(lambda checker: checker.finish(self))
+        self._check(lambda checker: checker.finish(self))
         return self._outcome(events)
 
     def _outcome(self, events: int) -> Outcome:
@@ -155,17 +154,14 @@ class World:
         try:
             work = act()
         except Exception as error:
-            self._fail("exceptions", host, error)
+            self._fail(host, error)
             return
         for output in work.outputs:
             if isinstance(output, Recorded):
                 self._record(host, output)
         if work.outputs or work.faults:
             self._check(lambda checker: checker.after(self, host, work))
-        for checker in self._watching:
-            complaint = checker.passing(self, host)
-            if complaint is not None:
-                self._complain(checker, complaint)
+        self._check(lambda checker: checker.passing(self, host))
         attempt = host.machine.attempt
         if attempt.in_dispute:
             self.disputes.add((attempt.state.step, attempt.state.attempt))
@@ -177,12 +173,9 @@ class World:
         for effect in work.effects:
             self._queue_work(host, effect)
         wake = host.driver.wake
-        if wake is not None and host.alive and (host.tick_at is None or wake < host.tick_at):
+        if wake is not None and host.alive and wake != host.tick_at:
             host.tick_at = wake
             self._at(max(wake, self.now), host.index, Tick())
-        elif wake is not None and host.tick_at is not None and wake > host.tick_at:
-            host.tick_at = wake
-            self._at(wake, host.index, Tick())
 
     def _record(self, host: Host, recorded: Recorded) -> None:
         record = recorded.entry.record
@@ -214,23 +207,24 @@ class World:
     # ------------------------------------------------------------ messages and blobs
 
     def _send(self, host: Host, send: Send, heard: float | None) -> None:
-        for peer in send.to:
-            index = self.index_of.get(peer)
-            if index is None or index == host.index or (heard is not None and not self._heard.chance(heard)):
-                continue
+        for index in self._audience(host, send.to, heard):
             arrival = self.links.control(host.index, index, self.now)
             if arrival is not None:
                 self._at(arrival, index, Received(host.peer, send.raw))
 
     def _push(self, host: Host, push: Push, heard: float | None) -> None:
-        for peer in push.to:
-            index = self.index_of.get(peer)
-            if index is None or index == host.index or (heard is not None and not self._heard.chance(heard)):
-                continue
+        for index in self._audience(host, push.to, heard):
             arrival = self.links.blob(host.index, index, self.now)
             if arrival is not None:
                 claimed = host.claims(push.digest, len(push.data))
                 self._at(arrival, index, _Blob(host.peer, push.digest, push.data, claimed))
+
+    def _audience(self, host: Host, to: Iterable[PeerId], heard: float | None) -> Iterator[int]:
+        """Yield whom the host reaches: all others, or the fraction `heard` of them if it has just crashed."""
+        for peer in to:
+            index = self.index_of.get(peer)
+            if index not in (None, host.index) and (heard is None or self._heard.chance(heard)):
+                yield index
 
     # ------------------------------------------------------------ work
 
@@ -253,9 +247,9 @@ class World:
         if host.queue:
             self._at(self.now + self._duration(host, host.queue[0]), host.index, None)
         try:
-            result = host.work(effect)
+            result = host.perform(effect)
         except Exception as error:
-            self._fail("exceptions", host, error)
+            self._fail(host, error)
             return
         self._check(lambda checker: checker.worked(self, host, effect))
         self._note(host, f"has done {type(effect).__name__}")
@@ -269,19 +263,13 @@ class World:
 
     def _check(self, look: Callable[[Checker], str | None]) -> None:
         for checker in self.checkers:
-            if self._violation is None:
-                complaint = look(checker)
-                if complaint is not None:
-                    self._complain(checker, complaint)
+            if self._violation is None and (complaint := look(checker)) is not None:
+                self._violation = Violation(checker.name, f"at {self.now:.3f} s: {complaint}")
 
-    def _complain(self, checker: Checker, complaint: str) -> None:
+    def _fail(self, host: Host, error: Exception) -> None:
         if self._violation is None:
-            self._violation = Violation(checker.name, f"at {self.now:.3f} s: {complaint}")
-
-    def _fail(self, name: str, host: Host, error: Exception) -> None:
-        if self._violation is None:
-            text = "".join(traceback.format_exception(error))
-            self._violation = Violation(name, f"at {self.now:.3f} s peer {host.index} {host.kind}: {text}")
+            text = f"at {self.now:.3f} s peer {host.index} {host.kind}: "
+            self._violation = Violation("exceptions", text + "".join(traceback.format_exception(error)))
 
     def _note(self, host: Host, words: str) -> None:
         if self._trace is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btard.arena.cell import canonical_text, digest_of, label, unique, varying
+from btard.arena.cell import digest_of, label, varying
 from btard.arena.runner import impossible, refuse
 from btard.arena.spec import CELLS_MAX, SPECS, choose, parse_spec, read_spec
 from btard.errors import ConfigurationError
@@ -19,24 +20,17 @@ RULES = ("mean", "median", "krum", "nnm+median")
 ATTACKS = ("none", "alie", "ipm(epsilon=0.1)")
 
 
-def listed(values: list[object]) -> str:
-    return "[" + ", ".join(f'"{each}"' if isinstance(each, str) else str(each) for each in values) + "]"
-
-
 @given(
     rules=st.lists(st.sampled_from(RULES), min_size=1, max_size=6),
     attacks=st.lists(st.sampled_from(ATTACKS), min_size=1, max_size=5),
     seeds=st.lists(st.integers(0, 3), min_size=1, max_size=5),
 )
 def test_grid_is_every_combination_once(rules: list[str], attacks: list[str], seeds: list[int]) -> None:
-    axes = {"rule": listed([*rules]), "attack": listed([*attacks]), "seed": listed([*seeds])}
-    spec = parse_spec('title = "x"\n[grid]\n' + "\n".join(f"{k} = {v}" for k, v in axes.items()))
+    spec = parse_spec(f'title = "x"\n[grid]\nrule = {rules}\nattack = {attacks}\nseed = {seeds}')
     cells = spec.experiments()
-    assert len(cells) == len(set(rules)) * len(set(attacks)) * len(set(seeds))
     assert len({digest_of(each) for each in cells}) == len(cells)
-    assert {(each.rule, each.attack, each.seed) for each in cells} == {
-        (rule, attack, seed) for rule in rules for attack in attacks for seed in seeds
-    }
+    found = [(each.rule, each.attack, each.seed) for each in cells]
+    assert sorted(found) == sorted(set(product(rules, attacks, seeds)))
 
 
 def test_several_grids_pair_values_that_belong_together() -> None:
@@ -67,16 +61,11 @@ def test_spec_without_a_grid_is_one_cell_with_the_defaults() -> None:
     assert parse_spec('title = "x"').experiments() == (Experiment(),)
 
 
-def test_spec_keeps_its_text() -> None:
-    assert parse_spec(TINY).text == TINY
-
-
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("title = ", "is not TOML"),
         ("", "title is missing"),
-        ('title = "x"\ntext = "y"', "no field text: choose of title, description"),
         ('title = "x"\n"two\\nlines" = 1', r"no field 'two\\nlines'"),
         ('title = "x"\ncolour = "red"', "no field colour: choose of title, description"),
         ('title = "x"\n[report]\ncolour = "red"', r"no field report\.colour: choose of rows, columns, last"),
@@ -91,47 +80,35 @@ def test_spec_keeps_its_text() -> None:
             r"seed stands in \[grid\] and in \[grids\]",
         ),
         ('title = "x"\n[report]\nrows = "seed"', r"report\.rows is 'seed': choose of task"),
-        ('title = "x"\n[report]\nrows = "nothing"', r"report\.rows is 'nothing'"),
         ('title = "x"\n[report]\ncolumns = "rule"', "are both 'rule'"),
         ('title = "x"\n[report]\nlast = 0', r"report\.last is 0: input should be greater"),
         ('title = "x"\nimpossible = "ignore"', "impossible is 'ignore': input should be 'refuse' or 'skip'"),
         (f'title = "x"\n[grid]\nseed = {list(range(CELLS_MAX + 1))}', "leave at most"),
+        ('title = "x"\n[base]\nworkers = "many"', "workers is 'many': input should be a valid integer"),
+        ('title = "x"\n[base]\nworkers = true', "workers is True"),
+        ('title = "x"\n[base]\nlearning_rate = -1', "give a finite one above 0"),
+        ('title = "x"\n[base]\nbyzantine = 16', "give 0 to 15"),
+        ('title = "x"\n[base]\nschedule = "sudden"', "schedule is 'sudden'"),
     ],
 )
 def test_bad_spec_is_refused_in_one_sentence(text: str, sentence: str) -> None:
     with pytest.raises(ConfigurationError, match=sentence) as caught:
-        parse_spec(text)
+        parse_spec(text).experiments()
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("base", "sentence"),
-    [
-        ('workers = "many"', "workers is 'many': input should be a valid integer"),
-        ("workers = true", "workers is True"),
-        ("learning_rate = -1", "give a finite one above 0"),
-        ("byzantine = 16", "give 0 to 15"),
-        ('schedule = "sudden"', "schedule is 'sudden'"),
-    ],
-)
-def test_value_that_no_experiment_takes_is_refused(base: str, sentence: str) -> None:
-    with pytest.raises(ConfigurationError, match=sentence):
-        parse_spec(f'title = "x"\n[base]\n{base}').experiments()
 
 
 def test_file_that_is_missing_not_text_too_long_or_wrong_is_named(tmp_path: Path) -> None:
     path = tmp_path / "spec.toml"
     with pytest.raises(ConfigurationError, match=f"{path} cannot be read"):
         read_spec(path)
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigurationError, match=f"{path} is not text"):
-        read_spec(path)
-    path.write_bytes(b"#" * (1 << 21))
-    with pytest.raises(ConfigurationError, match="shorten it"):
-        read_spec(path)
-    path.write_text("title = 3")
-    with pytest.raises(ConfigurationError, match=f"{path} is wrong: title is 3"):
-        read_spec(path)
+    for content, said in (
+        (b"\xff\xfe", "is not text"),
+        (b"#" * (1 << 21), "is larger than 1048576 bytes: shorten it"),
+        (b"title = 3", "is wrong: title is 3"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ConfigurationError, match=f"{path} {said}"):
+            read_spec(path)
 
 
 def test_choice_of_cells_takes_each_field_s_values_together() -> None:
@@ -178,13 +155,6 @@ def test_cells_that_cannot_be_are_known_before_training_with_their_reason() -> N
     refuse(cells, {})
 
 
-@given(st.floats(1e-6, 1e3), st.integers(0, 9))
-def test_key_of_a_cell_depends_on_values_and_on_nothing_else(rate: float, seed: int) -> None:
-    one, same = (Experiment(learning_rate=rate, seed=seed) for _ in range(2))
-    assert canonical_text(one) == canonical_text(same)
-    assert digest_of(one) != digest_of(Experiment(learning_rate=rate, seed=seed + 1))
-
-
 def test_whole_number_for_a_rate_is_the_same_cell() -> None:
     assert digest_of(Experiment(learning_rate=1)) == digest_of(Experiment(learning_rate=1.0))
 
@@ -198,7 +168,6 @@ def test_label_names_the_fields_that_differ() -> None:
     cells = (Experiment(rule="mean"), Experiment(rule="median", nesterov=True, momentum=0.9))
     assert varying(cells) == ("rule", "momentum", "nesterov")
     assert label(cells[1], varying(cells)) == "rule=median momentum=0.9 nesterov=true"
-    assert len(unique([*cells, *cells])) == 2
 
 
 def test_shipped_spec_is_found_by_name_and_a_file_goes_first(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product, starmap
+
 import pytest
 
 from btard.arena.cell import Result
@@ -12,12 +14,7 @@ from btard.lab import Experiment
 from btard.pool import Failure
 from tests.arena.cases import an_experiment, an_outcome
 
-CELLS = tuple(
-    an_experiment(rule, attack, seed)
-    for rule in ("mean", "median")
-    for attack in ("none", "alie")
-    for seed in (0, 1)
-)
+CELLS = tuple(starmap(an_experiment, product(("mean", "median"), ("none", "alie"), (0, 1))))
 
 
 def the_split(cells: tuple[Experiment, ...] = CELLS) -> Split:
@@ -25,20 +22,15 @@ def the_split(cells: tuple[Experiment, ...] = CELLS) -> Split:
     return split
 
 
-def results(**accuracies: tuple[float, float]) -> dict[Experiment, Result]:
-    """mean_none=(0.9, 0.8): what both seeds of a cell came to."""
-    return {
-        each: an_outcome(0.1, accuracies[f"{each.rule}_{each.attack}"][each.seed])
-        for each in CELLS
-        if f"{each.rule}_{each.attack}" in accuracies
-    }
-
-
 def of(known: dict[Experiment, Result]) -> Table:
     return accuracy_table(the_split(), "rule", known, {}, last=1)
 
 
-ALL = results(mean_none=(0.9, 1.0), mean_alie=(0.2, 0.3), median_none=(0.8, 0.8), median_alie=(0.5, 0.7))
+# Both seeds of mean under none, of mean under alie, of median under none, and of median under alie.
+ACCURACIES = (0.9, 1.0, 0.2, 0.3, 0.8, 0.8, 0.5, 0.7)
+ALL: dict[Experiment, Result] = {
+    each: an_outcome(0.1, accuracy) for each, accuracy in zip(CELLS, ACCURACIES, strict=True)
+}
 
 
 def test_entry_is_mean_and_interval_and_the_best_of_a_column_is_marked() -> None:
@@ -85,10 +77,8 @@ def test_accuracy_is_the_mean_of_the_last_evaluations() -> None:
 
 def test_fields_that_vary_besides_rows_and_columns_split_the_tables() -> None:
     cells = tuple(
-        Experiment(rule=rule, byzantine=byzantine, attack="alie", seed=seed)
-        for byzantine in (3, 7)
-        for rule in ("mean", "median")
-        for seed in (0, 1)
+        Experiment(byzantine=byzantine, rule=rule, attack="alie", seed=seed)
+        for byzantine, rule, seed in product((3, 7), ("mean", "median"), (0, 1))
     )
     assert [each.name for each in splits(cells, "rule", "attack")] == ["byzantine = 3", "byzantine = 7"]
     (turned,) = splits(cells, "byzantine", "rule")
@@ -113,9 +103,8 @@ def test_curve_is_mean_and_range_of_the_seeds() -> None:
 
 
 def test_curve_of_a_diverged_run_falls_to_chance_where_it_diverged() -> None:
-    gone = an_outcome(0.2, 0.9, diverged=0)
     known: dict[Experiment, Result] = {
-        an_experiment("mean", "none"): gone,
+        an_experiment("mean", "none"): an_outcome(0.2, 0.9, diverged=0),
         an_experiment("median", "none"): an_outcome(0.2, 0.5, 0.6),
     }
     mean, median = curves(the_split(), "none", known)

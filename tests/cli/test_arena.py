@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,8 @@ import pytest
 from btard import cli
 from btard.arena import Store, read_spec, show
 from btard.arena.show import RESULTS, run_arena
-from btard.lab import run
-from tests.arena.cases import TINY, TINY_CELLS
-from tests.arena.trainers import fails_on_purpose
+from btard.lab import Experiment, Outcome, run
+from tests.arena.cases import TINY, TINY_CELLS, an_outcome
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,13 @@ def hear_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+def fails_on_purpose(experiment: Experiment, device: str) -> Outcome:
+    """In place of the laboratory: an exception for the median, an outcome for other rules."""
+    if experiment.rule == "median":
+        raise ZeroDivisionError("no\nmedian")
+    return an_outcome(0.1, 0.5)
+
+
 def until_a_cell_is_done(process: subprocess.Popen[str]) -> None:
     assert process.stdout is not None
     assert any(line.lstrip().startswith("2/") for line in process.stdout)
@@ -63,16 +70,20 @@ def report(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in files}
 
 
-def failing(arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
-    """What the command says before it exits with status 1."""
-    monkeypatch.setattr(sys, "argv", ["btard", "arena", *arguments])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert stop.value.code == 1
-    error = capsys.readouterr().err
-    assert error.startswith("btard: ")
-    assert error.count("\n") == 1
-    return error
+Status = Callable[..., int | str | None]
+
+
+@pytest.fixture
+def status(monkeypatch: pytest.MonkeyPatch) -> Status:
+    """Runs the command in this process, and returns its exit status."""
+
+    def run_command(*arguments: object) -> int | str | None:
+        monkeypatch.setattr(sys, "argv", ["btard", "arena", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        return stop.value.code
+
+    return run_command
 
 
 def test_arena_killed_half_way_goes_on_and_writes_the_same_report(
@@ -106,14 +117,14 @@ def test_arena_interrupted_ends_with_130_and_says_how_to_go_on(
 
 
 def test_cell_that_crashes_is_in_the_report_and_the_status_is_3(
-    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    spec: Path,
+    tmp_path: Path,
+    status: Status,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(show, "run", fails_on_purpose)
-    command = ["btard", "arena", str(spec), "--out", str(tmp_path), "--jobs", "1", "--only", "attack=none"]
-    monkeypatch.setattr(sys, "argv", [*command, "--only", "seed=0"])
-    with pytest.raises(SystemExit) as stop:
-        cli.main()
-    assert stop.value.code == 3
+    assert status(spec, "--out", tmp_path, "--jobs", 1, "--only", "attack=none", "--only", "seed=0") == 3
     assert "rule=median: ZeroDivisionError: no" in capsys.readouterr().out
     assert "- `rule=median`: ZeroDivisionError: no" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
@@ -130,30 +141,31 @@ def test_without_matplotlib_only_the_figures_are_left_out(
 
 
 @pytest.mark.parametrize(
-    ("text", "sentence"),
+    ("text", "more", "sentence"),
     [
-        ("title = 3", "is wrong: title is 3: input should be a valid string"),
-        (TINY.replace("workers = 5", "workers = 2"), "rule=median attack=none"),
-        (TINY.replace('"mean"', '"means"'), "'means' is not a rule"),
+        ("title = 3", [], "is wrong: title is 3: input should be a valid string"),
+        (TINY.replace("workers = 5", "workers = 2"), [], "rule=median attack=none"),
+        (TINY.replace('"mean"', '"means"'), [], "'means' is not a rule"),
+        (TINY, ["--only", "rule=krum"], "no cell has rule=krum"),
+        (TINY, ["--out", "foreign"], "move it away"),
     ],
 )
-def test_spec_that_cannot_be_is_one_sentence_and_nothing_is_run(
+def test_what_cannot_be_is_one_sentence_and_nothing_is_run(
     text: str,
+    more: list[str],
     sentence: str,
     tmp_path: Path,
+    status: Status,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = tmp_path / "bad.toml"
-    path.write_text(text, encoding="utf-8")
-    assert sentence in failing([str(path), "--out", str(tmp_path / "out")], monkeypatch, capsys)
-    assert not (tmp_path / "out").exists()
-
-
-def test_unknown_spec_choice_and_foreign_results_are_one_sentence(
-    spec: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert "there is no spec 'nowhere'" in failing(["nowhere.toml"], monkeypatch, capsys)
-    assert "no cell has rule=krum" in failing([str(spec), "--only", "rule=krum"], monkeypatch, capsys)
-    (tmp_path / RESULTS).write_text("something else\n" * 100)
-    assert "move it away" in failing([str(spec), "--out", str(tmp_path)], monkeypatch, capsys)
+    monkeypatch.chdir(tmp_path)
+    Path("bad.toml").write_text(text, encoding="utf-8")
+    Path("foreign").mkdir()
+    Path("foreign", RESULTS).write_text("something else\n" * 100)
+    assert status("bad.toml", "--out", "out", *more) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("btard: ")
+    assert error.count("\n") == 1
+    assert sentence in error
+    assert not Path("out").exists()

@@ -6,6 +6,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -85,38 +86,34 @@ def grey(count: int = 2) -> list[dict[str, bytes | None]]:
     return [{"bytes": encoded(image)} for image in pictures(5, count, (28, 28))]
 
 
+def image(shape: tuple[int, ...], kind: str = "PNG") -> bytes:
+    return encoded(pictures(6, 1, shape)[0], kind)
+
+
 def columns(**changes: object) -> Spoil:
     """A training file with other columns than MNIST's."""
-    content = {"image": grey(), "label": [0, 1], **changes}
-    kept: dict[str, list[object]] = {name: rows for name, rows in content.items() if isinstance(rows, list)}
-    return lambda path: write(path, kept)
+    content: dict[str, Any] = {"image": grey(), "label": [0, 1], **changes}
+    return lambda path: write(path, {name: rows for name, rows in content.items() if rows is not None})
 
 
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
         (lambda path: path.unlink(), r"no train\*.parquet in .*hf download ylecun/mnist"),
-        (
-            lambda path: path.write_bytes(b"PAR1 of sorts"),
-            r"train\*.parquet in .* cannot be read \(.*fetch it again",
-        ),
+        (lambda path: path.write_bytes(b"PAR1 of sorts"), r"parquet in .* cannot be read \(.*fetch it again"),
         (columns(image=None, picture=grey()), "train split has no column 'image', only label, picture"),
         (columns(label=None), "train split has no column 'label', only image"),
         (columns(image=[1, 2]), "column 'image' of the train split has no images"),
         (columns(image=[grey()[0], {"bytes": None}]), "image 1 of the train split is missing"),
         (columns(image=[{"bytes": b"\x89PNG"}] * 2), "image 0 of the train split is not a whole PNG"),
+        (columns(image=[{"bytes": image((28, 28))[:-300]}] * 2), "image 0 .* is not a whole PNG"),
+        (columns(image=[{"bytes": image((28, 28), "BMP")}] * 2), "is not a whole PNG"),
         (
-            columns(image=[{"bytes": encoded(pictures(6, 1, (28, 28))[0])[:-300]}] * 2),
-            "image 0 of the train split is not a whole PNG",
+            columns(image=[*grey(1), {"bytes": image((28, 28, 3))}]),
+            "image 1 .* is RGB 28x28 instead of L 28x28",
         ),
-        (columns(image=[{"bytes": encoded(pictures(6, 1, (28, 28))[0], "BMP")}] * 2), "is not a whole PNG"),
-        (
-            columns(image=[*grey(1), {"bytes": encoded(pictures(6, 1, (28, 28, 3))[0])}]),
-            "image 1 of the train split is RGB 28x28 instead of L 28x28",
-        ),
-        (columns(image=[{"bytes": encoded(pictures(6, 1, (32, 28))[0])}] * 2), "L 28x32 instead of L 28x28"),
+        (columns(image=[{"bytes": image((32, 28))}] * 2), "L 28x32 instead of L 28x28"),
         (columns(label=[0, 10]), "labels from 0 to 10: give 0 to 9"),
-        (columns(label=[-1, 3]), "labels from -1 to 3"),
         (columns(label=["four", "two"]), "column 'label' of the train split has no whole numbers"),
         (columns(label=[0.5, 1.0]), "no whole numbers"),
         (columns(label=[1, None]), "no whole numbers"),
@@ -142,9 +139,7 @@ def hub_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_without_internet_and_cache_the_error_says_how_to_bring_the_files(name: str, hub_cache: Path) -> None:
-    said = (
-        r"hub cannot be reached: .* `hf download .*/\w+ --repo-type dataset` .* or give load_images a folder"
-    )
+    said = r"hub cannot be reached: .*hf download .*/\w+ --repo-type dataset.* or give load_images a folder"
     with pytest.raises(ConfigurationError, match=said):
         load_images(name)
 

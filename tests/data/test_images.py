@@ -59,15 +59,8 @@ def test_digits_are_standardised_by_the_training_images_and_blank_pixels_stay_ze
     assert int((deviation == 0).sum()) == 3
 
 
-def test_images_are_read_once_in_a_process() -> None:
-    assert load_images("digits") is load_images("digits")
-
-
-def test_images_that_nobody_knows_are_refused_with_the_names_of_those_known() -> None:
+def test_unknown_images_and_a_folder_of_bundled_ones_are_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"no images 'dogs': choose one of digits"):
         load_images("dogs")
-
-
-def test_digits_takes_no_folder() -> None:
     with pytest.raises(ConfigurationError, match="leave the folder out"):
         load_images("digits", folder="anywhere")

@@ -17,9 +17,11 @@ from btard.protocol.messages import SCALARS
 from btard.protocol.outputs import Recorded
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
-from btard.simulation import Byzantine, Checker, Crash, Outcome, Scenario, Slow, World
+from btard.simulation import Byzantine, Crash, Scenario, Slow, World
 from btard.simulation.host import Host
 from btard.types import Digest, Fault, FaultKind, PeerId
+
+Change = Callable[[Recorded], Recorded]
 
 
 def violated(world: World) -> str:
@@ -44,61 +46,61 @@ def plant(host: Host, change: Callable[[Actions], None]) -> None:
     host.machine.handle = changed  # type: ignore[method-assign]
 
 
-def edit_records(change: Callable[[Recorded], Recorded]) -> Callable[[Actions], None]:
+def record_with(**values: Any) -> Change:
+    """A record with other values."""
+
+    def change(recorded: Recorded) -> Recorded:
+        return replace(
+            recorded, entry=replace(recorded.entry, record=replace(recorded.entry.record, **values))
+        )
+
+    return change
+
+
+def edit_records(change: Change) -> Callable[[Actions], None]:
     def edit(out: Actions) -> None:
         out.outputs = [change(each) if isinstance(each, Recorded) else each for each in out.outputs]
 
     return edit
 
 
-def test_no_checker_objects_to_a_sound_swarm() -> None:
-    assert swarm().run().violation is None
-
-
-def test_agreement_notices_a_machine_whose_record_differs() -> None:
+@pytest.mark.parametrize(
+    "change",
+    [record_with(coin=bytes(32)), lambda recorded: replace(recorded, state=replace(recorded.state, index=9))],
+    ids=["record", "state after it"],
+)
+def test_agreement_notices_a_machine_that_differs(change: Change) -> None:
     world = swarm()
-
-    def other(recorded: Recorded) -> Recorded:
-        record = replace(recorded.entry.record, coin=bytes(32))
-        return replace(recorded, entry=replace(recorded.entry, record=record))
-
-    plant(world.hosts[2], edit_records(other))
-    assert violated(world) == "agreement"
-
-
-def test_agreement_notices_a_state_that_differs_after_one_record() -> None:
-    world = swarm()
-    plant(world.hosts[2], edit_records(lambda r: replace(r, state=replace(r.state, index=9))))
+    plant(world.hosts[2], edit_records(change))
     assert violated(world) == "agreement"
 
 
 def test_models_notices_a_peer_that_applies_another_aggregate() -> None:
     world = swarm()
     host = world.hosts[1]
-    work = host.work
+    perform = host.perform
 
     def other(effect: Effect) -> Any:
         if isinstance(effect, Adopt):
             parts = tuple(host.engine.gradient(effect.step, bytes(32), 5))
             host.engine.update(effect.step, parts)
-        return work(effect)
+        return perform(effect)
 
-    host.work = other  # type: ignore[method-assign]
+    host.perform = other
     assert violated(world) == "models"
 
 
-@pytest.fixture
-def unjust(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rule that finds the peer in the first seat guilty of nothing."""
+def find_malformed(monkeypatch: pytest.MonkeyPatch, seat: int) -> None:
+    """Plant a rule that finds the peer in this seat guilty of nothing."""
 
-    def anybody(attempt: Seating, phase: str, sets: Sets) -> list[int]:
-        return [0] if phase == SCALARS else []
+    def anybody(seating: Seating, phase: str, sets: Sets) -> list[int]:
+        return [seat] if phase == SCALARS and len(seating.participants) == 5 else []
 
     monkeypatch.setattr(rules, "_malformed", anybody)
 
 
-@pytest.mark.usefixtures("unjust")
-def test_innocence_notices_a_rule_that_bans_honest_peers() -> None:
+def test_innocence_notices_a_rule_that_bans_honest_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_malformed(monkeypatch, 0)
     assert violated(swarm()) == "innocence"
 
 
@@ -109,12 +111,7 @@ def test_seats_notices_a_rule_that_takes_a_step_from_honest_peers(monkeypatch: p
 
 def test_causes_notices_a_ban_for_what_an_adversary_does_not_do(monkeypatch: pytest.MonkeyPatch) -> None:
     world = swarm(byzantine=(Byzantine(0, "sign_flip"),))
-    guilty = sorted(host.peer for host in world.hosts).index(world.hosts[0].peer)
-
-    def anybody(seating: Seating, phase: str, sets: Sets) -> list[int]:
-        return [guilty] if phase == SCALARS and len(seating.participants) == 5 else []
-
-    monkeypatch.setattr(rules, "_malformed", anybody)
+    find_malformed(monkeypatch, sorted(host.peer for host in world.hosts).index(world.hosts[0].peer))
     assert violated(world) == "causes"
 
 
@@ -134,26 +131,15 @@ def test_progress_notices_peers_that_wait_too_long_for_one_that_is_gone(
 def test_progress_notices_an_attempt_that_was_for_nothing() -> None:
     world = swarm(byzantine=(Byzantine(0, "false_reveal"),))
     world.checkers = [each for each in world.checkers if each.name == "progress"]
-
-    def forget(recorded: Recorded) -> Recorded:
-        record = replace(recorded.entry.record, removals=())
-        return replace(recorded, entry=replace(recorded.entry, record=record))
-
-    plant(world.hosts[1], edit_records(forget))
+    plant(world.hosts[1], edit_records(record_with(removals=())))
     assert violated(world) == "progress"
 
 
-def test_progress_notices_a_machine_that_keeps_asking_for_the_same_tick() -> None:
+def test_progress_notices_a_machine_that_keeps_asking_for_the_same_tick(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = swarm()
-
-    class Restless(PeerMachine):
-        @property
-        def wake(self) -> float | None:
-            return 1.0
-
-    machine = world.hosts[0].machine
-    assert isinstance(machine, PeerMachine)
-    machine.__class__ = Restless
+    monkeypatch.setattr(PeerMachine, "wake", 1.0)
     assert violated(world) == "progress"
 
 
@@ -170,22 +156,16 @@ def test_strikes_notices_a_missed_step_that_lasts(monkeypatch: pytest.MonkeyPatc
 
 def test_buffers_notices_a_machine_that_keeps_all_it_hears() -> None:
     world = swarm(peers=4, steps=2)
-    kept: list[float] = []
+    kept: list[object] = []
     for host in world.hosts:
-        handle = host.machine.handle
-
-        def keeping(event: Event, now: float, handle: Any = handle, host: Host = host) -> Actions:
-            kept.extend(now + k for k in range(100))
-            host.machine.kept = kept  # type: ignore[attr-defined]
-            step: Actions = handle(event, now)
-            return step
-
-        host.machine.handle = keeping  # type: ignore[method-assign]
+        host.machine.kept = kept  # type: ignore[attr-defined]
+        plant(host, lambda out: kept.extend([k] for k in range(100)))
     assert violated(world) == "buffers"
 
 
-def test_ending_notices_a_swarm_that_falls_asleep() -> None:
+def test_ending_notices_a_swarm_that_falls_asleep(monkeypatch: pytest.MonkeyPatch) -> None:
     world = swarm()
+    monkeypatch.setattr(PeerMachine, "wake", None)
 
     def silence(out: Actions) -> None:
         out.messages.clear()
@@ -193,46 +173,23 @@ def test_ending_notices_a_swarm_that_falls_asleep() -> None:
 
     for host in world.hosts:
         plant(host, silence)
-        host.machine.__class__ = _Sleepless
     assert violated(world) == "ending"
 
 
-class _Sleepless(PeerMachine):
-    @property
-    def wake(self) -> float | None:
-        return None
+def fall(*_: object) -> None:
+    raise ValueError("planted")
 
 
 def test_exception_that_leaves_a_machine_is_a_violation() -> None:
     world = swarm()
-
-    def fall(out: Actions) -> None:
-        raise ValueError("planted")
-
     plant(world.hosts[0], fall)
     assert violated(world) == "exceptions"
 
 
 def test_exception_that_leaves_an_effect_is_a_violation() -> None:
     world = swarm()
-
-    def fall(effect: Effect) -> Any:
-        raise ValueError("planted")
-
-    world.hosts[0].work = fall  # type: ignore[method-assign]
+    world.hosts[0].perform = fall
     assert violated(world) == "exceptions"
-
-
-def test_checker_of_ones_own_is_asked_too() -> None:
-    class Never(Checker):
-        name = "never"
-
-        def finish(self, world: World) -> str | None:
-            return "always wrong"
-
-    outcome: Outcome = World(Scenario(seed=0, peers=4, steps=1), checkers=[Never()]).run()
-    assert outcome.violation is not None
-    assert outcome.violation.checker == "never"
 
 
 def test_seats_notices_a_driver_that_believes_what_an_offer_claims(monkeypatch: pytest.MonkeyPatch) -> None:

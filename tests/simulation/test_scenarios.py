@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from btard.adversary import ADVERSARIES
 from btard.protocol.messages import AGGREGATE, PHASES, RECORD, REVEAL, SCALARS
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, STEP, Removal
 from btard.simulation import Byzantine, Crash, Cut, Outcome, Scenario, Slow, Weather, World
@@ -40,17 +39,6 @@ def test_undisturbed_swarm_needs_one_attempt_a_step_and_no_dispute() -> None:
 def test_training_gets_somewhere() -> None:
     world, _ = go(steps=5)
     assert world.hosts[0].engine.evaluate().loss < World(world.scenario).hosts[0].engine.evaluate().loss
-
-
-def test_aggregator_that_equivocates_is_banned_and_training_goes_on() -> None:
-    world, outcome = go(byzantine=(Byzantine(2, "equivocation"),))
-    assert outcome.bans == (("equivocation", "equivocation"),)
-    assert len(world.records[-1].state.members) == 4
-
-
-@pytest.mark.parametrize("kind", sorted(ADVERSARIES))
-def test_two_cheats_of_five_stop_nobody(kind: str) -> None:
-    go(byzantine=(Byzantine(0, kind), Byzantine(3, kind)))
 
 
 def test_largest_minority_of_one_kind_is_out_after_its_wrong_aggregates() -> None:
@@ -91,7 +79,7 @@ def test_broken_link_between_two_honest_peers_is_relayed() -> None:
     assert {(world.hosts[0].peer, world.hosts[3].peer), (world.hosts[3].peer, world.hosts[0].peer)} <= relayed
 
 
-def test_link_that_only_loses_tensors_is_relayed_too() -> None:
+def test_link_that_only_loses_tensors_costs_nobody_a_seat() -> None:
     world, _ = go(cuts=(Cut(0, 3, 0.0, 1e9, control=False),))
     assert len(world.records[-1].state.members) == 5
 
@@ -118,11 +106,6 @@ def test_messages_that_overtake_each_other_change_no_record() -> None:
     calm, _ = go()
     rough, _ = go(weather=storm)
     assert [r.entry.record for r in rough.records] == [r.entry.record for r in calm.records]
-
-
-def test_cheat_that_begins_disputes_early_takes_no_step_from_anybody() -> None:
-    world, _ = go(byzantine=(Byzantine(0, "premature_dispute"),))
-    assert not any(recorded.entry.record.removals for recorded in world.records)
 
 
 def test_banned_peer_finds_out() -> None:
