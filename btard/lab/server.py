@@ -38,7 +38,6 @@ class SgdServer(Server):
         )
 
     def advance(self, step: int, aggregate_D: Tensor) -> None:
-        """Take a step of SGD with the aggregate for a gradient."""
         self._optimizer.param_groups[0]["lr"] = learning_rate(self._experiment, step)
         self._leaf.grad = aggregate_D
         self._optimizer.step()
@@ -49,12 +48,11 @@ class AveragingServer(Server):
 
     def __init__(self, parameters_D: Tensor, experiment: Experiment, averaging: AnytimeAveraging) -> None:
         self.parameters = parameters_D
-        self._iterate_D = averaging.start(parameters_D)
+        self._iterate_D = parameters_D
         self._experiment = experiment
         self._averaging = averaging
 
     def advance(self, step: int, aggregate_D: Tensor) -> None:
-        """Move the iterate, and the average with it."""
         rate = learning_rate(self._experiment, step)
         self.parameters, self._iterate_D = self._averaging.advance(
             step, self.parameters, self._iterate_D, aggregate_D, rate

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-from safetensors.torch import save
 
 from btard.ledger.directory import RunDirectory
 from btard.node.node import Node, Progress
@@ -17,7 +13,7 @@ from btard.node.worker import Worker
 from btard.protocol import outputs
 from btard.protocol.record import STEP
 from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Outcome, Removal
-from btard.training.checkpoints import save_checkpoint
+from btard.training.checkpoints import save_checkpoint, save_model
 from btard.training.engine import Engine
 from btard.training.task import Evaluation
 from btard.types import Fault
@@ -184,13 +180,3 @@ class Recorder:
         )
         self._emit(ended)
         return ended
-
-
-def save_model(engine: Engine, path: Path) -> None:
-    """Write the model's parameters under their names in `state_dict`; the file appears whole or not at all.
-    Raises OSError as the disk does."""
-    tensors = engine.checkpoint().state.tensors
-    model = {name[6:]: tensor.contiguous() for name, tensor in tensors.items() if name.startswith("model.")}
-    temporary = path.with_name(path.name + ".part")
-    temporary.write_bytes(save(model, {"format": "pt"}))
-    os.replace(temporary, path)

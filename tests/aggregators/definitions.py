@@ -100,11 +100,3 @@ def clipped(x: Matrix, v: Matrix, tau: float) -> Matrix:
         length = float(np.linalg.norm(row - v))
         total += (row - v) / max(length, tau)
     return total / len(x)
-
-
-def clip_iteration(x: Matrix, tau: float, iterations: int) -> Matrix:
-    """The paper's own iteration, from the coordinate-wise median."""
-    v = median(x, 0)
-    for _ in range(iterations):
-        v = v + tau * clipped(x, v, tau)
-    return v

@@ -36,7 +36,7 @@ def test_arguments_are_written_behind_the_name(text: str, attack: Attack) -> Non
     ("text", "sentence"),
     [
         ("none", "'none' is not an attack: choose of alie"),
-        ("alie+ipm", "names 2 attacks: name one"),
+        ("alie+ipm", "cannot be read"),
         ("", "cannot be read"),
         ("alie(y=1)", "no argument 'y': choose of z, sign"),
         ("label_flip(y=1)", "it takes none"),

@@ -15,20 +15,7 @@ from btard.errors import ConfigurationError
 from tests.coding.cases import ATTACKS, attacked, gradients_of, relative_error, sent, some_workers
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-@pytest.mark.parametrize(("n", "s"), [(7, 2), (9, 1), (15, 3)])
-def test_no_step_under_attack_is_decoded_wrongly(n: int, s: int, attack: str) -> None:
-    code = CyclicCode(n, s)
-    generator = torch.Generator().manual_seed(n)
-    for case in range(100):
-        gradients = gradients_of(code, generator)
-        bad = some_workers(n, case % (s + 1), generator)
-        decoded = code.decode(attacked(sent(code, gradients), bad, attack, generator))
-        assert decoded.adversarial == bad
-        assert relative_error(decoded.sum, gradients) < 1e-5
-
-
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_code_that_can_be_built_decodes_any_adversaries(data: st.DataObject) -> None:
     s = data.draw(st.integers(0, 4), label="s")

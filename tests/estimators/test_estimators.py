@@ -55,7 +55,7 @@ def test_anytime_averaging_by_hand() -> None:
     #   w = 5 - 2/2 = 4        x = 16/3 + 3/6 (4 - 16/3) = 14/3
     #   w = 4 - 3 * 2 = -2     x = 14/3 + 4/10 (-2 - 14/3) = 2
     averaging = AnytimeAveraging()
-    x, w = numbers(6), averaging.start(numbers(6))
+    x, w = numbers(6), numbers(6)
     found = []
     for step, aggregate in enumerate((10.0, 5.0, 20.0)):
         x, w = averaging.advance(step, x, w, numbers(aggregate), learning_rate=0.1)
@@ -72,7 +72,7 @@ def test_mu2_on_a_parabola_by_hand() -> None:
     estimator = Mu2()
     averaging = estimator.averaging
     x = numbers(2)
-    w, x_before, d = averaging.start(x), x, None
+    w, x_before, d = x, x, None
     for step, z in enumerate((1.0, 3.0, -3.0)):
         d = estimator.estimate(step, d, x - z, x_before - z)
         x_before = x
@@ -86,7 +86,7 @@ def test_mu2_on_a_parabola_by_hand() -> None:
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=12), st.booleans())
 def test_query_point_is_the_weighted_average_of_all_iterates(steps: list[int], weighted: bool) -> None:
     averaging = AnytimeAveraging(weighted)
-    x, w = numbers(3), averaging.start(numbers(3))
+    x, w = numbers(3), numbers(3)
     iterates = [Fraction(3)]
     for step, aggregate in enumerate(steps):
         x, w = averaging.advance(step, x, w, numbers(aggregate), learning_rate=0.25)
