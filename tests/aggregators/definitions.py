@@ -5,9 +5,27 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from btard.aggregators import parse
+
 Matrix = NDArray[np.float64]
+DEFINED = ["mean", "median", "trimmed_mean", "meamed", "krum", "multi_krum", "mda", "bulyan"]
+PLAIN = [*DEFINED, "geometric_median", "centered_clip"]
+
+
+def literal(name: str, x: Matrix, f: int) -> Matrix:
+    """A rule or composition by definition; where it has none that is simple, the rule itself, tested elsewhere."""
+    first, _, rest = name.partition("+")
+    if first == "nnm":
+        return literal(rest, nearest_neighbour_mixing(x, f), f)
+    if first == "ctma":
+        return ctma(x, f, literal(rest, x, f))
+    if first in DEFINED:
+        defined: Matrix = globals()[first](x, f)
+        return defined
+    return parse(name, f)(torch.from_numpy(x)).numpy()
 
 
 def squared_distances(x: Matrix) -> list[list[float]]:

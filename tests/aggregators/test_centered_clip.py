@@ -25,6 +25,8 @@ def attacked(d: int, attack: str, noise: float = 1.0, seed: int = 0) -> Tensor:
     rows = g + noise * torch.randn(16, d, generator=generator)
     if attack == "sign flip x1000":
         rows[:7] = -1000 * g
+    if attack == "correlated roundings":
+        rows = (torch.arange(16.0)[:, None] * 0.1 + 0.3) * torch.ones(1, d)
     if attack == "far along g":
         rows[9:] = 1e6 * g
     return rows
@@ -36,7 +38,7 @@ def residual(rows: Tensor, v: Tensor, tau: float) -> float:
 
 
 @pytest.mark.parametrize("tau", [0.1, 1.0, 10.0])
-@pytest.mark.parametrize("attack", ["none", "sign flip x1000", "far along g"])
+@pytest.mark.parametrize("attack", ["none", "sign flip x1000", "far along g", "correlated roundings"])
 @pytest.mark.parametrize("d", [300, 20_000, 200_000])
 def test_residual_is_below_a_millionth_of_tau(d: int, attack: str, tau: float) -> None:
     rows = attacked(d, attack)
@@ -83,12 +85,6 @@ def test_copies_of_an_honest_row_and_zero_rows_cost_neither_digits_nor_a_second_
     assert len(passes) == 1
     exact = CenteredClip(1.0)(rows.double())
     assert float((v.double() - exact).norm() / exact.norm()) <= 2 * FLOAT32_ROUNDING
-
-
-def test_rows_with_correlated_roundings_reach_the_fixed_point_too() -> None:
-    rows = (torch.arange(15.0)[:, None] * 0.1 + 0.3) * torch.ones(1, 200_000)
-    for tau in (1.0, 10.0, 100.0):
-        assert residual(rows, CenteredClip(tau)(rows), tau) <= 1e-6
 
 
 @given(

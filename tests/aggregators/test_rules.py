@@ -30,23 +30,9 @@ from btard.aggregators import (
     parse,
 )
 from btard.errors import BtardError, ConfigurationError
+from tests.aggregators.definitions import PLAIN
 
-NAMES = [
-    "mean",
-    "median",
-    "trimmed_mean",
-    "meamed",
-    "geometric_median",
-    "krum",
-    "multi_krum",
-    "mda",
-    "bulyan",
-    "centered_clip",
-    "nnm+median",
-    "nnm+ctma+median",
-    "ctma+krum",
-    "bucketing(s=2, seed=3)+centered_clip",
-]
+NAMES = [*PLAIN, "nnm+median", "nnm+ctma+median", "ctma+krum", "bucketing(s=2, seed=3)+centered_clip"]
 ROBUST = [name for name in NAMES if name != "mean"]
 
 

@@ -111,21 +111,6 @@ def test_alie_says_where_its_formula_has_no_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [
-        lambda: DelayedGradient(delay=0),
-        lambda: Alie(sign=0),
-        lambda: Alie(z=math.nan),
-        lambda: SignFlip(scale=math.inf),
-        lambda: Gaussian(deviation=math.nan),
-    ],
-)
-def test_parameters_out_of_bounds_are_refused(wrong: object) -> None:
-    with pytest.raises(ConfigurationError):
-        wrong()
-
-
-@pytest.mark.parametrize(
     ("attack", "known", "lacking"),
     [
         (LabelFlip(), {}, "the gradient on wrong labels"),
@@ -150,18 +135,6 @@ def test_hosts_are_told_what_an_attack_needs() -> None:
     }
     assert [name for name, attack in made.items() if attack.wrong_labels] == ["label_flip"]
     assert DelayedGradient(delay=3).look_back == 3
-
-
-def test_attack_asks_for_no_gradient_older_than_it_says() -> None:
-    asked: list[int] = []
-
-    def past(steps: int) -> Tensor:
-        asked.append(steps)
-        return OWN
-
-    attack = DelayedGradient(delay=3)
-    attack(context(past=past))
-    assert asked == [attack.look_back]
 
 
 @pytest.mark.parametrize("kind", ATTACKS)

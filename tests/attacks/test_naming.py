@@ -42,6 +42,8 @@ def test_arguments_are_written_behind_the_name(text: str, attack: Attack) -> Non
         ("label_flip(y=1)", "it takes none"),
         ("ipm(epsilon=big)", "wrong type"),
         ("ipm(epsilon=nan)", "finite"),
+        ("alie(sign=0)", "use -1 or 1"),
+        ("alie(z=nan)", "finite"),
         ("sign_flip(scale=inf)", "finite"),
         ("delayed_gradient(delay=0)", "at least 1"),
         ("mimic(row=-1)", "counted from 0"),

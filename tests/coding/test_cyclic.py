@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from btard.coding import CyclicCode, Undecodable
 from btard.errors import ConfigurationError
-from tests.coding.cases import ATTACKS, attacked, gradients_of, relative_error, sent, some_workers
+from tests.coding.cases import ATTACKS, attacked, gradients_of, relative_error, sent
 
 
 @settings(max_examples=300)
@@ -48,7 +48,7 @@ def test_rows_of_half_the_bytes_do_where_the_conditioning_allows(n: int, s: int)
     generator = torch.Generator().manual_seed(1)
     for _ in range(30):
         gradients = gradients_of(code, generator)
-        bad = some_workers(n, s, generator)
+        bad = tuple(sorted(torch.randperm(n, generator=generator)[:s].tolist()))
         decoded = code.decode(attacked(sent(code, gradients), bad, "random", generator))
         assert decoded.adversarial == bad
         assert relative_error(decoded.sum, gradients) < 1e-4
