@@ -18,10 +18,10 @@ from btard.lab.gradients import FlatModel
 from btard.lab.outcome import Measurement, Outcome, Seconds
 from btard.lab.sampling import Batches
 from btard.lab.seeds import derive, derive_number, generator
-from btard.lab.server import AveragingServer, Server, SgdServer
+from btard.lab.server import AveragingServer, SgdServer
 from btard.lab.setup import Setup, prepare
 from btard.lab.stopwatch import Stopwatch
-from btard.lab.workers import CodedWorkers, EstimatingWorkers, Workers
+from btard.lab.workers import CodedWorkers, EstimatingWorkers
 from btard.training.determinism import seeded
 from btard.training.device import check_device
 from btard.training.task import Task
@@ -99,13 +99,13 @@ def _train(
     return Outcome(tuple(measurements), seconds, diverged, decode_errors)
 
 
-def _server(experiment: Experiment, setup: Setup, model: FlatModel) -> Server:
+def _server(experiment: Experiment, setup: Setup, model: FlatModel) -> SgdServer | AveragingServer:
     if setup.estimator.averaging is None:
         return SgdServer(model.parameters(), experiment)
     return AveragingServer(model.parameters(), experiment, setup.estimator.averaging)
 
 
-def _workers(experiment: Experiment, setup: Setup, model: FlatModel) -> Workers:
+def _workers(experiment: Experiment, setup: Setup, model: FlatModel) -> EstimatingWorkers | CodedWorkers:
     data = setup.task.data
     seed = derive_number(experiment.seed, "partition")
     held = setup.partition.split(data.train_labels.numpy(), experiment.workers, seed)

@@ -16,7 +16,7 @@ PLAIN = [*DEFINED, "geometric_median", "centered_clip"]
 
 
 def literal(name: str, x: Matrix, f: int) -> Matrix:
-    """A rule or composition by definition; where it has none that is simple, the rule itself, tested elsewhere."""
+    """A rule or composition by definition; where none is simple, by the rule, which is tested elsewhere."""
     first, _, rest = name.partition("+")
     if first == "nnm":
         return literal(rest, nearest_neighbour_mixing(x, f), f)
