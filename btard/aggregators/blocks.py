@@ -46,12 +46,7 @@ def shifted_blocks(
         part = slice(start, min(start + columns, d))
         centre_B = rows_ND[reference, part].to(dtype)
         shifted_NB = buffer_NB[:, : len(centre_B)]
-        if unit == 1.0:
-            torch.sub(rows_ND[:, part], centre_B, out=shifted_NB)
-        else:
-            centre_B = centre_B * unit
-            torch.mul(rows_ND[:, part], unit, out=shifted_NB).sub_(centre_B)
-        yield part, shifted_NB, centre_B
+        yield part, shifted_NB, _shift(rows_ND[:, part], centre_B, unit, shifted_NB)
 
 
 def combine(rows_ND: Tensor, weights: Matrix) -> Tensor:
@@ -175,6 +170,15 @@ def is_small(rows_ND: Tensor) -> bool:
     return rows_ND.device.type == "cpu" and rows_ND.numel() <= SMALL
 
 
+def _shift(rows_NB: Tensor, centre_B: Tensor, unit: float, out_NB: Tensor) -> Tensor:
+    """Write unit (x_i - c) to `out_NB`, and return unit c."""
+    if unit == 1.0:
+        torch.sub(rows_NB, centre_B, out=out_NB)
+        return centre_B
+    torch.mul(rows_NB, unit, out=out_NB).sub_(centre_B * unit)
+    return centre_B * unit
+
+
 def _combine(rows_ND: Tensor, weights: Matrix, dtype: torch.dtype) -> Tensor:
     reference = int(np.argmax(weights))
     if is_small(rows_ND):
@@ -213,10 +217,7 @@ def _squared_distances_to(
         blocks = mixed_blocks(rows_ND, mixing, columns)
     for part, rows_KB in blocks:
         shifted_KB = buffer_KB[:, : rows_KB.shape[1]]
-        if unit == 1.0:
-            torch.sub(rows_KB, centre_D[part].to(dtype), out=shifted_KB)
-        else:
-            torch.mul(rows_KB, unit, out=shifted_KB).sub_(centre_D[part].to(dtype) * unit)
+        _shift(rows_KB, centre_D[part].to(dtype), unit, shifted_KB)
         whole = shifted_KB.shape[1] // RUN * RUN
         for runs in (shifted_KB[:, :whole].view(count, -1, RUN), shifted_KB[:, None, whole:]):
             if runs.numel():

@@ -27,7 +27,6 @@ class Bulyan(Rule):
     coefficients: ClassVar[tuple[int, int]] = (4, 3)
 
     def plan(self, rows: RowView) -> Columns:
-        """Return the mean around the median of every column of the chosen rows."""
         theta = len(rows) - 2 * self.f
         chosen = sorted(choose_by_krum(rows.squared_distances(), theta, self.f))
         keep = theta - 2 * self.f

@@ -45,7 +45,6 @@ class CenteredClip(Rule):
             raise ConfigurationError(f"tau is {self.tau}: give a finite tau > 0")
 
     def plan(self, rows: RowView) -> Weights:
-        """Return the weights of the rows in the minimiser."""
         return clipped_centre(rows, self.tau)
 
 
@@ -55,7 +54,7 @@ def clipped_centre(rows: RowView, tau: float) -> Weights:
     while True:
         gram = rows.gram
         points, scaled_tau = gram.points(), tau * gram.unit
-        weights = huber_weights(rows.mix(np.eye(len(rows))) @ points, scaled_tau)[0]
+        weights = huber_weights(rows.mix(np.eye(len(rows))) @ points, scaled_tau)
         distances = np.linalg.norm(points - rows.mix(weights) @ points, axis=1)
         nearest = int(np.argmin(distances))
         far = gram.norms() > RECENTRE * np.maximum(distances, scaled_tau)

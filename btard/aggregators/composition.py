@@ -35,7 +35,6 @@ class Around(Rule):
 
     @property
     def minimum_rows(self) -> int:
-        """The least number of rows for which both guarantees hold."""
         per_f, more = self.coefficients
         return max(per_f * self.f + more, self.rows_for(self.base.minimum_rows))
 
@@ -44,7 +43,6 @@ class Around(Rule):
         return replace(self, f=f, base=self.base.with_f(max(0, self.base.f + f - self.f)))
 
     def with_seed(self: SomeAround, seed: int) -> SomeAround:
-        """Return the same rule around the base with `seed`."""
         return replace(self, base=self.base.with_seed(seed))
 
 
@@ -65,7 +63,6 @@ class Nnm(Around):
         return mix(rows_ND, nearest_neighbour_mixing(RowView(rows_ND).squared_distances(), self.f))
 
     def plan(self, rows: RowView) -> Plan:
-        """Return the base's plan for the mixtures."""
         mixing = nearest_neighbour_mixing(rows.squared_distances(), self.f)
         return self.base.plan(rows.mixed(mixing)).through(mixing)
 
@@ -102,15 +99,12 @@ class Bucketing(Around):
             raise ConfigurationError(f"seed is {self.seed}: give 0 to 2^64 - 1")
 
     def rows_for(self, rows: int) -> int:
-        """Return how many rows make so many buckets."""
         return self.s * (rows - 1) + 1
 
     def with_seed(self, seed: int) -> Bucketing:
-        """Return the same rule with `seed` for its own draw and those of its base."""
         return replace(self, seed=seed, base=self.base.with_seed(seed))
 
     def plan(self, rows: RowView) -> Plan:
-        """Return the base's plan for the buckets' means."""
         mixing = bucket_mixing(len(rows), self.s, self.seed)
         return self.base.plan(rows.mixed(mixing)).through(mixing)
 
@@ -133,5 +127,4 @@ class Ctma(Around):
     """
 
     def plan(self, rows: RowView) -> Weights:
-        """Return equal weights for the rows nearest to the base's result."""
         return mean_of(len(rows), rows.nearest(self.base.plan(rows), len(rows) - self.f))

@@ -17,7 +17,6 @@ class Median(Rule):
     """The median of every coordinate, the average of the two middle values for even n."""
 
     def plan(self, rows: RowView) -> Columns:
-        """Return the median of every column."""
         return Columns(median)
 
 
@@ -26,7 +25,6 @@ class TrimmedMean(Rule):
     """The mean of every coordinate without its `f` lowest and `f` highest values."""
 
     def plan(self, rows: RowView) -> Columns:
-        """Return the trimmed mean of every column."""
         return Columns(self._trim)
 
     def _trim(self, rows_NB: Tensor) -> Tensor:
@@ -47,6 +45,5 @@ class Meamed(Rule):
     """
 
     def plan(self, rows: RowView) -> Columns:
-        """Return the mean around the median of every column."""
         keep = len(rows) - self.f
         return Columns(lambda rows_NB: mean_around_median(rows_NB, keep))

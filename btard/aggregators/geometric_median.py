@@ -27,5 +27,4 @@ class GeometricMedian(Rule):
             raise ConfigurationError(f"nu is {self.nu}: give a finite nu > 0")
 
     def plan(self, rows: RowView) -> Weights:
-        """Return the weights of the rows in the minimiser."""
         return clipped_centre(rows, self.nu)

@@ -118,7 +118,8 @@ class Gram:
         Shape (n, n) or (k, k), symmetric. Mixtures of the same rows, or of copies of them, are copies.
         """
         mixing = np.eye(len(self.products)) if mixing is None else mixing
-        copy_of = _first_alike(_merge(mixing, self._copies()))
+        merged = _merge(mixing, self._copies())
+        copy_of: NDArray[np.intp] = (merged[:, None, :] == merged[None, :, :]).all(axis=2).argmax(axis=1)
         gram = self
         if not self.in_float64 and gram._close(mixing, CLOSE_FLOAT32, copy_of).size:
             gram = Gram.of(self.rows_ND, self.reference, in_float64=True)
@@ -253,10 +254,3 @@ def _merge(mixing: Matrix, copy_of: NDArray[np.intp]) -> Matrix:
     for i, first in enumerate(copy_of):
         merged[:, first] += mixing[:, i]
     return merged
-
-
-def _first_alike(mixing: Matrix) -> NDArray[np.intp]:
-    """Return for each row of `mixing` the first row equal to it."""
-    alike = (mixing[:, None, :] == mixing[None, :, :]).all(axis=2)
-    first: NDArray[np.intp] = alike.argmax(axis=1)
-    return first

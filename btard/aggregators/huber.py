@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Matrix = NDArray[np.float64]
+from btard.aggregators.rows import Matrix
 
 ITERATIONS_MAX = 500
 """A guard only: 2 to 13 are usual, some hundred if few points lie on a line."""
@@ -26,12 +25,12 @@ STALLED = 1e-14
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
 
-def huber_weights(points: Matrix, tau: float) -> tuple[Matrix, Matrix]:
-    """Weights of the points (n, k) in u* = argmin_u sum_i rho_tau(|z_i - u|), and |z_i - u*|.
+def huber_weights(points: Matrix, tau: float) -> Matrix:
+    """Return the weights, shape (n,), of the points (n, k) in u* = argmin_u sum_i rho_tau(|z_i - u|).
 
-    rho_tau(a) = a^2 / 2 up to tau and tau a - tau^2 / 2 beyond. Both results have shape (n,), the
-    weights are positive and sum to one. If the minimiser is not unique (all points clipped and
-    on a line) one of them is returned, the mean if it is one.
+    rho_tau(a) = a^2 / 2 up to tau and tau a - tau^2 / 2 beyond. The weights are positive and
+    sum to one. If the minimiser is not unique (all points clipped and on a line) one of them is returned,
+    the mean if it is one.
 
     Iteratively reweighted least squares never increases the convex objective and converges from any start,
     if slowly when all points are clipped. Each iteration therefore tries a Newton step and takes it only
@@ -66,7 +65,8 @@ def huber_weights(points: Matrix, tau: float) -> tuple[Matrix, Matrix]:
             distances, clips, pull = _pull(scaled, u)
             residual = float(np.linalg.norm(pull))
         best = min(best, residual)
-    return clips / clips.sum(), distances * tau
+    weights: Matrix = clips / clips.sum()
+    return weights
 
 
 def _start(points: Matrix) -> Matrix:
@@ -93,10 +93,9 @@ def _loss(distances: Matrix) -> Matrix:
 
 def _pull(points: Matrix, u: Matrix) -> tuple[Matrix, Matrix, Matrix]:
     """Distances, clip factors min(1, 1 / distance), and the sum of clipped differences."""
-    differences = points - u
-    distances: Matrix = np.sqrt(np.einsum("ik,ik->i", differences, differences))
+    distances = _distances(points, u)
     clips: Matrix = 1.0 / np.maximum(distances, 1.0)
-    return distances, clips, clips @ differences
+    return distances, clips, clips @ (points - u)
 
 
 def _newton(differences: Matrix, distances: Matrix, clips: Matrix, pull: Matrix) -> Matrix:

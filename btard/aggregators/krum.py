@@ -43,7 +43,6 @@ class Krum(Rule):
         return krum_scores(rows.squared_distances() ** (self.power / 2), neighbours)
 
     def plan(self, rows: RowView) -> Weights:
-        """Return the whole weight on the row with the least score."""
         return mean_of(len(rows), [int(np.argmin(self._scores(rows)))])
 
 
@@ -58,7 +57,6 @@ class MultiKrum(Krum):
     m: int | None = None
 
     def plan(self, rows: RowView) -> Weights:
-        """Return equal weights for the m rows with the least scores."""
         n = len(rows)
         m = n - self.f - 2 if self.m is None else self.m
         if not 1 <= m <= n - self.f:

@@ -31,5 +31,4 @@ class Mean(Rule):
         return Selection(mean_D, torch.full((n,), 1.0 / n, dtype=torch.float64))
 
     def plan(self, rows: RowView) -> Weights:
-        """Return equal weights."""
         return Weights(np.full(len(rows), 1.0 / len(rows)))

@@ -22,7 +22,6 @@ class Mda(Rule):
     """
 
     def plan(self, rows: RowView) -> Weights:
-        """Return equal weights for the rows of the subset."""
         return mean_of(len(rows), least_diameter(rows.squared_distances(), self.f))
 
 

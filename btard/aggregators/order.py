@@ -8,7 +8,6 @@ through `minimum` and `maximum`, which vectorise. The network is Batcher's merge
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
@@ -21,24 +20,17 @@ COLUMNS_CPU = 1 << 15
 COLUMNS_ACCELERATOR = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Comparator:
-    """Puts the lesser of wires low and high on `low`, the greater on `high`, if still needed."""
-
-    low: int
-    high: int
-    keep_low: bool
-    keep_high: bool
-
-
 @lru_cache(maxsize=256)
-def network(n: int, first: int, last: int) -> tuple[Comparator, ...]:
-    """Comparators after which wires first..last - 1 of n hold the ranks first..last - 1, 0 the least."""
+def network(n: int, first: int, last: int) -> tuple[tuple[int, int, bool, bool], ...]:
+    """Comparators after which wires first..last - 1 of n hold the ranks first..last - 1, 0 the least.
+
+    (low, high, keep_low, keep_high): the lesser goes to wire `low`, the greater to `high`, if still needed.
+    """
     live = set(range(first, last))
-    kept: list[Comparator] = []
+    kept: list[tuple[int, int, bool, bool]] = []
     for low, high in reversed(list(_merge_exchange(n))):
         if low in live or high in live:
-            kept.append(Comparator(low, high, low in live, high in live))
+            kept.append((low, high, low in live, high in live))
             live |= {low, high}
     return tuple(reversed(kept))
 
@@ -70,13 +62,13 @@ def ranks(rows_NB: Tensor, first: int, last: int) -> list[Tensor]:
     *wires, spare = rows_NB.new_empty(rows_NB.shape[0] + 1, rows_NB.shape[1]).unbind()
     for wire, row in zip(wires, rows_NB, strict=True):
         wire.copy_(row)
-    for gate in network(rows_NB.shape[0], first, last):
-        low, high = wires[gate.low], wires[gate.high]
-        if gate.keep_low and gate.keep_high:
+    for wire_low, wire_high, keep_low, keep_high in network(rows_NB.shape[0], first, last):
+        low, high = wires[wire_low], wires[wire_high]
+        if keep_low and keep_high:
             torch.minimum(low, high, out=spare)
             torch.maximum(low, high, out=high)
-            wires[gate.low], spare = spare, low
-        elif gate.keep_low:
+            wires[wire_low], spare = spare, low
+        elif keep_low:
             torch.minimum(low, high, out=low)
         else:
             torch.maximum(low, high, out=high)

@@ -7,8 +7,6 @@ Each is a frozen dataclass of its parameters (`Attack`) with one contract, `atta
 context gives what the attacker knows. The laboratory and the adversaries of a swarm call the same objects.
 """
 
-from __future__ import annotations
-
 from btard.attacks.context import Attack, AttackContext
 from btard.attacks.mimic import Mimic
 from btard.attacks.naming import ATTACKS, parse

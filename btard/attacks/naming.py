@@ -10,8 +10,7 @@ from btard.attacks.omniscient import ALittleIsEnough, InnerProductManipulation
 from btard.attacks.optimised import OptimisedALittleIsEnough, OptimisedInnerProductManipulation
 from btard.attacks.own_gradient import DelayedGradient, LabelFlip, Reversed, SignFlip
 from btard.attacks.senseless import Constant, Gaussian, Infinite, NotANumber, RandomDirection
-from btard.errors import ConfigurationError
-from btard.terms import make, parse_terms
+from btard.terms import make, parse_term
 
 ATTACKS: Mapping[str, type[Attack]] = {
     "alie": ALittleIsEnough,
@@ -38,7 +37,4 @@ def parse(text: str) -> Attack:
     "none" is not an attack: a caller that allows it checks for it first. Raises `ConfigurationError` for
     unknown names and arguments, arguments out of bounds, and more than one attack.
     """
-    first, *others = parse_terms(text)
-    if others:
-        raise ConfigurationError(f"{text!r} names {1 + len(others)} attacks: name one")
-    return make(first, ATTACKS, "an attack")
+    return make(parse_term(text), ATTACKS, "an attack")

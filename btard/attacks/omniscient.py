@@ -25,7 +25,6 @@ class InnerProductManipulation(Attack):
     epsilon: float = 0.6
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
         return context.honest().mean(0) * -self.epsilon
 
 
@@ -49,7 +48,6 @@ class ALittleIsEnough(Attack):
             raise ConfigurationError(f"sign is {self.sign}: use -1 or 1")
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
         z = alie_z(context.peers, context.byzantine) if self.z is None else self.z
         honest_ND = context.honest()
         mean_D = honest_ND.mean(0)

@@ -43,14 +43,6 @@ class Optimised(Attack):
             raise ConfigurationError(f"evaluations is {self.evaluations}: use at least 2, one for each side")
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,), at the strength found."""
-        return self._search(context)[1]
-
-    def strength(self, context: AttackContext, /) -> float:
-        """Return the strength found: epsilon of IPM, z of ALIE (its paper's side being z > 0)."""
-        return self._search(context)[0]
-
-    def _search(self, context: AttackContext) -> tuple[float, Tensor]:
         honest_ND = context.honest()
         mean_D = honest_ND.mean(0)
         origin_D, direction_D = self._line(honest_ND, mean_D)
@@ -59,8 +51,7 @@ class Optimised(Attack):
             aggregate_D = context.aggregate(origin_D - direction_D * strength)
             return float(torch.linalg.vector_norm(aggregate_D - mean_D, dtype=torch.float64))
 
-        found = strongest(shift, self.strength_max, self.evaluations)
-        return found, origin_D - direction_D * found
+        return origin_D - direction_D * strongest(shift, self.strength_max, self.evaluations)
 
     @abstractmethod
     def _line(self, honest_ND: Tensor, mean_D: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,19 +18,14 @@ class SignFlip(Attack):
     scale: float = 1000.0
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
         return context.own * -self.scale
 
 
 @dataclass(frozen=True, slots=True)
-class Reversed(Attack):
+class Reversed(SignFlip):
     """-scale g, scale = 100: DRACO's "reversed gradient" (Chen et al. 2018, section 4)."""
 
     scale: float = 100.0
-
-    def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
-        return context.own * -self.scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +36,6 @@ class LabelFlip(Attack):
     wrong_labels: ClassVar[bool] = True
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
         return context.relabelled()
 
 
@@ -60,9 +54,7 @@ class DelayedGradient(Attack):
 
     @property
     def look_back(self) -> int:
-        """The delay."""
         return self.delay
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
         return context.past(self.delay)

@@ -24,7 +24,6 @@ class RandomDirection(Attack):
     scale: float = 1000.0
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
         direction = directions(_seed(context), "random direction", 1, 0, context.own.numel())[0]
         direction = direction.to(context.own)
         length = self.scale * float(context.own.norm())
@@ -40,7 +39,6 @@ class Constant(Attack):
     value: float = -100.0
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
         return torch.full_like(context.own, self.value)
 
 
@@ -55,7 +53,6 @@ class Gaussian(Attack):
     deviation: float = 200.0
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
         generator = torch.Generator().manual_seed(int.from_bytes(_seed(context)[:8], "big") >> 1)
         noise = torch.randn(context.own.shape, generator=generator, dtype=torch.float32)
         return noise.to(context.own) * self.deviation
@@ -68,7 +65,6 @@ class NotANumber(Attack):
     common: ClassVar[bool] = True
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
         return torch.full_like(context.own, math.nan)
 
 
@@ -79,7 +75,6 @@ class Infinite(Attack):
     common: ClassVar[bool] = True
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """Return the forged gradient (d,)."""
         return torch.full_like(context.own, math.inf)
 
 

@@ -87,17 +87,10 @@ class RepetitionCode:
             members = self._agreeing(group_RD, chosen, finite)
             if len(members) > self.s:
                 # Agreement within a tolerance is not transitive: a row far from `chosen` may have a majority.
-                outvoted = [
-                    i
-                    for i in range(self.redundancy)
-                    if i not in members
-                    and (
-                        i not in finite
-                        or self.tolerance == 0.0
-                        or len(self._agreeing(group_RD, i, finite)) <= self.s
-                    )
+                others = [i for i in range(self.redundancy) if i not in members]
+                return chosen, [
+                    i for i in others if i not in finite or len(self._agreeing(group_RD, i, finite)) <= self.s
                 ]
-                return chosen, outvoted
         raise Undecodable(
             f"workers {first} to {first + self.redundancy - 1} have no {self.s + 1} equal rows: more than s ="
             f" {self.s} of them are adversarial, or their hardware differs and needs a tolerance"

@@ -23,25 +23,13 @@ class AnytimeAveraging:
     weighted: bool = True
     gamma: float | None = None
 
-    def weight(self, step: int) -> float:
-        """alpha_t of `step`, counted from 0: t = step + 1."""
-        return float(step + 1) if self.weighted else 1.0
-
-    def mixing(self, step: int) -> float:
-        """Return how much of w_{t+1} is in x_{t+1}, after `step`."""
-        if self.gamma is not None:
-            return self.gamma
-        t = step + 1
-        # alpha_{t+1} / alpha_{1:t+1} with alpha_t = t, or 1.
-        return 2.0 / (t + 2) if self.weighted else 1.0 / (t + 1)
-
-    def start(self, x_D: Tensor) -> Tensor:
-        """Return the first iterate w_1 = x_1, a copy of shape (d,)."""
-        return x_D.clone()
-
     def advance(
         self, step: int, x_D: Tensor, w_D: Tensor, aggregate_D: Tensor, learning_rate: float
     ) -> tuple[Tensor, Tensor]:
         """(x, w) after `step`, counted from 0, both new tensors of shape (d,); eta is `learning_rate`."""
-        w_D = w_D - (learning_rate * self.weight(step)) * aggregate_D
-        return x_D.lerp(w_D, self.mixing(step)), w_D
+        t = step + 1
+        alpha = float(t) if self.weighted else 1.0
+        # alpha_{t+1} / alpha_{1:t+1} with alpha_t = t, or 1.
+        mixing = 2.0 / (t + 2) if self.weighted else 1.0 / (t + 1)
+        w_D = w_D - (learning_rate * alpha) * aggregate_D
+        return x_D.lerp(w_D, mixing if self.gamma is None else self.gamma), w_D

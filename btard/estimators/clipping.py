@@ -30,12 +30,10 @@ class Clip(Estimator):
 
     @property
     def points(self) -> int:
-        """Those of the base."""
         return self.base.points
 
     @property
     def averaging(self) -> AnytimeAveraging | None:
-        """That of the base."""
         return self.base.averaging
 
     def _estimate(

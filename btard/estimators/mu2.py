@@ -34,12 +34,10 @@ class Mu2(Estimator):
 
     @property
     def points(self) -> int:
-        """Two: the same samples at x_t and at x_{t-1}."""
         return 2
 
     @property
     def averaging(self) -> AnytimeAveraging:
-        """The server's part."""
         return AnytimeAveraging(self.weighted, self.gamma)
 
     def _estimate(

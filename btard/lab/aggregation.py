@@ -91,7 +91,5 @@ def parse_aggregation(experiment: Experiment) -> ByRule | ByCode:
         return ByRule(replace(rule, non_finite="drop"), experiment.seed)
     if more:
         raise ConfigurationError(f"{experiment.rule!r}: a code takes no rule beside it, give the code alone")
-    given: dict[str, object] = {"n": experiment.workers, "s": experiment.assumed_f}
-    if first.name == "cyclic":
-        given |= {"dtype": torch.float32, "rows_dtype": torch.complex128}
-    return ByCode(make(first, CODES, "a code", **given), experiment.seed)
+    code = make(first, CODES, "a code", n=experiment.workers, s=experiment.assumed_f)
+    return ByCode(code, experiment.seed)

@@ -75,9 +75,6 @@ class Attackers:
         def past(steps: int) -> Tensor:
             return own if steps == 0 else self._past[max(0, len(self._past) - 1 - steps)][attacker]
 
-        def aggregate(vector: Tensor) -> Tensor:
-            return self._aggregate(step, self._forged(rows, vector))
-
         return AttackContext(
             own=own,
             step=step,
@@ -88,5 +85,5 @@ class Attackers:
             # The rows of an attack with wrong labels were made with them.
             relabelled=lambda: own,
             past=past,
-            aggregate=aggregate,
+            aggregate=lambda vector: self._aggregate(step, self._forged(rows, vector)),
         )

@@ -14,18 +14,15 @@ from btard.training.vector import unflatten_into
 class FlatModel:
     """A classifier as a function of its parameter vector (d,), the trainable parameters in their order.
 
-    `workers_at_once` bounds the memory: the activations of that many workers are held at a time, None for
-    all. The model must work under `torch.func.vmap`: no buffer changes, no batch statistics.
+    The model must work under `torch.func.vmap`: no buffer changes, no batch statistics.
     """
 
-    def __init__(self, model: nn.Module, workers_at_once: int | None = None) -> None:
+    def __init__(self, model: nn.Module) -> None:
         self._model = model
         self._named = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self._sizes = [parameter.numel() for parameter in self._named.values()]
         # The derivative is by the vector, not by its pieces: autograd then writes the rows (n, d) at once.
-        self._gradients = vmap(
-            grad(self._loss), in_dims=(None, 0, 0), randomness="different", chunk_size=workers_at_once
-        )
+        self._gradients = vmap(grad(self._loss), in_dims=(None, 0, 0), randomness="different")
 
     @property
     def device(self) -> torch.device:

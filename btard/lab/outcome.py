@@ -46,5 +46,4 @@ class Outcome:
 
     @property
     def final(self) -> Measurement:
-        """The last measurement."""
         return self.measurements[-1]

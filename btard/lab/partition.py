@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btard.errors import ConfigurationError
-from btard.terms import make, parse_terms
+from btard.terms import make, parse_term
 
 Indices = NDArray[np.int64]
 
@@ -136,7 +136,4 @@ PARTITIONS: Mapping[str, type[Partition]] = {"iid": Iid, "dirichlet": Dirichlet,
 
 def parse_partition(text: str) -> Partition:
     """Return the partition that `text` names. Raises ConfigurationError for unknown names and arguments."""
-    terms = parse_terms(text)
-    if len(terms) != 1:
-        raise ConfigurationError(f"{text!r} names {len(terms)} partitions of the data: give one")
-    return make(terms[0], PARTITIONS, "a partition of the data")
+    return make(parse_term(text), PARTITIONS, "a partition of the data")

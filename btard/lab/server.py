@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +11,8 @@ from btard.estimators import AnytimeAveraging
 from btard.lab.experiment import Experiment
 
 
-class Server(ABC):
-    """Keeps the parameters, one vector (d,)."""
-
-    parameters: Tensor
-
-    @abstractmethod
-    def advance(self, step: int, aggregate_D: Tensor) -> None:
-        """Move the parameters by the aggregate (d,) of `step`."""
-
-
-class SgdServer(Server):
-    """torch.optim.SGD on the parameter vector."""
+class SgdServer:
+    """torch.optim.SGD on the parameter vector (d,)."""
 
     def __init__(self, parameters_D: Tensor, experiment: Experiment) -> None:
         self.parameters = parameters_D
@@ -38,23 +27,23 @@ class SgdServer(Server):
         )
 
     def advance(self, step: int, aggregate_D: Tensor) -> None:
-        """Take a step of SGD with the aggregate for a gradient."""
+        """Move the parameters by the aggregate (d,) of `step`."""
         self._optimizer.param_groups[0]["lr"] = learning_rate(self._experiment, step)
         self._leaf.grad = aggregate_D
         self._optimizer.step()
 
 
-class AveragingServer(Server):
+class AveragingServer:
     """An estimator's own averaging of iterates: `parameters` is the average, at which gradients are taken."""
 
     def __init__(self, parameters_D: Tensor, experiment: Experiment, averaging: AnytimeAveraging) -> None:
         self.parameters = parameters_D
-        self._iterate_D = averaging.start(parameters_D)
+        self._iterate_D = parameters_D
         self._experiment = experiment
         self._averaging = averaging
 
     def advance(self, step: int, aggregate_D: Tensor) -> None:
-        """Move the iterate, and the average with it."""
+        """Move the parameters by the aggregate (d,) of `step`."""
         rate = learning_rate(self._experiment, step)
         self.parameters, self._iterate_D = self._averaging.advance(
             step, self.parameters, self._iterate_D, aggregate_D, rate

@@ -19,8 +19,6 @@ from btard.terms import parse_terms
 from btard.training import load_recipe
 from btard.training.tasks.classifier import Classifier
 
-REHEARSED_COORDINATES = 8
-
 
 @dataclass(frozen=True, slots=True)
 class Setup:
@@ -63,8 +61,7 @@ def prepare(experiment: Experiment) -> Setup:
 
 
 def _rehearse(experiment: Experiment, setup: Setup) -> None:
-    shape = (experiment.workers, REHEARSED_COORDINATES)
-    rows = torch.randn(shape, generator=generator(experiment.seed, "rehearsal"))
+    rows = torch.randn(experiment.workers, 8, generator=generator(experiment.seed, "rehearsal"))
     if isinstance(setup.aggregation, ByRule):
         setup.aggregation.trial(0, rows)
     every_step = replace(experiment, attack_start=0, attack_period=1)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from btard.aggregators import NonFiniteRows
-from btard.errors import ConfigurationError
 from btard.lab.aggregation import ByCode
 from btard.lab.attackers import Attackers
 from btard.lab.experiment import Experiment
@@ -19,11 +18,12 @@ from btard.lab.gradients import FlatModel
 from btard.lab.outcome import Measurement, Outcome, Seconds
 from btard.lab.sampling import Batches
 from btard.lab.seeds import derive, derive_number, generator
-from btard.lab.server import AveragingServer, Server, SgdServer
+from btard.lab.server import AveragingServer, SgdServer
 from btard.lab.setup import Setup, prepare
 from btard.lab.stopwatch import Stopwatch
-from btard.lab.workers import CodedWorkers, EstimatingWorkers, Workers
+from btard.lab.workers import CodedWorkers, EstimatingWorkers
 from btard.training.determinism import seeded
+from btard.training.device import check_device
 from btard.training.task import Task
 
 
@@ -34,15 +34,13 @@ def run(
     *,
     on_measurement: Callable[[Measurement, nn.Module], None] | None = None,
     clock: Callable[[], float] = perf_counter,
-    workers_at_once: int | None = None,
 ) -> Outcome:
     """Train as `experiment` says on `device`, and return the outcome.
 
     The outcome, except its seconds, is a function of the experiment, the versions of torch and numpy, and the
     kind of device, which has no influence on random draws. `on_step` is called after each step with the
     number of steps done, `on_measurement` with each measurement and the model in eval mode; copy the model to
-    keep it. `clock` gives seconds. `workers_at_once` bounds the memory that large models need: the
-    activations of that many workers are held at a time.
+    keep it. `clock` gives seconds.
 
     Attackers forge the messages, after the estimator, as in ByzFL and CTMA's code. Batches are drawn with
     replacement from the worker's samples. Thread counts are the caller's.
@@ -50,9 +48,9 @@ def run(
     Raises ConfigurationError before training if that is impossible; see `btard.lab.prepare`.
     """
     setup = prepare(experiment)
-    place = _place(device)
+    place = torch.device(check_device(device))
     with seeded(derive(experiment.seed, "torch"), place):
-        model = FlatModel(setup.task.build(derive(experiment.seed, "parameters")).to(place), workers_at_once)
+        model = FlatModel(setup.task.build(derive(experiment.seed, "parameters")).to(place))
         examine = partial(_measure, setup.task, model, on_measurement)
         return _train(experiment, setup, model, examine, on_step, Stopwatch(clock, place))
 
@@ -101,14 +99,13 @@ def _train(
     return Outcome(tuple(measurements), seconds, diverged, decode_errors)
 
 
-def _server(experiment: Experiment, setup: Setup, model: FlatModel) -> Server:
-    averaging = setup.estimator.averaging
-    if averaging is None:
+def _server(experiment: Experiment, setup: Setup, model: FlatModel) -> SgdServer | AveragingServer:
+    if setup.estimator.averaging is None:
         return SgdServer(model.parameters(), experiment)
-    return AveragingServer(model.parameters(), experiment, averaging)
+    return AveragingServer(model.parameters(), experiment, setup.estimator.averaging)
 
 
-def _workers(experiment: Experiment, setup: Setup, model: FlatModel) -> Workers:
+def _workers(experiment: Experiment, setup: Setup, model: FlatModel) -> EstimatingWorkers | CodedWorkers:
     data = setup.task.data
     seed = derive_number(experiment.seed, "partition")
     held = setup.partition.split(data.train_labels.numpy(), experiment.workers, seed)
@@ -136,17 +133,3 @@ def _measure(
         on_measurement(measurement, module)
     module.train()
     return measurement
-
-
-def _place(device: str) -> torch.device:
-    try:
-        place = torch.device(device)
-    except RuntimeError:
-        raise ConfigurationError(f"device is {device!r}: give cpu, cuda, or cuda:1") from None
-    if place.type not in ("cpu", "cuda"):
-        raise ConfigurationError(f"device is {device!r}: give cpu, cuda, or cuda:1")
-    if place.type == "cuda" and not (place.index or 0) < torch.cuda.device_count():
-        raise ConfigurationError(
-            f"device is {device!r}, which this machine does not have: choose another one, or cpu"
-        )
-    return place

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import torch
 from torch import Tensor
 
@@ -13,18 +11,6 @@ from btard.lab.aggregation import Code
 from btard.lab.gradients import FlatModel
 from btard.lab.sampling import Batches
 from btard.lab.stopwatch import Stopwatch
-
-
-class Workers(Protocol):
-    """All workers of a run, the Byzantine ones last."""
-
-    def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
-        """Return the rows (n, k) of `step`, of gradients at `parameters_D` (d,).
-
-        The last `liars` workers take theirs on wrong labels, C - 1 - y in place of y. The rows are valid
-        until the next call.
-        """
-        ...
 
 
 class EstimatingWorkers:
@@ -38,7 +24,11 @@ class EstimatingWorkers:
         self._parameters_before_D: Tensor | None = None
 
     def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
-        """Return all messages of `step`, (n, d)."""
+        """Return all messages of `step`, (n, d), of gradients at `parameters_D` (d,).
+
+        The last `liars` workers take theirs on wrong labels, C - 1 - y in place of y. The rows are valid
+        until the next call.
+        """
         with watch("gradients"):
             images, labels_NB = self._batches.draw()
             honest = len(labels_NB) - liars
@@ -73,7 +63,7 @@ class CodedWorkers:
         self._code = code
 
     def rows(self, step: int, parameters_D: Tensor, liars: int, watch: Stopwatch) -> Tensor:
-        """Return all messages of `step`, (n, d) or (n, 2d)."""
+        """Return all messages of `step`, (n, d) or (n, 2d), as `EstimatingWorkers.rows` does."""
         with watch("gradients"):
             images, labels_NB = self._batches.draw()
             right_ND = self._messages(parameters_D, images, labels_NB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -51,13 +51,9 @@ def _deterministic(on_cuda: bool) -> Iterator[None]:
     torch.set_float32_matmul_precision("highest")
     # Torch would first fill every new tensor with NaN, against code that reads what it never wrote.
     switches.fill_uninitialized_memory = False
+    flags = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
     try:
-        if on_cuda:
-            with torch.backends.cudnn.flags(
-                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-            ):
-                yield
-        else:
+        with torch.backends.cudnn.flags(**flags) if on_cuda else nullcontext():
             yield
     finally:
         switches.fill_uninitialized_memory = fill

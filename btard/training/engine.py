@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from btard.aggregators import CenteredClip
 from btard.codec import FP32, Codec
 from btard.errors import ConfigurationError
-from btard.parts import part_size, split_sizes, window, windows
+from btard.parts import split_sizes, window, windows
 from btard.training.checkpoints import Checkpoint
 from btard.training.determinism import seeded
 from btard.training.projection import project
@@ -32,7 +32,6 @@ GRADIENTS_HELD_MAX = 4
 """Whole gradients kept for a second question: one's own and a target's, of two steps."""
 
 PROJECTION_DOMAIN = "projection"
-FINGERPRINT_DOMAIN = "fingerprint"
 
 
 class Engine:
@@ -87,10 +86,6 @@ class Engine:
         """The state_dict of x_t as the task builds it, buffers included, copied to the CPU."""
         return {name: tensor.cpu().clone() for name, tensor in self._current.model.state_dict().items()}
 
-    def part_bytes(self, part: int, parts: int) -> int:
-        """The size of a blob of this part, for whoever decides what to accept."""
-        return self.codec.size_bytes(part_size(self.dimension, parts, part))
-
     def evaluate(self) -> Evaluation:
         """The task's evaluation of x_t."""
         self._place(self._vector)
@@ -117,18 +112,17 @@ class Engine:
         vectors = [self._held(row) for row in rows]
         sizes = Counter(vector.numel() for vector in vectors if vector is not None)
         size = sizes.most_common(1)[0][0] if sizes else 0
-        valid = [vector for vector in vectors if vector is not None and vector.numel() == size]
+        valid = {i: vector for i, vector in enumerate(vectors) if vector is not None and len(vector) == size}
         if len(valid) < len(rows) or not rows:
-            wrong = (i for i, vector in enumerate(vectors) if vector is None or vector.numel() != size)
-            return None, tuple(wrong)
-        return self.store.put(self.codec.encode(CenteredClip(tau=tau)(torch.stack(valid)))), ()
+            return None, tuple(i for i in range(len(rows)) if i not in valid)
+        return self.store.put(self.codec.encode(CenteredClip(tau=tau)(list(valid.values())))), ()
 
     def project(
         self, step: int, seed: bytes, aggregates: tuple[Digest, ...], coin: bytes, tau: float
     ) -> tuple[Scalars, ...]:
         """The scalars of the gradient of (step, seed) against the aggregate of each part.
 
-        Raises ConfigurationError where an aggregate is not valid: see `invalid`.
+        Raises ConfigurationError where an aggregate is not held, of a wrong size or not finite.
         """
         gradient = self.gradient_vector(step, seed)
         centres = self._parts(aggregates)
@@ -165,20 +159,13 @@ class Engine:
     def fingerprint(self, step: int, seed: bytes, coin: bytes) -> Scalars:
         """Projections of the whole gradient of (step, seed) on fresh directions, and its norm."""
         gradient = self.gradient_vector(step, seed)
-        count = self._recipe.projections
-        return project([gradient], None, math.inf, coin, FINGERPRINT_DOMAIN, count, 0)[0]
-
-    def invalid(self, aggregates: tuple[Digest, ...]) -> tuple[int, ...]:
-        """The parts whose aggregate is not held, of a wrong size or not finite."""
-        sizes = split_sizes(self.dimension, len(aggregates))
-        named = enumerate(zip(aggregates, sizes, strict=True))
-        return tuple(part for part, (name, size) in named if self._held(name, size) is None)
+        return project([gradient], None, math.inf, coin, "fingerprint", self._recipe.projections, 0)[0]
 
     def update(self, step: int, aggregates: tuple[Digest, ...]) -> Digest:
         """Apply the aggregates to a copy of x_t; the digest of this candidate for x_(t+1).
 
         Asked again, starts again from x_t. Raises ConfigurationError where `step` is not the current
-        one or an aggregate is not valid: see `invalid`.
+        one or an aggregate is not valid, as `project` does.
         """
         if step != self._step:
             raise ConfigurationError(f"cannot update step {step}: the model is at step {self._step}")
@@ -205,8 +192,7 @@ class Engine:
     # ------------------------------------------------------------ checkpoints
 
     def checkpoint(self) -> Checkpoint:
-        """x_t with optimizer and schedule, and the aggregate that led there (None at x_0 or after
-        `restore`)."""
+        """x_t with optimizer and schedule, and the aggregate that led there; None at x_0 or when restored."""
         return Checkpoint(self._step, self._current.export(), self._aggregate)
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -238,13 +224,9 @@ class Engine:
     def _held(self, name: Digest, size: int | None = None) -> Tensor | None:
         """The vector of a blob, None where it is not held, not finite or not of `size` coordinates."""
         data = self.store.get(name)
-        if (
-            data is None
-            or not self.codec.is_valid(data)
-            or (size is not None and len(data) != self.codec.size_bytes(size))
-        ):
+        if data is None or (size is not None and len(data) != self.codec.size_bytes(size)):
             return None
-        return self.codec.decode(data)
+        return self.codec.decode(data) if self.codec.is_valid(data) else None
 
     def _place(self, vector: Tensor) -> None:
         """Put parameters on the bench, and its buffers back to what `build` made them."""
@@ -273,8 +255,7 @@ class Engine:
         )
 
     def compute_gradient(self, step: int, seed: bytes) -> Tensor:
-        """Compute the gradient (d,) float32 of (step, seed) on the CPU, clipped if the recipe says so; keep
-        nothing.
+        """Compute the gradient (d,) float32 of (step, seed), clipped if the recipe says so; keep nothing.
 
         A gradient that is not finite counts as zero, by rule: everyone who recomputes it finds the same,
         and a diverging model costs nobody its seat.

@@ -51,11 +51,8 @@ def project(
                 difference -= middle
             products[index] += z_KM @ difference
             squares[index] += float(difference @ difference)
-    aggregate_norm = math.sqrt(centre_square)
-    return tuple(_scalars(p, s, aggregate_norm, tau) for p, s in zip(products, squares, strict=True))
-
-
-def _scalars(product: Tensor, square: float, aggregate_norm: float, tau: float) -> Scalars:
-    norm = math.sqrt(square)
-    factor = (1.0 if norm <= tau else tau / norm) / DIRECTION_SCALE
-    return Scalars(projections=tuple((product * factor).tolist()), norm=norm, center=aggregate_norm)
+    result: list[Scalars] = []
+    for product, norm in zip(products, map(math.sqrt, squares), strict=True):
+        factor = (1.0 if norm <= tau else tau / norm) / DIRECTION_SCALE
+        result.append(Scalars(tuple((product * factor).tolist()), norm, center=math.sqrt(centre_square)))
+    return tuple(result)

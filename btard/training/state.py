@@ -54,6 +54,7 @@ class ModelState:
             if parameter.dtype != torch.float32:
                 raise ConfigurationError(f"parameter {name} is {parameter.dtype}: build the model in float32")
         self.parameters = [parameter for _, parameter in self.named]
+        self._names: dict[Tensor, str] = {parameter: name for name, parameter in self.named}
         self.optimizer = recipe.optimizer(self.named)
         self.scheduler = None if recipe.scheduler is None else recipe.scheduler(self.optimizer)
 
@@ -83,12 +84,11 @@ class ModelState:
 
     def export(self) -> Snapshot:
         """Return this state as plain data, copied."""
-        names: dict[Tensor, str] = {parameter: name for name, parameter in self.named}
         tensors = {f"model.{name}": p.detach().cpu().clone() for name, p in self.named}
         scalars: dict[str, Any] = {}
         for parameter, values in self.optimizer.state.items():
             for key, value in values.items():
-                label = f"{names[parameter]}/{key}"
+                label = f"{self._names[parameter]}/{key}"
                 if isinstance(value, Tensor):
                     tensors[f"optimizer.{label}"] = value.detach().cpu().clone()
                 else:
@@ -113,7 +113,8 @@ class ModelState:
         model: dict[str, Tensor] = {}
         for name, tensor in snapshot.tensors.items():
             kind, _, label = name.partition(".")
-            if kind == "model" and label in by_name and _alike(tensor, by_name[label]):
+            expected = by_name.get(label) if kind == "model" else None
+            if expected is not None and (tensor.shape, tensor.dtype) == (expected.shape, expected.dtype):
                 model[label] = tensor
             elif kind == "optimizer" and tensor.is_floating_point():
                 _add(values, label, tensor.clone(), by_name)
@@ -137,8 +138,7 @@ class ModelState:
     def _optimizer_state(
         self, groups: list[dict[str, Any]], values: dict[str, dict[str, Any]]
     ) -> dict[str, Any]:
-        names: dict[Tensor, str] = {parameter: name for name, parameter in self.named}
-        order = [names[p] for group in self.optimizer.param_groups for p in group["params"]]
+        order = [self._names[p] for group in self.optimizer.param_groups for p in group["params"]]
         state = self.optimizer.state_dict()
         state["state"] = {index: values[name] for index, name in enumerate(order) if name in values}
         for group, saved in zip(state["param_groups"], groups, strict=True):
@@ -197,10 +197,6 @@ def _add(values: dict[str, dict[str, Any]], label: str, value: Any, by_name: Map
     if isinstance(value, Tensor) and value.numel() != 1 and value.shape != by_name[name].shape:
         raise _mismatch(f"the shape of optimizer state {label[:100]!r}")
     values.setdefault(name, {})[key] = value
-
-
-def _alike(tensor: Tensor, parameter: Tensor) -> bool:
-    return tensor.shape == parameter.shape and tensor.dtype == parameter.dtype
 
 
 def _mismatch(what: str) -> ConfigurationError:

@@ -56,7 +56,7 @@ class BlobStore:
         self._capacity_bytes = capacity_bytes
 
     def fits(self, size_bytes: int) -> bool:
-        """Return whether there is room for a blob of this size now?"""
+        """Return whether there is room for a blob of this size now."""
         return self._size_bytes + size_bytes <= self._capacity_bytes
 
     def get(self, name: Digest) -> bytes | None:
@@ -75,8 +75,3 @@ class BlobStore:
 
     def __len__(self) -> int:
         return len(self._blobs)
-
-    @property
-    def size_bytes(self) -> int:
-        """The bytes held now."""
-        return self._size_bytes

@@ -5,9 +5,27 @@ from __future__ import annotations
 from itertools import combinations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from btard.aggregators import parse
+
 Matrix = NDArray[np.float64]
+DEFINED = ["mean", "median", "trimmed_mean", "meamed", "krum", "multi_krum", "mda", "bulyan"]
+PLAIN = [*DEFINED, "geometric_median", "centered_clip"]
+
+
+def literal(name: str, x: Matrix, f: int) -> Matrix:
+    """A rule or composition by definition; where none is simple, by the rule, which is tested elsewhere."""
+    first, _, rest = name.partition("+")
+    if first == "nnm":
+        return literal(rest, nearest_neighbour_mixing(x, f), f)
+    if first == "ctma":
+        return ctma(x, f, literal(rest, x, f))
+    if first in DEFINED:
+        defined: Matrix = globals()[first](x, f)
+        return defined
+    return parse(name, f)(torch.from_numpy(x)).numpy()
 
 
 def squared_distances(x: Matrix) -> list[list[float]]:
@@ -100,11 +118,3 @@ def clipped(x: Matrix, v: Matrix, tau: float) -> Matrix:
         length = float(np.linalg.norm(row - v))
         total += (row - v) / max(length, tau)
     return total / len(x)
-
-
-def clip_iteration(x: Matrix, tau: float, iterations: int) -> Matrix:
-    """The paper's own iteration, from the coordinate-wise median."""
-    v = median(x, 0)
-    for _ in range(iterations):
-        v = v + tau * clipped(x, v, tau)
-    return v

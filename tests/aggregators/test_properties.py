@@ -15,22 +15,9 @@ from btard.aggregators import Gram, parse
 from btard.aggregators.minimum_diameter import least_diameter
 from btard.aggregators.order import by_column, mean_around_median, network, ranks
 from tests.aggregators import definitions
+from tests.aggregators.definitions import PLAIN
 
-NAMES = [
-    "mean",
-    "median",
-    "trimmed_mean",
-    "meamed",
-    "geometric_median",
-    "krum",
-    "multi_krum",
-    "mda",
-    "bulyan",
-    "centered_clip",
-    "nnm+median",
-    "ctma+median",
-    "nnm+ctma+geometric_median",
-]
+NAMES = [*PLAIN, "nnm+median", "ctma+median", "nnm+ctma+geometric_median"]
 # Bulyan's last rounds count one neighbour: two rows nearest to each other tie, and the index decides.
 UNORDERED = [name for name in NAMES if name != "bulyan"]
 cases = pytest.mark.parametrize("name", NAMES)

@@ -30,23 +30,9 @@ from btard.aggregators import (
     parse,
 )
 from btard.errors import BtardError, ConfigurationError
+from tests.aggregators.definitions import PLAIN
 
-NAMES = [
-    "mean",
-    "median",
-    "trimmed_mean",
-    "meamed",
-    "geometric_median",
-    "krum",
-    "multi_krum",
-    "mda",
-    "bulyan",
-    "centered_clip",
-    "nnm+median",
-    "nnm+ctma+median",
-    "ctma+krum",
-    "bucketing(s=2, seed=3)+centered_clip",
-]
+NAMES = [*PLAIN, "nnm+median", "nnm+ctma+median", "ctma+krum", "bucketing(s=2, seed=3)+centered_clip"]
 ROBUST = [name for name in NAMES if name != "mean"]
 
 
@@ -66,29 +52,18 @@ def test_dtype_is_kept_inputs_are_untouched_and_calls_repeat(name: str, dtype: t
     assert first.shape == (40,)
     assert torch.equal(rule(rows), first)
     assert torch.equal(rule(list(rows)), first)
-    wide = parse(name, 3)(rows.double())
+    wide = rule(rows.double())
     tolerance = 4 * torch.finfo(dtype).eps
     torch.testing.assert_close(first.double(), wide, rtol=tolerance, atol=tolerance)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_result_never_shares_memory_with_the_rows(name: str) -> None:
-    rows = rows_like()
-    before = rows.clone()
-    parse(name, 3)(rows).fill_(7.0)
-    assert torch.equal(rows, before)
+    first.fill_(7.0)
+    assert torch.equal(rows, before), "the result shares no memory with the rows"
 
 
 def test_a_seed_given_to_a_rule_reaches_every_draw_in_it() -> None:
     assert Bucketing(Median(), s=3, seed=1, f=2).with_seed(7) == Bucketing(Median(), s=3, seed=7, f=2)
     drawn = parse("nnm+ctma+bucketing(s=2)+bucketing(s=1)+median", 1).with_seed(7)
     assert drawn == parse("nnm+ctma+bucketing(s=2, seed=7)+bucketing(s=1, seed=7)+median", 1)
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if "bucketing" not in name])
-def test_a_rule_that_draws_nothing_stays_itself_under_any_seed(name: str) -> None:
-    rule = parse(name, 0 if name == "mean" else 3)
-    assert rule.with_seed(7) == rule
+    assert Nnm(Krum(f=1), f=1).with_seed(7) == Nnm(Krum(f=1), f=1), "what draws nothing stays itself"
 
 
 @pytest.mark.parametrize("seed", [0, 2**64 - 1])
@@ -146,14 +121,6 @@ def test_too_few_rows_are_refused_with_the_bound(rule: Rule, minimum: int) -> No
             rule(rows_like(minimum - 1))
         assert isinstance(caught.value, ValueError)
         assert isinstance(caught.value, BtardError)
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("f", range(4))
-def test_the_bound_as_text_is_the_least_number_of_rows(name: str, f: int) -> None:
-    rule = parse(name, f)
-    bound = rule.bound.removeprefix("n >= ").replace("f", f" * {rule.f}")
-    assert eval(bound) == rule.minimum_rows
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -219,11 +186,6 @@ def test_more_than_f_non_finite_rows_are_too_many_to_drop() -> None:
         TrimmedMean(f=2, non_finite="drop")(rows)
     with pytest.raises(NonFiniteRows, match="only f = 0"):
         Mean(non_finite="drop")(rows)
-
-
-def test_sum_that_overflows_is_no_reason_to_refuse_finite_rows() -> None:
-    rows = torch.full((5, 8), 3e38)
-    assert torch.equal(Median(f=2)(rows), rows[0]) or bool((Median(f=2)(rows) == 3e38).all())
 
 
 @pytest.mark.parametrize(

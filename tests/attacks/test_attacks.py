@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError, replace
+from collections.abc import Callable
+from dataclasses import replace
 from statistics import NormalDist
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from btard.attacks import (
     ATTACKS,
+    Attack,
     AttackContext,
     Constant,
     DelayedGradient,
@@ -22,6 +22,8 @@ from btard.attacks import (
     InnerProductManipulation,
     LabelFlip,
     NotANumber,
+    OptimisedALittleIsEnough,
+    OptimisedInnerProductManipulation,
     RandomDirection,
     Reversed,
     SignFlip,
@@ -64,15 +66,12 @@ def context(**changes: object) -> AttackContext:
         (Alie(z=2.0, sign=1), [4.0, 2.0, 2.0]),
         (Constant(), [-100.0, -100.0, -100.0]),
         (Infinite(), [math.inf, math.inf, math.inf]),
+        (NotANumber(), [math.nan, math.nan, math.nan]),
     ],
     ids=repr,
 )
 def test_attack_sends_what_its_formula_says(attack: object, expected: list[float]) -> None:
-    assert torch.equal(attack(context()), torch.tensor(expected))
-
-
-def test_nan_is_sent_in_every_coordinate() -> None:
-    assert torch.isnan(NotANumber()(context())).all()
+    torch.testing.assert_close(attack(context()), torch.tensor(expected), rtol=0, atol=0, equal_nan=True)
 
 
 def test_random_direction_is_a_thousand_gradients_long_and_common_to_all_attackers() -> None:
@@ -112,24 +111,21 @@ def test_alie_says_where_its_formula_has_no_value() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("attack", "known", "lacking"),
     [
-        lambda: DelayedGradient(delay=0),
-        lambda: Alie(sign=0),
-        lambda: Alie(z=math.nan),
-        lambda: SignFlip(scale=math.inf),
-        lambda: Gaussian(deviation=math.nan),
+        (LabelFlip(), {}, "the gradient on wrong labels"),
+        (DelayedGradient(), {}, "earlier gradients"),
+        (InnerProductManipulation(), {}, "the honest gradients"),
+        (OptimisedInnerProductManipulation(), {"honest": HONEST.clone}, "what the rule makes"),
+        (OptimisedALittleIsEnough(), {"honest": HONEST.clone}, "what the rule makes"),
     ],
+    ids=repr,
 )
-def test_parameters_out_of_bounds_are_refused(wrong: object) -> None:
-    with pytest.raises(ConfigurationError):
-        wrong()
-
-
-@pytest.mark.parametrize("attack", [LabelFlip(), DelayedGradient(), InnerProductManipulation()], ids=repr)
-def test_attack_that_lacks_knowledge_says_what_to_put_into_the_context(attack: object) -> None:
-    with pytest.raises(ConfigurationError, match="AttackContext"):
-        attack(AttackContext(own=OWN))
+def test_attack_that_lacks_knowledge_says_what_to_put_into_the_context(
+    attack: Attack, known: dict[str, Callable[[], Tensor]], lacking: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"needs {lacking}.*AttackContext"):
+        attack(AttackContext(own=OWN, **known))
 
 
 def test_hosts_are_told_what_an_attack_needs() -> None:
@@ -139,18 +135,6 @@ def test_hosts_are_told_what_an_attack_needs() -> None:
     }
     assert [name for name, attack in made.items() if attack.wrong_labels] == ["label_flip"]
     assert DelayedGradient(delay=3).look_back == 3
-
-
-def test_attack_asks_for_no_gradient_older_than_it_says() -> None:
-    asked: list[int] = []
-
-    def past(steps: int) -> Tensor:
-        asked.append(steps)
-        return OWN
-
-    attack = DelayedGradient(delay=3)
-    attack(context(past=past))
-    assert asked == [attack.look_back]
 
 
 @pytest.mark.parametrize("kind", ATTACKS)
@@ -164,7 +148,9 @@ def test_attack_is_common_where_no_attacker_s_own_gradient_is_in_it(kind: str) -
 @pytest.mark.parametrize("dimension", [1, 5])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("kind", ATTACKS)
-def test_attack_keeps_the_dtype_and_the_dimension(kind: str, dtype: torch.dtype, dimension: int) -> None:
+def test_attack_keeps_dtype_and_dimension_and_changes_nothing(
+    kind: str, dtype: torch.dtype, dimension: int
+) -> None:
     honest = torch.ones(9, dimension, dtype=dtype)
     given = context(
         own=honest[0],
@@ -177,31 +163,4 @@ def test_attack_keeps_the_dtype_and_the_dimension(kind: str, dtype: torch.dtype,
     sent = ATTACKS[kind]()(given)
     assert sent.dtype == dtype
     assert sent.shape == (dimension,)
-
-
-@pytest.mark.parametrize("kind", ATTACKS)
-def test_attack_changes_nothing_that_it_was_given(kind: str) -> None:
-    own, honest = OWN.clone(), HONEST.clone()
-    ATTACKS[kind]()(context(own=own, honest=lambda: honest, peers=16, byzantine=7))
-    assert torch.equal(own, OWN)
-    assert torch.equal(honest, HONEST)
-
-
-@pytest.mark.parametrize("kind", ATTACKS)
-def test_attack_is_a_value(kind: str) -> None:
-    attack = ATTACKS[kind]()
-    assert attack == ATTACKS[kind]()
-    with pytest.raises((FrozenInstanceError, TypeError)):
-        attack.scale = 1.0
-
-
-@given(
-    rows=st.integers(1, 6),
-    z=st.floats(-4, 4, allow_nan=False),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_alie_stays_within_z_deviations_of_the_honest_mean(rows: int, z: float, seed: int) -> None:
-    honest: Tensor = torch.randn(rows, 8, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    sent = Alie(z=z)(context(own=honest[0], honest=lambda: honest))
-    away = (sent - honest.mean(0)).abs()
-    assert bool((away <= abs(z) * honest.std(0, correction=0) + 1e-12).all())
+    assert torch.equal(honest, torch.ones(9, dimension, dtype=dtype))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -48,6 +47,15 @@ def against(rule: str, honest: Tensor) -> AttackContext:
         honest=lambda: honest,
         aggregate=lambda vector: aggregate(torch.cat([honest, vector.expand(ATTACKERS, -1)])),
     )
+
+
+def strength(attack: Optimised, context: AttackContext) -> float:
+    """The strength of what the attack sends, which must lie on the line of its forgeries."""
+    honest, sent = context.honest(), attack(context)
+    origin, way = (forged(type(attack), honest, s) for s in (0.0, 1.0))
+    found = float((sent - origin) @ (way - origin) / (way - origin).square().sum())
+    torch.testing.assert_close(sent, forged(type(attack), honest, found))
+    return found
 
 
 def shift(context: AttackContext, vector: Tensor) -> float:
@@ -123,20 +131,6 @@ def test_attack_shifts_the_rule_at_least_as_much_as_any_strength_of_the_grid(
 
 
 @pytest.mark.parametrize("kind", BOTH)
-def test_attack_sends_the_forgery_of_the_strength_that_it_states(kind: type[Optimised]) -> None:
-    context = against("krum", normal())
-    attack = kind(strength_max=30.0, evaluations=10)
-    strength = attack.strength(context)
-    assert 0.03 <= abs(strength) <= 30.0
-    assert torch.allclose(attack(context), forged(kind, context.honest(), strength), rtol=1e-12)
-
-
-@pytest.mark.parametrize("kind", BOTH)
-def test_against_the_mean_the_greatest_strength_wins(kind: type[Optimised]) -> None:
-    assert abs(kind(strength_max=50.0).strength(against("mean", normal()))) == 50.0
-
-
-@pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("side", [1, -1])
 def test_rule_that_only_one_side_can_shift_is_attacked_from_that_side(
     kind: type[Optimised], side: int
@@ -151,27 +145,7 @@ def test_rule_that_only_one_side_can_shift_is_attacked_from_that_side(
         return mean + along * way if 0 < along * side < 5 else mean
 
     context = AttackContext(own=mean, honest=lambda: honest, aggregate=aggregate)
-    assert 4.0 < kind().strength(context) * side < 5.0
-
-
-@pytest.mark.parametrize("kind", BOTH)
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_attack_is_the_same_twice_and_keeps_dtype_and_inputs(
-    kind: type[Optimised], dtype: torch.dtype
-) -> None:
-    honest = normal().to(dtype)
-    first, second = (kind()(against("centered_clip(tau=1)", honest)) for _ in range(2))
-    assert torch.equal(first, second)
-    assert first.dtype == dtype
-    assert torch.equal(honest, normal().to(dtype))
-
-
-@given(order=st.permutations(range(7)))
-@pytest.mark.parametrize("kind", BOTH)
-def test_order_of_the_honest_rows_does_not_matter(kind: type[Optimised], order: list[int]) -> None:
-    contexts = [against("krum", honest) for honest in (normal(), normal()[order])]
-    strengths = [kind().strength(context) for context in contexts]
-    assert strengths[0] == pytest.approx(strengths[1], rel=1e-9)
+    assert 4.0 < strength(kind(), context) * side < 5.0
 
 
 def test_one_honest_row_has_no_deviation_and_alie_sends_it() -> None:
@@ -185,17 +159,3 @@ def test_what_the_rule_refuses_is_not_kept_quiet(kind: type[Optimised]) -> None:
     context = against("krum", normal(rows=2))
     with pytest.raises(ConfigurationError, match="n >= 2f \\+ 3"):
         kind()(context)
-
-
-@pytest.mark.parametrize("kind", BOTH)
-def test_attack_without_the_rule_says_what_to_put_into_the_context(kind: type[Optimised]) -> None:
-    honest: Callable[[], Tensor] = normal
-    with pytest.raises(ConfigurationError, match=r"what the rule makes of .* AttackContext"):
-        kind()(AttackContext(own=normal()[0], honest=honest))
-
-
-@pytest.mark.parametrize("wrong", [{"strength_max": 0.0}, {"strength_max": math.inf}, {"evaluations": 1}])
-@pytest.mark.parametrize("kind", BOTH)
-def test_ranges_that_cannot_be_searched_are_refused(kind: type[Optimised], wrong: dict[str, float]) -> None:
-    with pytest.raises(ConfigurationError):
-        kind(**wrong)

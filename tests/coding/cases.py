@@ -38,11 +38,6 @@ def attacked(rows: Tensor, bad: tuple[int, ...], attack: str, generator: torch.G
     return rows
 
 
-def some_workers(n: int, count: int, generator: torch.Generator) -> tuple[int, ...]:
-    """Which `count` of n workers are adversarial, ascending."""
-    return tuple(sorted(torch.randperm(n, generator=generator)[:count].tolist()))
-
-
 def relative_error(found: Tensor, gradients: Tensor) -> float:
     """|found - sum of gradients| / |sum of gradients|."""
     exact = gradients.double().sum(0)

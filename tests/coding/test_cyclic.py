@@ -12,23 +12,10 @@ from hypothesis import strategies as st
 
 from btard.coding import CyclicCode, Undecodable
 from btard.errors import ConfigurationError
-from tests.coding.cases import ATTACKS, attacked, gradients_of, relative_error, sent, some_workers
+from tests.coding.cases import ATTACKS, attacked, gradients_of, relative_error, sent
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-@pytest.mark.parametrize(("n", "s"), [(7, 2), (9, 1), (15, 3)])
-def test_no_step_under_attack_is_decoded_wrongly(n: int, s: int, attack: str) -> None:
-    code = CyclicCode(n, s)
-    generator = torch.Generator().manual_seed(n)
-    for case in range(100):
-        gradients = gradients_of(code, generator)
-        bad = some_workers(n, case % (s + 1), generator)
-        decoded = code.decode(attacked(sent(code, gradients), bad, attack, generator))
-        assert decoded.adversarial == bad
-        assert relative_error(decoded.sum, gradients) < 1e-5
-
-
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_any_code_that_can_be_built_decodes_any_adversaries(data: st.DataObject) -> None:
     s = data.draw(st.integers(0, 4), label="s")
@@ -61,7 +48,7 @@ def test_rows_of_half_the_bytes_do_where_the_conditioning_allows(n: int, s: int)
     generator = torch.Generator().manual_seed(1)
     for _ in range(30):
         gradients = gradients_of(code, generator)
-        bad = some_workers(n, s, generator)
+        bad = tuple(sorted(torch.randperm(n, generator=generator)[:s].tolist()))
         decoded = code.decode(attacked(sent(code, gradients), bad, "random", generator))
         assert decoded.adversarial == bad
         assert relative_error(decoded.sum, gradients) < 1e-4

@@ -11,23 +11,10 @@ from hypothesis import strategies as st
 
 from btard.coding import RepetitionCode, Undecodable
 from btard.errors import ConfigurationError
-from tests.coding.cases import ATTACKS, attacked, gradients_of, relative_error, sent, some_workers
+from tests.coding.cases import ATTACKS, attacked, gradients_of, relative_error, sent
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
-@pytest.mark.parametrize(("n", "s"), [(10, 2), (9, 1), (14, 3)])
-def test_no_step_under_attack_is_decoded_wrongly(n: int, s: int, attack: str) -> None:
-    code = RepetitionCode(n, s)
-    generator = torch.Generator().manual_seed(n)
-    for case in range(100):
-        gradients = gradients_of(code, generator)
-        bad = some_workers(n, case % (s + 1), generator)
-        decoded = code.decode(attacked(sent(code, gradients), bad, attack, generator))
-        assert decoded.adversarial == bad
-        assert relative_error(decoded.sum, gradients) < 1e-5
-
-
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_s_colluders_in_every_group_are_outvoted(data: st.DataObject) -> None:
     s, groups = data.draw(st.integers(0, 3)), data.draw(st.integers(1, 4))
@@ -38,7 +25,9 @@ def test_s_colluders_in_every_group_are_outvoted(data: st.DataObject) -> None:
     gradients = gradients_of(code, generator, dtype=dtype)
     picks = [data.draw(st.sets(st.integers(0, r - 1), max_size=s)) for _ in range(groups)]
     bad = tuple(sorted(group * r + i for group, pick in enumerate(picks) for i in pick))
-    decoded = code.decode(attacked(sent(code, gradients), bad, "constant", generator))
+    decoded = code.decode(
+        attacked(sent(code, gradients), bad, data.draw(st.sampled_from(ATTACKS)), generator)
+    )
     assert decoded.adversarial == bad
     assert decoded.sum.dtype == dtype
     assert relative_error(decoded.sum, gradients) < 1e-5

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from btard.attacks import ATTACKS, Attack, AttackContext, DelayedGradient, Mimic, SignFlip, parse
 from btard.errors import ConfigurationError
-from btard.lab import Experiment, Outcome, Seconds, prepare, run
+from btard.lab import Experiment, prepare, run
 from btard.lab.attackers import Attackers
 from btard.lab.gradients import FlatModel
 from btard.lab.partition import Iid
@@ -19,11 +19,6 @@ from btard.lab.stopwatch import Stopwatch
 from btard.lab.workers import EstimatingWorkers
 
 SMALL = Experiment(workers=8, byzantine=2, rule="nnm+trimmed_mean", steps=6, batch_size=8, evaluate_every=3)
-NO_SECONDS = Seconds(0.0, 0.0, 0.0, 0.0, 0.0)
-
-
-def without_seconds(outcome: Outcome) -> Outcome:
-    return replace(outcome, seconds=NO_SECONDS)
 
 
 def mean_of_step(_: int, rows_ND: Tensor) -> Tensor:
@@ -50,19 +45,14 @@ def test_attacks_start_when_and_recur_as_often_as_told() -> None:
     mean = replace(SMALL, rule="mean", f=0, attack="nan")
     assert run(replace(mean, attack_start=4)).diverged == 4
     assert run(replace(mean, attack_start=6)).diverged is None
-    assert [
-        step for step in range(10) if replace(mean, attack_start=2, attack_period=3).attacks_in(step)
-    ] == [
-        2,
-        5,
-        8,
-    ]
+    recurring = replace(mean, attack_start=2, attack_period=3)
+    assert [step for step in range(10) if recurring.attacks_in(step)] == [2, 5, 8]
 
 
 def test_attackers_who_never_attack_are_honest() -> None:
-    honest = without_seconds(run(replace(SMALL, byzantine=0, f=2)))
+    honest = run(replace(SMALL, byzantine=0, f=2))
     for idle in ({"attack": "none"}, {"attack": "sign_flip", "attack_start": 99}):
-        assert without_seconds(run(replace(SMALL, **idle))) == honest
+        assert replace(run(replace(SMALL, **idle)), seconds=honest.seconds) == honest
 
 
 def test_attackers_between_attacks_are_honest() -> None:
@@ -89,16 +79,13 @@ def test_only_the_last_rows_are_forged_and_the_honest_ones_are_left_untouched() 
     assert attackers.tampering(1, rows_ND, sent_ND) == {3, 4}
 
 
-def test_the_past_goes_back_as_far_as_the_attack_looks_and_no_further() -> None:
-    attackers = Attackers(FIVE, DelayedGradient(delay=2), mean_of_step)
+@pytest.mark.parametrize(("start", "expected"), [(0, [0, 0, 0, 1, 2, 3]), (4, [0, 1, 2, 3, 2, 3])])
+def test_the_past_goes_back_as_far_as_the_attack_looks_attacked_or_not(
+    start: int, expected: list[int]
+) -> None:
+    attackers = Attackers(replace(FIVE, attack_start=start), DelayedGradient(delay=2), mean_of_step)
     sent = [float(attackers.send(step, torch.full((5, 2), float(step)))[-1, 0]) for step in range(6)]
-    assert sent == [0.0, 0.0, 0.0, 1.0, 2.0, 3.0]
-
-
-def test_attackers_remember_steps_in_which_they_did_not_attack() -> None:
-    attackers = Attackers(replace(FIVE, attack_start=4), DelayedGradient(delay=2), mean_of_step)
-    sent = [float(attackers.send(step, torch.full((5, 2), float(step)))[-1, 0]) for step in range(6)]
-    assert sent == [0.0, 1.0, 2.0, 3.0, 2.0, 3.0]
+    assert sent == expected
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,17 +12,12 @@ from torch import nn
 from torch.nn import functional
 
 from btard.errors import ConfigurationError
-from btard.lab import Experiment, Measurement, Outcome, Seconds, prepare, run
+from btard.lab import Experiment, Measurement, Seconds, prepare, run
 from btard.lab.sampling import Batches
 from btard.lab.seeds import derive, derive_number, generator
 from btard.training import TASKS
 
 SMALL = Experiment(workers=6, steps=8, batch_size=8, evaluate_every=4)
-NO_SECONDS = Seconds(0.0, 0.0, 0.0, 0.0, 0.0)
-
-
-def without_seconds(outcome: Outcome) -> Outcome:
-    return replace(outcome, seconds=NO_SECONDS)
 
 
 def by_hand(experiment: Experiment) -> list[tuple[float, float]]:
@@ -100,8 +95,8 @@ def test_the_same_seed_gives_the_same_outcome_and_another_seed_another(changes: 
     experiment = replace(SMALL, **changes)  # type: ignore[arg-type]
     first = run(experiment)
     torch.rand(3)  # somebody else's draw is none of the laboratory's
-    assert without_seconds(run(experiment)) == without_seconds(first)
-    assert without_seconds(run(replace(experiment, seed=1))) != without_seconds(first)
+    assert replace(run(experiment), seconds=first.seconds) == first
+    assert run(replace(experiment, seed=1)).measurements != first.measurements
 
 
 def test_the_callers_generator_and_switches_are_left_alone() -> None:
@@ -111,12 +106,6 @@ def test_the_callers_generator_and_switches_are_left_alone() -> None:
     run(replace(SMALL, steps=1))
     assert torch.equal(torch.rand(3), expected)
     assert not torch.are_deterministic_algorithms_enabled()
-
-
-def test_holding_fewer_workers_activations_at_a_time_changes_rounding_only() -> None:
-    all_at_once, two_at_once = run(SMALL), run(SMALL, workers_at_once=2)
-    for one, other in zip(all_at_once.measurements, two_at_once.measurements, strict=True):
-        assert one.loss == pytest.approx(other.loss, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -215,11 +204,6 @@ def test_what_cannot_be_is_refused_before_the_first_step(
     with pytest.raises(ConfigurationError, match=text):
         run(replace(SMALL, **changes), on_step=told.append)  # type: ignore[arg-type]
     assert told == []
-
-
-def test_a_schedule_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="linear"):
-        replace(SMALL, schedule="linear")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("device", ["toaster", "meta", "cuda:99"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import torch
-from torch import nn
 from torch.optim.lr_scheduler import CosineAnnealingLR
 
 from btard.data import load_images
@@ -18,11 +17,6 @@ STEPS = 25_000
 """Of 16 peers: 64 times the training images."""
 
 
-def network() -> nn.Module:
-    """Return a ResNet-18 with GroupNorm and GELU."""
-    return resnet18(classes=10)
-
-
 def cifar10() -> Recipe:
     """Return the recipe of `--task cifar10`: batch, optimizer and tau of Gorbunov et al. 2022, for 16 peers.
 
@@ -30,7 +24,7 @@ def cifar10() -> Recipe:
     ends before the cosine does. One gradient takes about a second on a CPU core: train it on GPUs.
     The accuracy that it reaches is not yet measured.
     """
-    task = Classifier("cifar10", partial(load_images, "cifar10"), network, augmentation=crop_and_flip)
+    task = Classifier("cifar10", partial(load_images, "cifar10"), resnet18, augmentation=crop_and_flip)
     sgd = partial(torch.optim.SGD, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
     cosine = partial(CosineAnnealingLR, T_max=STEPS)
     # |g_i(j) - v(j)| is 1.2 to 12 in the first steps of 16 peers on patches of two photographs, and falling.
