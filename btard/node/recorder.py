@@ -141,7 +141,7 @@ class Recorder:
     def _save_model(self) -> None:
         if self.run_dir is not None:
             with self.run_dir.writing():
-                save_model(self.engine, self.run_dir.model)
+                save_model(self.engine.model_tensors(), self.engine.step, self.run_dir.model)
 
     async def _end(self, node: Node, outcome: Outcome, reason: str) -> Ended:
         await self.finish()

@@ -1,16 +1,28 @@
-"""What a checker is, and what it says."""
+"""What a checker is, what it sees, and what it says."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from btard.machine import Effect
 from btard.node.driver import Work
+from btard.protocol.outputs import Recorded
+from btard.protocol.state import RosterState
 from btard.simulation.host import Host
+from btard.simulation.scenario import Scenario
+from btard.types import PeerId
 
-if TYPE_CHECKING:
-    from btard.simulation.world import World
+
+class Scene(Protocol):
+    """What a checker sees of a world. `records` is the honest ledger so far, `index_of` the peers by name."""
+
+    now: float
+    scenario: Scenario
+    genesis: RosterState
+    hosts: list[Host]
+    index_of: dict[PeerId, int]
+    records: list[Recorded]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +38,18 @@ class Checker:
 
     name = ""
 
-    def after(self, world: World, host: Host, work: Work) -> str | None:
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
         """`host` has handled an event; `work` is left to do, and has outputs or faults."""
         return None
 
-    def passing(self, world: World, host: Host) -> str | None:
+    def passing(self, scene: Scene, host: Host) -> str | None:
         """`host` has handled an event."""
         return None
 
-    def worked(self, world: World, host: Host, effect: Effect) -> str | None:
+    def worked(self, scene: Scene, host: Host, effect: Effect) -> str | None:
         """`host` has performed an effect."""
         return None
 
-    def finish(self, world: World) -> str | None:
+    def finish(self, scene: Scene) -> str | None:
         """The run is over."""
         return None

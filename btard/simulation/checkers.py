@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from btard.adversary import ADVERSARIES, Adversary, parse_adversary
 from btard.machine import Adopt, Effect
@@ -19,13 +18,10 @@ from btard.protocol.messages import PHASES
 from btard.protocol.outputs import Diverged, Recorded
 from btard.protocol.peer import EARLY_MAX
 from btard.protocol.record import ABORT, BAN, MISS, STEP, Removal
-from btard.simulation.checker import Checker
+from btard.simulation.checker import Checker, Scene
 from btard.simulation.footprint import footprint
 from btard.simulation.host import Host
 from btard.types import Digest, PeerId
-
-if TYPE_CHECKING:
-    from btard.simulation.world import World
 
 
 class LedgerAgreement(Checker):
@@ -37,7 +33,7 @@ class LedgerAgreement(Checker):
     def __init__(self) -> None:
         self._first: dict[int, tuple[int, Recorded]] = {}
 
-    def after(self, world: World, host: Host, work: Work) -> str | None:
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
         if not host.honest:
             return None
         for output in work.outputs:
@@ -61,14 +57,14 @@ class Models(Checker):
     def __init__(self) -> None:
         self._certified: dict[int, Digest] = {}
 
-    def after(self, world: World, host: Host, work: Work) -> str | None:
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
         for recorded in _records(host, work):
             record = recorded.entry.record
             if record.kind == STEP:
                 self._certified.setdefault(record.step, Digest(record.model))
         return None
 
-    def worked(self, world: World, host: Host, effect: Effect) -> str | None:
+    def worked(self, scene: Scene, host: Host, effect: Effect) -> str | None:
         if not host.honest or not isinstance(effect, Adopt):
             return None
         if host.engine.model_digest != self._certified.get(effect.step):
@@ -81,8 +77,8 @@ class Innocence(Checker):
 
     name = "innocence"
 
-    def after(self, world: World, host: Host, work: Work) -> str | None:
-        for target, removal in _removals(world, host, work):
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        for target, removal in _removals(scene, host, work):
             if target.honest and removal.kind == BAN:
                 return f"honest peer {target.index} is banned: {removal.reason}"
         return None
@@ -93,8 +89,8 @@ class Seats(Checker):
 
     name = "seats"
 
-    def after(self, world: World, host: Host, work: Work) -> str | None:
-        for target, removal in _removals(world, host, work):
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        for target, removal in _removals(scene, host, work):
             if target.steady:
                 return f"steady peer {target.index} is out ({removal.kind}): {removal.reason}"
         return None
@@ -105,8 +101,8 @@ class Causes(Checker):
 
     name = "causes"
 
-    def after(self, world: World, host: Host, work: Work) -> str | None:
-        for target, removal in _removals(world, host, work):
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        for target, removal in _removals(scene, host, work):
             if removal.kind == BAN and target.kind and removal.reason not in possible_reasons(target.kind):
                 return f"peer {target.index}, {target.kind}, is banned for another's crime: {removal.reason}"
         return None
@@ -124,10 +120,10 @@ class Blame(Checker):
 
     name = "blame"
 
-    def after(self, world: World, host: Host, work: Work) -> str | None:
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
         for fault in work.faults if host.honest else ():
-            index = world.index_of.get(fault.peer)
-            if index is not None and world.hosts[index].honest:
+            index = scene.index_of.get(fault.peer)
+            if index is not None and scene.hosts[index].honest:
                 return f"peer {host.index} blames honest peer {index}: {fault.kind} ({fault.detail})"
         return None
 
@@ -154,23 +150,23 @@ class SteadyProgress(Checker):
         self._begun: dict[int, float] = {}
         self._at: dict[int, tuple[float, int]] = {}
 
-    def after(self, world: World, host: Host, work: Work) -> str | None:
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
         for recorded in _records(host, work) if host.steady else ():
             record = recorded.entry.record
             if record.kind == ABORT and not record.removals and not record.relayed:
                 return f"record {record.index} ends an attempt to no effect"
-            self._begun[host.index] = world.now
+            self._begun[host.index] = scene.now
         return None
 
-    def passing(self, world: World, host: Host) -> str | None:
+    def passing(self, scene: Scene, host: Host) -> str | None:
         if not host.steady or host.ended:
             return None
         time, count = self._at.get(host.index, (-1.0, 0))
-        self._at[host.index] = (world.now, count + 1 if time == world.now else 1)
-        if count > 100 * world.scenario.peers:
+        self._at[host.index] = (scene.now, count + 1 if time == scene.now else 1)
+        if count > 100 * scene.scenario.peers:
             return f"peer {host.index} has handled {count} events and no time has passed"
-        took = world.now - self._begun.setdefault(host.index, world.now)
-        limit = attempt_max_s(world.scenario.config, world.scenario.peers)
+        took = scene.now - self._begun.setdefault(host.index, scene.now)
+        limit = attempt_max_s(scene.scenario.config, scene.scenario.peers)
         if took > limit:
             return f"peer {host.index} has been in {_place(host)} for {took:.0f} of at most {limit:.0f} s"
         return None
@@ -182,9 +178,9 @@ class EveryEnding(Checker):
 
     name = "ending"
 
-    def finish(self, world: World) -> str | None:
-        members = world.records[-1].state.members if world.records else world.genesis.members
-        for host in world.hosts:
+    def finish(self, scene: Scene) -> str | None:
+        members = scene.records[-1].state.members if scene.records else scene.genesis.members
+        for host in scene.hosts:
             if not host.honest or not host.alive or (not host.steady and host.peer not in members):
                 continue
             ended = host.machine.ended
@@ -200,7 +196,7 @@ class Strikes(Checker):
 
     name = "strikes"
 
-    def after(self, world: World, host: Host, work: Work) -> str | None:
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
         for recorded in _records(host, work):
             record, state = recorded.entry.record, recorded.state
             lost = {each.peer for each in record.removals if each.kind == MISS} - set(state.members)
@@ -217,11 +213,11 @@ class Buffers(Checker):
 
     name = "buffers"
 
-    def after(self, world: World, host: Host, work: Work) -> str | None:
-        first = next(each for each in world.hosts if each.steady)
+    def after(self, scene: Scene, host: Host, work: Work) -> str | None:
+        first = next(each for each in scene.hosts if each.steady)
         if host is not first or not any(isinstance(output, Recorded) for output in work.outputs):
             return None
-        held, limit = footprint(host.machine), objects_max(world.scenario.peers)
+        held, limit = footprint(host.machine), objects_max(scene.scenario.peers)
         return f"peer {host.index}'s machine holds {held} objects of {limit}" if held > limit else None
 
 
@@ -235,11 +231,11 @@ def _records(host: Host, work: Work) -> Iterator[Recorded]:
     return (each for each in work.outputs if host.honest and isinstance(each, Recorded))
 
 
-def _removals(world: World, host: Host, work: Work) -> Iterator[tuple[Host, Removal]]:
+def _removals(scene: Scene, host: Host, work: Work) -> Iterator[tuple[Host, Removal]]:
     """Yield the removals in what an honest host has just recorded, each with its target."""
     for recorded in _records(host, work):
         for removal in recorded.entry.record.removals:
-            yield world.hosts[world.index_of[PeerId(removal.peer)]], removal
+            yield scene.hosts[scene.index_of[PeerId(removal.peer)]], removal
 
 
 def _place(host: Host) -> str:

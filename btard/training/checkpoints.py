@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,9 +20,6 @@ from torch import Tensor
 from btard.errors import ConfigurationError
 from btard.training.state import Snapshot
 from btard.types import Digest
-
-if TYPE_CHECKING:
-    from btard.training.engine import Engine
 
 FORMAT = "btard-checkpoint-1"
 
@@ -42,12 +38,12 @@ class Checkpoint:
         return self.state.digest()
 
 
-def save_model(engine: Engine, path: Path) -> None:
-    """Write the model alone, with the names that `load_state_dict` of the task's model takes.
+def save_model(tensors: Mapping[str, Tensor], step: int, path: Path) -> None:
+    """Write the model alone (`Engine.model_tensors`), as `load_state_dict` of the task's model takes it.
 
     The file appears whole or not at all. Raises OSError as the disk does.
     """
-    _write(engine.model_tensors(), {"step": str(engine.step)}, path)
+    _write(tensors, {"step": str(step)}, path)
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:

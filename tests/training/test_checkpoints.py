@@ -61,7 +61,7 @@ def test_a_saved_model_loads_by_name_and_evaluates_alike(
     advance(engine)
     engine.evaluate()
     path = tmp_path / "model.safetensors"
-    save_model(engine, path)
+    save_model(engine.model_tensors(), engine.step, path)
     model = Noisy().build(bytes(32))
     model.load_state_dict(load_file(path), strict=True)
     model.eval()
@@ -70,7 +70,7 @@ def test_a_saved_model_loads_by_name_and_evaluates_alike(
     assert engine.model_tensors().keys() == model.state_dict().keys() == load_file(path).keys()
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(OSError, match="missing"):
-        save_model(engine, tmp_path / "missing" / "model.safetensors")
+        save_model(engine.model_tensors(), engine.step, tmp_path / "missing" / "model.safetensors")
 
 
 def test_an_auditor_recomputes_an_update_from_two_checkpoints(
