@@ -61,9 +61,7 @@ def test_moving_all_rows_moves_the_aggregate(name: str, seed: int) -> None:
 @given(seed=seeds, factor=st.sampled_from([-1.0, 0.125, 3.0, 1e6]))
 def test_scaling_all_rows_scales_the_aggregate(name: str, seed: int, factor: float) -> None:
     rows = rows_of(seed)
-    scaled_name = name
-    if name == "centered_clip":
-        scaled_name = f"centered_clip(tau={abs(factor)})"
+    scaled_name = f"centered_clip(tau={abs(factor)})" if name == "centered_clip" else name
     scaled = aggregate(scaled_name, rows * factor) / factor
     torch.testing.assert_close(scaled, aggregate(name, rows), rtol=1e-5, atol=1e-5)
 
