@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from btard.adversary import Adversary
-from btard.codec import FP32
-from btard.machine import Actions, Aggregate, Aggregated, ComputeGradient, Effect, Perform, Project, Send
+from btard.machine import Actions, ComputeGradient, Effect, Perform, Project
+from btard.protocol.agreed import Seating
 from btard.protocol.peer import PeerMachine
-from btard.protocol.state import RosterState, roster_digest
+from btard.protocol.state import RosterState
 from btard.training import Engine
 from btard.wire import Envelope, Sealed, open_sealed, seal
 from tests.rig import MakeAdversary
@@ -61,9 +61,8 @@ class Scripted(Adversary):
 
     def sealed(self, phase: str, payload: bytes) -> bytes:
         """Bytes that it signs for a slot of the attempt before the event, whatever they say."""
-        state = self.before or self.state
-        place = (state.run, state.step, state.attempt, phase, roster_digest(state.participants))
-        return seal(self.identity, Envelope(*place, self.me, payload))
+        seating = Seating(self.before or self.state)
+        return seal(self.identity, Envelope(*seating.place(phase), self.me, payload))
 
 
 def sending(tamper: Tamper) -> MakeAdversary:
@@ -100,31 +99,6 @@ def speaking(phase: str, then: Callable[[Scripted, Actions], None], attempt: int
     return sending(tamper)
 
 
-def says(phase: str, change: Callable[[bytes], bytes], step: int = 1) -> MakeAdversary:
-    """Replace the payload of this phase, towards everybody."""
-
-    def tamper(cheat: Scripted, out: Actions) -> Actions:
-        out.messages = [replace(s, raw=_resealed(cheat, s.raw, phase, step, change)) for s in out.messages]
-        return out
-
-    return sending(tamper)
-
-
-def equivocates(phase: str, change: Callable[[bytes], bytes], step: int = 1) -> MakeAdversary:
-    """Say one thing to half of the others and something else to the rest: banned by both messages."""
-
-    def tamper(cheat: Scripted, out: Actions) -> Actions:
-        sends: list[Send] = []
-        for send in out.messages:
-            other = _resealed(cheat, send.raw, phase, step, change)
-            half = len(send.to) // 2
-            sends += [Send(send.to[:half], send.raw), Send(send.to[half:], other)]
-        out.messages = sends
-        return out
-
-    return sending(tamper)
-
-
 def falls_silent(phase: str, step: int = 1) -> MakeAdversary:
     """Send nothing of this phase: everybody waits, then settles it in a dispute."""
 
@@ -133,18 +107,6 @@ def falls_silent(phase: str, step: int = 1) -> MakeAdversary:
         return out
 
     return sending(tamper)
-
-
-def adding(messages: Callable[[Scripted], Sequence[Send]], phase: str) -> MakeAdversary:
-    """Send more than an honest peer would, along with the message of a phase of step 1."""
-    return speaking(phase, lambda cheat, out: out.messages.extend(messages(cheat)))
-
-
-def _resealed(cheat: Scripted, raw: bytes, phase: str, step: int, change: Callable[[bytes], bytes]) -> bytes:
-    said = envelope(raw)
-    if said is None or said.sender != cheat.me or not is_of(raw, phase, step):
-        return raw  # another message, or somebody else's, forwarded
-    return seal(cheat.identity, replace(said, payload=change(said.payload)))
 
 
 # ---------------------------------------------------------------- what effects come to
@@ -163,13 +125,3 @@ def owes_another_gradient(engine: Engine, honest: Perform, effect: Effect) -> ob
     if isinstance(effect, ComputeGradient | Project) and effect.step == 3:
         return honest(replace(effect, seed=bytes(32)))
     return honest(effect)
-
-
-def aggregates_wrongly(engine: Engine, honest: Perform, effect: Effect) -> object:
-    """Commit to another aggregate than CenteredClip's in step 1: banned by the zero sum, without a vote."""
-    result = honest(effect)
-    if isinstance(effect, Aggregate) and engine.step == 1:
-        data = engine.store.get(result.aggregate)
-        assert data is not None
-        return Aggregated(engine.store.put(FP32.encode(FP32.decode(data) + 0.5)))
-    return result

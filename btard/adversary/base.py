@@ -104,9 +104,7 @@ class Adversary:
 
     def draw(self, domain: str) -> Draw:
         """Its own choices in the attempt under way: the same when asked again."""
-        state = self.seating.state
-        place = state.step.to_bytes(8, "little") + state.attempt.to_bytes(4, "little")
-        return Draw(self.seed + place, domain)
+        return Draw(self.seed + self.seating.state.place, domain)
 
     def victims(self) -> tuple[PeerId, ...]:
         """The participants that do not collude with it, in random order."""

@@ -24,7 +24,6 @@ class ColludingAggregate(WrongAggregate):
     _rows: tuple[Digest, ...] = field(init=False, default=(), repr=False)
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """Shift the aggregate, and balance the projections."""
         result = super().perform(effect, honest, engine)
         seat = self.seat
         if isinstance(effect, Aggregate):

@@ -21,7 +21,6 @@ class Equivocation(Adversary):
     phase: Phase = "gradient"
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """Send another message to the second half of the roster."""
         for send, sealed in tuple(own_posts(out, self.identity)):
             if sealed.envelope.phase != self.phase or len(send.to) < 2:
                 continue

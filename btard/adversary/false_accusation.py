@@ -23,7 +23,6 @@ class FalseAccusation(Adversary):
     _lies: set[Digest] = field(init=False, default_factory=set, repr=False)
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """Falsify what it compares the published scalars with."""
         result = honest(effect)
         if not self.is_attacking:
             return result

@@ -30,11 +30,9 @@ class FalseOffer(Adversary):
     _offered: set[Digest] = field(init=False, default_factory=set, repr=False)
 
     def claims(self, name: Digest, size_bytes: int) -> int:
-        """Lie about what it offers, but not about its own aggregate."""
         return self.claimed_bytes if name in self._offered else size_bytes
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """Keep the aggregate back, offer those of the others, send it at last."""
         if not self.is_attacking:
             return out
         attempt = machine.attempt

@@ -17,9 +17,7 @@ class FalseReveal(Adversary):
     reasons: ClassVar[frozenset[str]] = frozenset({"false reveal"})
 
     def speak(self, phase: str, payload: Any) -> Any:
-        """Change the share."""
         if phase != REVEAL or not self.is_attacking:
             return payload
-        state = self.seating.state
-        place = state.step.to_bytes(8, "little") + state.attempt.to_bytes(4, "little")
-        return replace(payload, share=keystream(self.seed + place, "false reveal", len(payload.share)))
+        key = self.seed + self.seating.state.place
+        return replace(payload, share=keystream(key, "false reveal", len(payload.share)))

@@ -8,18 +8,7 @@ from typing import Any
 
 from btard.crypto import Identity, digest
 from btard.machine import Actions, Send
-from btard.protocol.messages import (
-    ACCUSE,
-    AGGREGATE,
-    GRADIENT,
-    PAYLOADS,
-    RECORD,
-    RELAY,
-    REVEAL,
-    SCALARS,
-    VERDICT,
-    PartScalars,
-)
+from btard.protocol.messages import PAYLOADS, PartScalars
 from btard.wire import Sealed, decode, encode, open_sealed, seal
 
 
@@ -33,19 +22,13 @@ def own_posts(out: Actions, identity: Identity) -> Iterator[tuple[Send, Sealed]]
             yield send, sealed
 
 
-def rewrite(out: Actions, change: Callable[[Send], tuple[Send, ...]]) -> Actions:
-    """The same step with every `Send` replaced by what `change` makes of it."""
-    messages = [sent for send in out.messages for sent in change(send)]
-    return Actions(messages, out.effects, out.outputs, out.faults)
-
-
 def reseal(identity: Identity, sealed: Sealed, payload: bytes) -> bytes:
     """A message in the same slot with another payload, signed."""
     return seal(identity, replace(sealed.envelope, payload=payload))
 
 
 def other_payload(sealed: Sealed) -> bytes:
-    """Another payload that an honest peer might have sent in this slot: same phase, same `held`."""
+    """Another payload that an honest peer might have sent in this slot: same phase, same `previous_set`."""
     phase = sealed.envelope.phase
     payload: Any = decode(PAYLOADS[phase], sealed.envelope.payload)
     return encode(_VARIANTS[phase](payload))
@@ -66,12 +49,12 @@ def _other_accusations(said: Any) -> Any:
 
 
 _VARIANTS: dict[str, Callable[[Any], Any]] = {
-    GRADIENT: lambda said: replace(said, coin=_other(said.coin)),
-    AGGREGATE: lambda said: replace(said, aggregate=_other(said.aggregate), missing=()),
-    RELAY: lambda said: replace(said, votes=tuple((vote + 1) % 2 for vote in said.votes)),
-    REVEAL: lambda said: replace(said, share=_other(said.share)),
-    SCALARS: lambda said: replace(said, parts=tuple(map(_other_scalars, said.parts))),
-    ACCUSE: _other_accusations,
-    VERDICT: lambda said: replace(said, votes=tuple(replace(vote, guilty=()) for vote in said.votes)),
-    RECORD: lambda said: replace(said, record=_other(said.record)),
+    "gradient": lambda said: replace(said, coin=_other(said.coin)),
+    "aggregate": lambda said: replace(said, aggregate=_other(said.aggregate), missing=()),
+    "relay": lambda said: replace(said, votes=tuple((vote + 1) % 2 for vote in said.votes)),
+    "reveal": lambda said: replace(said, share=_other(said.share)),
+    "scalars": lambda said: replace(said, parts=tuple(map(_other_scalars, said.parts))),
+    "accuse": _other_accusations,
+    "verdict": lambda said: replace(said, votes=tuple(replace(vote, guilty=()) for vote in said.votes)),
+    "record": lambda said: replace(said, record=_other(said.record)),
 }

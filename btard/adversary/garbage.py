@@ -35,7 +35,6 @@ class Garbage(Adversary):
             )
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """Put noise in place of its message or before it."""
         for send, sealed in tuple(own_posts(out, self.identity)):
             envelope = sealed.envelope
             if envelope.phase != self.phase or not self.active(envelope.step) or len(send.to) < 2:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from btard.adversary.base import Adversary
-from btard.adversary.knowledge import computed_gradient, own_gradient, put
+from btard.adversary.knowledge import own_gradient, put
 from btard.adversary.labels import FlippedLabels
 from btard.aggregators import CenteredClip
 from btard.attacks import Attack, AttackContext
@@ -44,7 +44,6 @@ class GradientAdversary(Adversary):
     _past: dict[int, Tensor] = field(init=False, default_factory=dict, repr=False)
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """Forge the gradient, and project the forged one."""
         if isinstance(effect, ComputeGradient):
             return self._compute(effect, honest, engine)
         if isinstance(effect, Project):
@@ -91,9 +90,9 @@ class GradientAdversary(Adversary):
 
         @cache
         def honest_gradients() -> Tensor:
-            return torch.stack(
-                [computed_gradient(engine, step, gradient_seed(state.coin, peer)) for peer in others]
-            )
+            # Past the engine's memory: the gradients of others must not push out its own.
+            seeds = [gradient_seed(state.coin, peer) for peer in others]
+            return torch.stack([engine.compute_gradient(step, seed) for seed in seeds])
 
         def aggregate(forged: Tensor) -> Tensor:
             """Return what the Butterfly makes of it: CenteredClip of each part, rows in seat order."""
@@ -105,7 +104,7 @@ class GradientAdversary(Adversary):
 
         def relabelled() -> Tensor:
             with FlippedLabels() as labels:
-                gradient = computed_gradient(engine, step, effect.seed)
+                gradient = engine.compute_gradient(step, effect.seed)
             if not labels.flipped:
                 raise ConfigurationError(
                     "label_flip needs a task whose loss is torch's cross_entropy or nll_loss of class "

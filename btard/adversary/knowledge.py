@@ -18,11 +18,6 @@ def own_gradient(engine: Engine, step: int, seed: bytes) -> Tensor:
     return engine.gradient_vector(step, seed).clone()
 
 
-def computed_gradient(engine: Engine, step: int, seed: bytes) -> Tensor:
-    """The same, past the engine's memory: many gradients of others must not push out one's own."""
-    return engine.compute_gradient(step, seed)
-
-
 def put(engine: Engine, vector: Tensor) -> Digest:
     """Hold a forged vector (m,) as a blob, ready to be pushed; its digest."""
     return engine.store.put(FP32.encode(vector))

@@ -20,7 +20,6 @@ class LazyValidator(Adversary):
     reasons: ClassVar[frozenset[str]] = frozenset({"false validation"})
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """Skip a validator's work."""
         target = self._target()
         if target is None or not isinstance(effect, Recompute | Fingerprint) or effect.seed != target[0]:
             return honest(effect)

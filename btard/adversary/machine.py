@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from btard.adversary.base import Adversary
-from btard.machine import Actions, Effect, Event, Perform
+from btard.machine import Actions, Event, Perform
 from btard.protocol.agreed import Agreed
 from btard.protocol.duties import Duties, Payload
 from btard.protocol.messages import Phase
@@ -46,8 +46,4 @@ class SpeakingDuties(Duties):
 
 def tampered(adversary: Adversary, honest: Perform, engine: Engine) -> Perform:
     """Return the adversary's performer: `honest` on `engine`, with the adversary's lies."""
-
-    def perform(effect: Effect) -> Any:
-        return adversary.perform(effect, honest, engine)
-
-    return perform
+    return partial(adversary.perform, honest=honest, engine=engine)

@@ -22,7 +22,6 @@ class MisreportedProjection(Adversary):
     norm_shift: float = 0.0
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """Falsify the scalars of one part."""
         result = honest(effect)
         victims = self.victims() if isinstance(effect, Project) and self.is_attacking else ()
         if not victims:

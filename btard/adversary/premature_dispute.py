@@ -22,7 +22,6 @@ class PrematureDispute(Adversary):
     _disputed: tuple[int, int] = field(init=False, default=(-1, -1), repr=False)
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """Begin the dispute once an attempt, as its machine would at the deadline."""
         attempt = machine.attempt
         place = (attempt.state.step, attempt.state.attempt)
         if attempt.phase == self.phase and place != self._disputed and self.is_attacking:

@@ -24,17 +24,13 @@ from btard.attacks import ATTACKS, Attack
 from btard.crypto import Identity
 from btard.types import PeerId
 
+_NAMES = (
+    *("alie", "delayed_gradient", "ipm", "label_flip", "mimic"),
+    *("optimised_alie", "optimised_ipm", "random_direction", "sign_flip"),
+)
 _ATTACKS: Mapping[str, type[Attack]] = {
-    "alie": ATTACKS["alie"],
-    "delayed_gradient": ATTACKS["delayed_gradient"],
-    "ipm": ATTACKS["ipm"],
-    "label_flip": ATTACKS["label_flip"],
-    "mimic": ATTACKS["mimic"],
     "nan_gradient": ATTACKS["nan"],
-    "optimised_alie": ATTACKS["optimised_alie"],
-    "optimised_ipm": ATTACKS["optimised_ipm"],
-    "random_direction": ATTACKS["random_direction"],
-    "sign_flip": ATTACKS["sign_flip"],
+    **{name: ATTACKS[name] for name in _NAMES},
 }
 
 _CLASSES: Mapping[str, type[Adversary]] = {

@@ -21,11 +21,9 @@ class Silent(Adversary):
     phase: Phase = "gradient"
 
     def speak(self, phase: str, payload: Any) -> Any:
-        """Say nothing in this phase and those after it."""
         return None if self.is_attacking and self._is_silent(phase) else payload
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """Send nothing once the silence has begun."""
         said = {send.raw: sealed.envelope for send, sealed in own_posts(out, self.identity)}
         now_silent = self.is_attacking and self._is_silent(machine.attempt.phase)
 

@@ -21,7 +21,6 @@ class WithheldBlob(Adversary):
     _withheld: frozenset[Digest] = field(init=False, default=frozenset(), repr=False)
 
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
-        """Drop the pushes of what it withholds."""
         out.effects = [e for e in out.effects if not (isinstance(e, PushBlob) and e.digest in self._withheld)]
         return out
 
@@ -41,7 +40,6 @@ class WithheldPart(WithheldBlob):
             raise ConfigurationError(f"count of withheld_part is {self.count}: use 1 or more")
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """Note the parts of the victims."""
         result = honest(effect)
         if isinstance(effect, ComputeGradient):
             peers = self.seating.participants
@@ -58,7 +56,6 @@ class WithheldAggregate(WithheldBlob):
     reasons: ClassVar[frozenset[str]] = frozenset({"withheld aggregate"})
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """Note the blob of its aggregate."""
         result = honest(effect)
         if isinstance(effect, Aggregate):
             hides = self.is_attacking and result.aggregate is not None
@@ -73,5 +70,4 @@ class WithheldReveal(Adversary):
     reasons: ClassVar[frozenset[str]] = frozenset({"silent in phase reveal"})
 
     def speak(self, phase: str, payload: Any) -> Any:
-        """Say nothing in the reveal phase."""
         return None if phase == REVEAL and self.is_attacking else payload

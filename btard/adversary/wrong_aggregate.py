@@ -24,7 +24,6 @@ class WrongAggregate(Adversary):
     shift: float = 1.0
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
-        """Shift the aggregate."""
         result = honest(effect)
         if not isinstance(effect, Aggregate) or result.aggregate is None or not self.is_attacking:
             return result

@@ -38,7 +38,7 @@ class Case:
 
 
 def fingerprint_commitment(peer: PeerId, fingerprint: PartScalars, salt: bytes) -> Digest:
-    """Commitment to a fingerprint: a lazy validator has nothing to copy before both have committed."""
+    """Commit to a fingerprint: a lazy validator has nothing to copy before both have committed."""
     return commit(FINGERPRINT_DOMAIN, peer + encode(fingerprint), salt)
 
 
@@ -90,9 +90,7 @@ def cases(
     found = [Case(a.kind, seat, a.target) for seat, said in enumerate(accusations) for a in said.accusations]
     for validator, target in pairs:
         mine, theirs = accusations[validator].fingerprint, accusations[target].fingerprint
-        if mine is None or theirs is None:
-            continue
-        if verification.fingerprints_disagree(mine, theirs):
+        if mine is not None and theirs is not None and verification.fingerprints_disagree(mine, theirs):
             found.append(Case(FINGERPRINT, validator, target))
     table = [p.parts for p in published]
     found += [Case(AVERAGING, j, j) for j in verification.suspicious_parts(table, config.delta_max)]
@@ -170,9 +168,8 @@ def tally(
     for k, case in enumerate(found):
         guilty = Counter(seat for ballot in votes for seat in set(ballot[k].guilty))
         named = Counter(seat for ballot in votes for seat in {*ballot[k].guilty, *ballot[k].unavailable})
-        for seat, count in sorted(guilty.items()):
-            if 2 * count > len(votes):
-                bans.setdefault(seat, REASONS[case.kind, seat == case.target])
+        for seat in sorted(seat for seat, count in guilty.items() if 2 * count > len(votes)):
+            bans.setdefault(seat, REASONS[case.kind, seat == case.target])
         most = [seat for seat, count in sorted(named.items()) if 2 * count > len(votes)]
         if not most and case.kind != AVERAGING:
             most = [case.accuser, case.target]

@@ -6,24 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, cast
 
-from btard.protocol import mprng
-from btard.protocol.messages import (
-    AGGREGATE,
-    GRADIENT,
-    REVEAL,
-    SCALARS,
-    Accusations,
-    AggregateCommitment,
-    CoinReveal,
-    GradientCommitment,
-    Phase,
-    PublishedScalars,
-    RecordVote,
-    RelayVotes,
-    Verdicts,
-)
+from btard.protocol import messages, mprng
+from btard.protocol.messages import AGGREGATE, GRADIENT, REVEAL, SCALARS, Phase
 from btard.protocol.record import NOTHING
-from btard.protocol.state import Finished, RosterState
+from btard.protocol.state import Finished, RosterState, roster_digest
 from btard.types import Digest, PeerId, Scalars
 
 
@@ -31,14 +17,14 @@ class Sets(TypedDict, total=False):
     """The agreed payloads of each complete phase, by seat. A payload of the last one may be None, if its
     author signed bytes that do not decode: `rules.after_phase` then ends the attempt."""
 
-    gradient: tuple[GradientCommitment, ...]
-    aggregate: tuple[AggregateCommitment, ...]
-    relay: tuple[RelayVotes, ...]
-    reveal: tuple[CoinReveal, ...]
-    scalars: tuple[PublishedScalars, ...]
-    accuse: tuple[Accusations, ...]
-    verdict: tuple[Verdicts, ...]
-    record: tuple[RecordVote, ...]
+    gradient: tuple[messages.GradientCommitment, ...]
+    aggregate: tuple[messages.AggregateCommitment, ...]
+    relay: tuple[messages.RelayVotes, ...]
+    reveal: tuple[messages.CoinReveal, ...]
+    scalars: tuple[messages.PublishedScalars, ...]
+    accuse: tuple[messages.Accusations, ...]
+    verdict: tuple[messages.Verdicts, ...]
+    record: tuple[messages.RecordVote, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +41,11 @@ class Seating:
         """Return those of `pairs` of which both peers take part, as seats, in the given order."""
         seat = {peer: index for index, peer in enumerate(self.participants)}
         return tuple((seat[a], seat[b]) for a, b in pairs if a in seat and b in seat)
+
+    def place(self, phase: str) -> tuple[bytes, int, int, str, bytes]:
+        """Return run, step, attempt, phase and roster of the envelopes of this attempt."""
+        state = self.state
+        return (state.run, state.step, state.attempt, phase, roster_digest(self.participants))
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
@@ -110,8 +101,9 @@ class Agreed:
 
     @property
     def coin(self) -> bytes:
-        """r_t once the reveals are agreed, zero before."""
-        return coin_of(self.sets)
+        """r_t of the agreed reveals; zero before them, and if one of them does not decode."""
+        reveals = self.sets.get(REVEAL, ())
+        return NOTHING if not reveals or None in reveals else mprng.combine(reveals)
 
     def rows(self, part: int) -> tuple[Digest, ...]:
         """Return the committed rows of a part, by seat of their author."""
@@ -135,9 +127,3 @@ class Agreed:
                 for said in self.sets[SCALARS]
             ),
         )
-
-
-def coin_of(sets: Sets) -> bytes:
-    """Return r_t of the agreed reveals; zero before them, and if one of them does not decode."""
-    reveals = sets.get(REVEAL)
-    return NOTHING if reveals is None or any(each is None for each in reveals) else mprng.combine(reveals)

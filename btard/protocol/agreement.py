@@ -10,6 +10,7 @@ signatures of distinct relays besides its author's. Whoever accepts a view relay
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from btard.crypto import Identity, digest, verify
 from btard.protocol.constants import tolerated
@@ -21,11 +22,11 @@ from btard.wire import Sealed
 class Agreement:
     """One instance: `accept` relays until `deadline`, then read `agreed`.
 
-    `identity` is None for a peer that follows the attempt without a seat in it: it relays nothing."""
+    A peer without a seat follows it, and relays nothing."""
 
     def __init__(
         self,
-        identity: Identity | None,
+        identity: Identity,
         participants: Sequence[PeerId],
         place: bytes,
         delta_s: float,
@@ -38,44 +39,24 @@ class Agreement:
         self._round_s = 2 * delta_s
         self._rounds = tolerated(len(self._participants)) + 1
         self._accepted: dict[int, list[Sealed]] = {seat: [] for seat in range(len(self._participants))}
-        self._seat = (
-            None
-            if identity is None or identity.peer not in participants
-            else participants.index(identity.peer)
-        )
+        self._seat = participants.index(identity.peer) if identity.peer in participants else None
 
     @property
     def deadline(self) -> float:
         """When the last round is over."""
         return self._start + self._rounds * self._round_s
 
-    def is_new(self, author: int, view: Sealed) -> bool:
-        """Whether accepting this view would change anything: two of one author already prove it false."""
-        held = self._accepted[author]
-        return len(held) < 2 and all(view.digest != other.digest for other in held)
-
     def accept(self, author: int, view: Sealed, relay: ViewRelay, now: float) -> ViewRelay | None:
         """Take a relayed view of seat `author` whose envelope was checked; what to relay in turn."""
-        if not self.is_new(author, view) or now > self.deadline:
+        held = self._accepted[author]  # two views of one author already prove it false
+        is_new = len(held) < 2 and all(view.digest != other.digest for other in held)
+        if not is_new or now > self.deadline or not self._signatures_hold(author, view, relay, now):
             return None
-        if not self._signatures_hold(author, view, relay, now):
+        held.append(view)
+        if self._seat is None or self._seat in (author, *relay.signers):
             return None
-        self._accepted[author].append(view)
-        if (
-            self._identity is None
-            or self._seat is None
-            or self._seat == author
-            or self._seat in relay.signers
-        ):
-            return None
-        return ViewRelay(
-            step=relay.step,
-            attempt=relay.attempt,
-            dispute=relay.dispute,
-            view=relay.view,
-            signers=(*relay.signers, self._seat),
-            signatures=(*relay.signatures, self._identity.sign(self._statement(view))),
-        )
+        signature = self._identity.sign(self._statement(view))
+        return replace(relay, signers=(*relay.signers, self._seat), signatures=(*relay.signatures, signature))
 
     def _signatures_hold(self, author: int, view: Sealed, relay: ViewRelay, now: float) -> bool:
         signers = relay.signers

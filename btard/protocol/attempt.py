@@ -13,25 +13,14 @@ from typing import Any
 
 from btard.crypto import Identity
 from btard.machine import Actions, BlobHeld, Done, Event, Send, Tick
+from btard.protocol import messages
 from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported, Seating
 from btard.protocol.blobs import Blobs, expected, owed
-from btard.protocol.broadcast import Board, Post, Signer, audience
+from btard.protocol.broadcast import Board, Post, audience, sign
 from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
 from btard.protocol.dispute import Final, GoOn
 from btard.protocol.duties import Duties
-from btard.protocol.messages import (
-    ENDORSE,
-    GRADIENT,
-    PHASES,
-    RECORD,
-    Completed,
-    Endorse,
-    Need,
-    Phase,
-    RecordVote,
-    ViewRelay,
-    Want,
-)
+from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, RECORD, Completed, Phase
 from btard.protocol.outputs import Diverged
 from btard.protocol.record import ABORT, NOTHING, STEP, Record
 from btard.protocol.requests import Requests
@@ -75,9 +64,9 @@ class AttemptMachine:
         self.record: Record | None = None
         self.conclusion: Conclusion | None = None
         self._blobs = blobs
-        self._signer = Signer(identity, self.seating)
+        self._identity = identity
         self._duties = make_duties(identity, secret, self.seating, blobs, reported)
-        self._slow = SlowPath(self._signer, self.agreed, self.board, proof)
+        self._slow = SlowPath(identity, self.seating, self.board, proof)
         self._requests = Requests(len(self.seating.participants))
         self._others = audience(state.members, identity.peer)
         self._votes: dict[int, Post] = {}
@@ -125,8 +114,7 @@ class AttemptMachine:
         return tuple(self.seating.participants[seat] for seat in self.board.missing(self.phase))
 
     def _overdue(self, now: float) -> bool:
-        """Whether the vote is overdue. Honest deadlines differ by at most 2 delta_s, so others may have
-        started the dispute before ours expired."""
+        """Whether the vote is overdue for an honest peer: deadlines differ by at most 2 delta_s."""
         return self.phase == RECORD and now >= self.hard - 2 * self.state.config.delta_s
 
     def _tick(self, now: float) -> None:
@@ -141,7 +129,8 @@ class AttemptMachine:
             self._asked += 1
             missing = self.board.missing(self.phase)
             if missing:
-                self._say(Need(self.state.step, self.state.attempt, self.phase, missing))
+                request = messages.Need(self.state.step, self.state.attempt, self.phase, missing)
+                self._out.messages.append(Send(self._others, encode(request)))
 
     # ------------------------------------------------------------ what comes in
 
@@ -171,25 +160,28 @@ class AttemptMachine:
             self._out.faults.append(Fault(sender, post.reason, post.detail))
             return self.run(now)
         said = post.payload
-        if isinstance(said, RecordVote) and self.record is not None and said.record == self.record.digest:
+        if (
+            isinstance(said, messages.RecordVote)
+            and self.record is not None
+            and said.record == self.record.digest
+        ):
             # A vote for our record counts even if its author also voted for other records.
             self._votes.setdefault(post.seat, post)
         if self.board.add(post):
             self._out.extend(self._requests.came(sealed, post.seat, sender))
         return self.run(now)
 
-    def need(self, request: Need, sender: PeerId) -> Actions:
+    def need(self, request: messages.Need, sender: PeerId) -> Actions:
         """Forward the messages that somebody lacks: now, or as soon as they come."""
         return self._requests.need(request, sender, self.board)
 
-    def want(self, request: Want, sender: PeerId) -> Actions:
+    def want(self, request: messages.Want, sender: PeerId) -> Actions:
         """Push the blobs that somebody lacks and is owed: now, or as soon as they come."""
         self._requests.want(request, sender)
         self._serve()
-        out, self._out = self._out, Actions()
-        return out
+        return self._taken()
 
-    def relay(self, request: ViewRelay, sender: PeerId, now: float) -> Actions:
+    def relay(self, request: messages.ViewRelay, sender: PeerId, now: float) -> Actions:
         """Take a view on its way through the agreement of a dispute."""
         if self.conclusion is None:
             self._out.extend(self._slow.relay(request, sender, self.agreed, self._overdue(now), now))
@@ -211,6 +203,9 @@ class AttemptMachine:
         """Do all that can be done now; return what it takes."""
         while self._advance(now) or self._reconsider(now):
             pass
+        return self._taken()
+
+    def _taken(self) -> Actions:
         out, self._out = self._out, Actions()
         return out
 
@@ -249,7 +244,7 @@ class AttemptMachine:
         if self.phase == RECORD:
             if self.record is None:
                 return False
-            self._post(RECORD, RecordVote(self.agreed.previous_set, self.record.digest))
+            self._post(RECORD, messages.RecordVote(self.agreed.previous_set, self.record.digest))
             return True
         payload, out = self._duties.prepare(self.phase, self.agreed, now >= self.soft)
         self._out.extend(out)
@@ -281,22 +276,21 @@ class AttemptMachine:
         assert self.ending is not None
         if self.record is None:
             model: Digest | None = NOTHING
+            agreed = self.agreed
             if self.ending.kind == STEP:
-                model, out = self._duties.updated(self.agreed)
+                model, out = self._duties.updated(agreed)
                 self._out.extend(out)
             if model is not None:
-                agreed = self.agreed
                 self.record = make_record(self.seating, self.ending, agreed.trail, agreed.coin, model)
 
     def _unanimous(self) -> tuple[bytes, ...] | None:
         """Return everybody's vote for this peer's record, None while one is lacking.
 
-        This ends the attempt even during a dispute. A peer that has seen all votes has moved on and will not
-        join the dispute, so the remaining peers would count it as silent and, with Byzantine help, could
-        decide against it."""
+        This ends the attempt even during a dispute: a peer that has seen all votes has moved on and will not
+        join the dispute, which would find it silent and, with Byzantine help, could decide against it."""
         if self.record is None:
             return None
-        wanted = RecordVote(self.agreed.previous_set, self.record.digest)
+        wanted = messages.RecordVote(self.agreed.previous_set, self.record.digest)
         first = self.board.posts[RECORD]
         votes = [self._votes.get(seat) or first.get(seat) for seat in range(len(self.seating.participants))]
         found = tuple(vote.sealed.raw for vote in votes if vote is not None and vote.payload == wanted)
@@ -334,7 +328,7 @@ class AttemptMachine:
         elif isinstance(decision, Unsettled):
             self._enter(self.phase, now)
         elif decision is not None and self.seat is not None:
-            sealed = self._post(ENDORSE, Endorse(encode(decision)))
+            sealed = self._post(ENDORSE, messages.Endorse(encode(decision)))
             self._conclude(self._slow.endorse(sealed, now))
 
     def _catch_up(self, completed: Completed, posts: Mapping[int, Post], now: float) -> None:
@@ -361,7 +355,7 @@ class AttemptMachine:
 
     def _post(self, phase: str, payload: Any) -> Sealed:
         """Sign a message of this attempt, take it as ours, send it to the whole roster."""
-        sealed = self._signer.sign(phase, encode(payload))
+        sealed = sign(self._identity, self.seating, phase, encode(payload))
         self._out.messages.append(Send(self._others, sealed.raw))
         if phase in PHASES:
             post = self.board.read(sealed)
@@ -369,10 +363,6 @@ class AttemptMachine:
             assert post.payload is not None, "an honest peer's payload decodes"
             self.board.add(post)
         return sealed
-
-    def _say(self, request: Need) -> None:
-        """Send an unsigned request to the whole roster."""
-        self._out.messages.append(Send(self._others, encode(request)))
 
     def _serve(self) -> None:
         """Push the blobs that others wait for."""

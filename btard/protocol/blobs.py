@@ -6,19 +6,10 @@ from collections.abc import Sequence
 
 from btard.codec import Codec
 from btard.parts import part_size
+from btard.protocol import messages
 from btard.protocol.agreed import Agreed, Seating
 from btard.protocol.broadcast import Board
-from btard.protocol.messages import (
-    ACCUSE,
-    AGGREGATE,
-    GRADIENT,
-    RELAY,
-    SCALARS,
-    VERDICT,
-    AggregateCommitment,
-    GradientCommitment,
-    Phase,
-)
+from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RELAY, SCALARS, VERDICT, Phase
 from btard.protocol.record import NOTHING
 from btard.types import Digest, PeerId
 
@@ -76,13 +67,13 @@ def expected(
     It may push its part for this peer; its other parts, if parts are made public; any committed aggregate; a
     part that others relay to this peer; and, as evidence, the rows of the part that it aggregates."""
     for post in board.posts[AGGREGATE].values():
-        if isinstance(post.payload, AggregateCommitment) and post.payload.aggregate == name:
+        if isinstance(post.payload, messages.AggregateCommitment) and post.payload.aggregate == name:
             return True
     seat, relayed = board.seat_of.get(sender), seating.relayed
     if me is None or seat is None:
         return False
     for author, post in board.posts[GRADIENT].items():
-        if not isinstance(post.payload, GradientCommitment):
+        if not isinstance(post.payload, messages.GradientCommitment):
             continue
         for part in (part for part, each in enumerate(post.payload.parts) if each == name):
             mine = part == me and (author == seat or (author, me) in relayed)

@@ -115,8 +115,7 @@ class Board:
 
     def evidence(self) -> tuple[bytes, ...]:
         """The bytes of all conflicting posts, of whatever phase: the second may come long after the first."""
-        pairs = (pair for _, pair in sorted(self.conflicts.items(), key=lambda item: item[0]))
-        return tuple(post.sealed.raw for pair in pairs for post in pair)
+        return tuple(post.sealed.raw for slot in sorted(self.conflicts) for post in self.conflicts[slot])
 
 
 def set_digest(phase: str, posts: Sequence[Post]) -> Digest:
@@ -124,25 +123,19 @@ def set_digest(phase: str, posts: Sequence[Post]) -> Digest:
     return digest("phase set", phase.encode(), *(post.sealed.digest for post in posts))
 
 
+def is_at(sealed: Sealed, place: tuple[bytes, int, int, str, bytes]) -> bool:
+    """Return whether a message was signed for this place (`Seating.place`)."""
+    said = sealed.envelope
+    return (said.run, said.step, said.attempt, said.phase, said.roster) == place
+
+
 def audience(members: Sequence[PeerId], me: PeerId) -> tuple[PeerId, ...]:
     """Return everybody of the roster but this peer: peers that only lost the step follow it too."""
     return tuple(peer for peer in members if peer != me)
 
 
-class Signer:
-    """Signs a peer's messages of one attempt."""
-
-    def __init__(self, identity: Identity, seating: Seating) -> None:
-        self.identity = identity
-        self._state = seating.state
-        self._roster = roster_digest(seating.participants)
-
-    def place(self, phase: str) -> tuple[bytes, int, int, str, bytes]:
-        """Return run, step, attempt, phase and roster of the attempt's envelopes."""
-        return (self._state.run, self._state.step, self._state.attempt, phase, self._roster)
-
-    def sign(self, phase: str, payload: bytes) -> Sealed:
-        """Sign a payload of this attempt."""
-        sealed = open_sealed(seal(self.identity, Envelope(*self.place(phase), self.identity.peer, payload)))
-        assert isinstance(sealed, Sealed), sealed
-        return sealed
+def sign(identity: Identity, seating: Seating, phase: str, payload: bytes) -> Sealed:
+    """Sign a payload of an attempt."""
+    sealed = open_sealed(seal(identity, Envelope(*seating.place(phase), identity.peer, payload)))
+    assert isinstance(sealed, Sealed), sealed
+    return sealed

@@ -8,6 +8,7 @@ part is published to all, all vote on whether it came, and the majority, which i
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 
 from btard.protocol.messages import AggregateCommitment, CoinReveal, RelayVotes
@@ -41,9 +42,7 @@ def judge_complaints(
     misses: dict[int, Cause] = {}
     relays: list[tuple[int, int]] = []
     for k, (sender, receiver) in enumerate(pairs):
-        count = [0, 0, 0]
-        for vote in votes:
-            count[vote.votes[k]] += 1
+        count = Counter(vote.votes[k] for vote in votes)
         if 2 * count[INVALID] > len(votes):
             bans[sender] = Cause.INVALID_PART
         elif 2 * count[PRESENT] <= len(votes):
@@ -61,8 +60,5 @@ def withheld_aggregates(reveals: Sequence[CoinReveal]) -> tuple[int, ...]:
     """Seats whose aggregate half of the peers or more do not hold.
 
     An aggregate that more than half hold is held by an honest peer, which serves whoever lacks it."""
-    count = [0] * len(reveals)
-    for reveal in reveals:
-        for seat in set(reveal.available):
-            count[seat] += 1
-    return tuple(seat for seat, held in enumerate(count) if 2 * held <= len(reveals))
+    count = Counter(seat for reveal in reveals for seat in set(reveal.available))
+    return tuple(seat for seat in range(len(reveals)) if 2 * count[seat] <= len(reveals))

@@ -39,10 +39,8 @@ class ProtocolConfig:
     def __post_init__(self) -> None:
         positive = ("tau", "delta_max", "directions", "delta_s", "phase_s", "strikes", "strike_window")
         for name in positive:
-            if not getattr(self, name) > 0:
-                raise ConfigurationError(f"{name} must be positive, not {getattr(self, name)}")
-            if not math.isfinite(getattr(self, name)):
-                raise ConfigurationError(f"{name} must be finite, not {getattr(self, name)}")
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigurationError(f"{name} must be positive and finite, not {getattr(self, name)}")
         if self.directions > MAX_PROJECTIONS:
             raise ConfigurationError(f"{self.directions} directions: use at most {MAX_PROJECTIONS}")
         if self.validators < 0 or self.relay_steps < 0:

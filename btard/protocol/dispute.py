@@ -103,14 +103,9 @@ def read_view(seating: Seating, sealed: Sealed) -> Proof | None:
         board.add(post)
     proof = Proof(cast(tuple[Phase, ...], view.trail), board)
     if proof.trail:
-        if not board.is_full(proof.completed):
-            return None
-        held = {
-            post.payload.previous_set
-            for post in board.posts[proof.completed].values()
-            if post.payload is not None
-        }
-        if len(held) > 1:
+        last = board.posts[proof.completed].values()
+        named = {post.payload.previous_set for post in last if post.payload is not None}
+        if not board.is_full(proof.completed) or len(named) > 1:
             return None
     return proof
 
@@ -126,11 +121,8 @@ def decide(
     held = [proof for proof in proofs if proof is not None]
     union = Board(seating)
     for proof in held:
-        for slots in proof.board.posts.values():
-            for post in slots.values():
-                union.add(post)
-        for _, second in proof.board.conflicts.values():
-            union.add(second)
+        for post in proof.board.all_posts():
+            union.add(post)
     final = _final(seating, proofs)
     if final is not None:
         equivocal = {seat for seat, views in enumerate(agreed) if len(views) > 1}
@@ -154,25 +146,21 @@ def decide(
 
 
 def _final(seating: Seating, proofs: Sequence[Proof | None]) -> Final | None:
-    seats = len(seating.participants)
     votes: dict[Digest, dict[int, Post]] = {}
     for proof in proofs:
-        if proof is not None:
-            for seat, post in proof.board.posts[RECORD].items():
-                if post.payload is not None:
-                    votes.setdefault(Digest(post.payload.record), {}).setdefault(seat, post)
+        for seat, post in proof.board.posts[RECORD].items() if proof is not None else ():
+            if post.payload is not None:
+                votes.setdefault(Digest(post.payload.record), {}).setdefault(seat, post)
     for record, voters in sorted(votes.items()):
-        if 2 * len(voters) <= seats:
+        if 2 * len(voters) <= len(seating.participants):
             continue
         for seat, proof in enumerate(proofs):
-            if proof is not None and seat in voters and seat in proof.board.posts[RECORD]:
-                own = proof.board.posts[RECORD][seat].payload
-                if own is not None and own.record == record and proof.completed:
-                    done = proof.completed
-                    if own.previous_set == set_digest(
-                        done, [proof.board.posts[done][s] for s in range(seats)]
-                    ):
-                        return Final(record, done, dict(proof.board.posts[done]), voters)
+            own = proof.board.posts[RECORD].get(seat) if proof is not None and proof.completed else None
+            if proof is None or own is None or own.payload is None:
+                continue
+            done = proof.completed
+            if (own.payload.record, own.payload.previous_set) == (record, proof.board.digest(done)):
+                return Final(record, done, dict(proof.board.posts[done]), voters)
     return None
 
 
@@ -185,7 +173,6 @@ def _offenders(
     completed: Completed,
     posts: dict[int, Post],
 ) -> tuple[Removal, ...]:
-    seats = len(seating.participants)
     peers = seating.participants
     found: dict[int, Removal] = {}
     for seat, views in enumerate(agreed):
@@ -196,9 +183,8 @@ def _offenders(
     for _, seat in union.conflicts:
         found[seat] = Removal(peers[seat], BAN, Cause.EQUIVOCATION)
     if not any(phase == completed for phase, _ in union.conflicts):
-        agreed_set = (
-            set_digest(completed, [posts[seat] for seat in range(seats)]) if completed else seating.state.head
-        )
+        in_order = [posts[seat] for seat in sorted(posts)]
+        agreed_set = set_digest(completed, in_order) if completed else seating.state.head
         for seat, post in union.posts[collecting].items():
             if post.payload is not None and post.payload.previous_set != agreed_set:
                 found.setdefault(seat, Removal(peers[seat], BAN, Cause.FALSE_DIGEST))

@@ -9,39 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 from btard.crypto import Identity
-from btard.machine import (
-    Actions,
-    Aggregate,
-    ComputeGradient,
-    Effect,
-    Project,
-    PushBlob,
-    Send,
-    Update,
-)
-from btard.protocol import accusation, butterfly, mprng
+from btard.machine import Actions, Aggregate, ComputeGradient, Effect, Project, PushBlob, Send, Update
+from btard.protocol import accusation, butterfly, messages, mprng
 from btard.protocol.agreed import Agreed, Reported, Seating
 from btard.protocol.blobs import Blobs
 from btard.protocol.broadcast import audience
 from btard.protocol.examination import Examination, on_wire
-from btard.protocol.messages import (
-    ACCUSE,
-    AGGREGATE,
-    GRADIENT,
-    RELAY,
-    REVEAL,
-    SCALARS,
-    VERDICT,
-    Accusations,
-    AggregateCommitment,
-    CoinReveal,
-    GradientCommitment,
-    Phase,
-    PublishedScalars,
-    RelayVotes,
-    Verdicts,
-    Want,
-)
+from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RELAY, REVEAL, SCALARS, VERDICT, Phase
 from btard.protocol.record import NOTHING
 from btard.protocol.results import Results
 from btard.protocol.state import gradient_seed
@@ -49,13 +23,13 @@ from btard.types import Digest, PeerId
 from btard.wire import encode
 
 Payload: TypeAlias = (
-    GradientCommitment
-    | AggregateCommitment
-    | RelayVotes
-    | CoinReveal
-    | PublishedScalars
-    | Accusations
-    | Verdicts
+    messages.GradientCommitment
+    | messages.AggregateCommitment
+    | messages.RelayVotes
+    | messages.CoinReveal
+    | messages.PublishedScalars
+    | messages.Accusations
+    | messages.Verdicts
 )
 """What a peer says in a phase before the vote."""
 
@@ -104,9 +78,9 @@ class Duties:
 
     def posted(self, payload: Payload, agreed: Agreed) -> Actions:
         """Return what is sent along with a message."""
-        if isinstance(payload, AggregateCommitment) and payload.aggregate != NOTHING:
+        if isinstance(payload, messages.AggregateCommitment) and payload.aggregate != NOTHING:
             self._push(Digest(payload.aggregate), self._state.members)
-        elif isinstance(payload, Accusations):
+        elif isinstance(payload, messages.Accusations):
             for said in payload.accusations:
                 if said.kind == accusation.ROW:
                     self._push(agreed.rows(self._own_seat)[said.target], self._peers)
@@ -151,48 +125,48 @@ class Duties:
 
     # ------------------------------------------------------------ phases
 
-    def _gradient(self, agreed: Agreed, late: bool) -> GradientCommitment | None:
+    def _gradient(self, agreed: Agreed, late: bool) -> messages.GradientCommitment | None:
         parts = self._results.of(ComputeGradient(self._state.step, self._seed, len(self._peers)))
         if parts is None:
             return None
         self._examination.begin()
         coin = mprng.share_commitment(self._me, self._share, self._salt)
         named = self._reported
-        return GradientCommitment(agreed.previous_set, parts, coin, named.silent, named.equivocal)
+        return messages.GradientCommitment(agreed.previous_set, parts, coin, named.silent, named.equivocal)
 
-    def _aggregate(self, agreed: Agreed, late: bool) -> AggregateCommitment | None:
+    def _aggregate(self, agreed: Agreed, late: bool) -> messages.AggregateCommitment | None:
         me, rows = self._own_seat, agreed.rows(self._own_seat)
         missing = tuple(seat for seat, name in enumerate(rows) if not self._fits(name, me))
         relayed = {i for i, j in self._relayed if j == me} & set(missing)
         self._want(rows[i] for i in sorted(relayed))
         if missing:
-            return AggregateCommitment(agreed.previous_set, NOTHING, missing) if late else None
+            return messages.AggregateCommitment(agreed.previous_set, NOTHING, missing) if late else None
         result = self._results.of(Aggregate(rows, self._state.config.tau))
         if result is None:
             return None
         if result.aggregate is None:
-            return AggregateCommitment(agreed.previous_set, NOTHING, tuple(result.invalid))
-        return AggregateCommitment(agreed.previous_set, result.aggregate, ())
+            return messages.AggregateCommitment(agreed.previous_set, NOTHING, tuple(result.invalid))
+        return messages.AggregateCommitment(agreed.previous_set, result.aggregate, ())
 
-    def _relay(self, agreed: Agreed, late: bool) -> RelayVotes | None:
-        votes = []
-        for sender, receiver in butterfly.complaints(agreed.sets[AGGREGATE]):
+    def _relay(self, agreed: Agreed, late: bool) -> messages.RelayVotes | None:
+        def vote(sender: int, receiver: int) -> int:
             name = agreed.rows(receiver)[sender]
             if not self._blobs.knows(name):
-                if not late:
-                    return None
-                votes.append(butterfly.ABSENT)
-            else:
-                votes.append(butterfly.PRESENT if self._fits(name, receiver) else butterfly.INVALID)
-        return RelayVotes(agreed.previous_set, tuple(votes))
+                return butterfly.ABSENT
+            return butterfly.PRESENT if self._fits(name, receiver) else butterfly.INVALID
 
-    def _reveal(self, agreed: Agreed, late: bool) -> CoinReveal | None:
+        votes = tuple(vote(*pair) for pair in butterfly.complaints(agreed.sets[AGGREGATE]))
+        if butterfly.ABSENT in votes and not late:
+            return None
+        return messages.RelayVotes(agreed.previous_set, votes)
+
+    def _reveal(self, agreed: Agreed, late: bool) -> messages.CoinReveal | None:
         available = tuple(seat for seat, name in enumerate(agreed.aggregates) if self._fits(name, seat))
         if len(available) < len(self._peers) and not late:
             return None
-        return CoinReveal(agreed.previous_set, self._share, self._salt, available)
+        return messages.CoinReveal(agreed.previous_set, self._share, self._salt, available)
 
-    def _scalars(self, agreed: Agreed, late: bool) -> PublishedScalars | None:
+    def _scalars(self, agreed: Agreed, late: bool) -> messages.PublishedScalars | None:
         if not self._has_aggregates(agreed):
             return None
         tau = self._state.config.tau
@@ -200,17 +174,17 @@ class Duties:
         promise = self._examination.promise(agreed)
         if parts is None or promise is None:
             return None
-        return PublishedScalars(agreed.previous_set, tuple(on_wire(s) for s in parts), promise)
+        return messages.PublishedScalars(agreed.previous_set, tuple(on_wire(s) for s in parts), promise)
 
-    def _accuse(self, agreed: Agreed, late: bool) -> Accusations | None:
+    def _accuse(self, agreed: Agreed, late: bool) -> messages.Accusations | None:
         found = self._examination.accusations(agreed)
         if found is None:
             return None
-        return Accusations(agreed.previous_set, found, *self._examination.opening(agreed))
+        return messages.Accusations(agreed.previous_set, found, *self._examination.opening(agreed))
 
-    def _verdict(self, agreed: Agreed, late: bool) -> Verdicts | None:
+    def _verdict(self, agreed: Agreed, late: bool) -> messages.Verdicts | None:
         votes = self._examination.verdicts(agreed, late)
-        return None if votes is None else Verdicts(agreed.previous_set, votes)
+        return None if votes is None else messages.Verdicts(agreed.previous_set, votes)
 
     # ------------------------------------------------------------ blobs
 
@@ -233,7 +207,7 @@ class Duties:
         new = tuple(name for name in dict.fromkeys(names) if name not in self._wanted)
         if new:
             self._wanted.update(new)
-            want = Want(self._state.step, self._state.attempt, new)
+            want = messages.Want(self._state.step, self._state.attempt, new)
             self._out.messages.append(Send(self._others, encode(want)))
 
     def _push(self, name: Digest, to: Sequence[PeerId]) -> None:

@@ -8,17 +8,11 @@ from __future__ import annotations
 
 from btard.crypto import digest
 from btard.machine import Fingerprint, ProjectRows, Recompute, Recomputed
-from btard.protocol import accusation, verification
+from btard.protocol import accusation, messages, verification
 from btard.protocol.accusation import Case, fingerprint_commitment
 from btard.protocol.agreed import Agreed, Seating
 from btard.protocol.blobs import Blobs
-from btard.protocol.messages import (
-    ACCUSE,
-    SCALARS,
-    Accusation,
-    PartScalars,
-    Vote,
-)
+from btard.protocol.messages import ACCUSE, SCALARS
 from btard.protocol.record import NOTHING
 from btard.protocol.results import Results
 from btard.protocol.rules import disputed
@@ -27,9 +21,9 @@ from btard.protocol.tolerance import ACCUSE_FACTOR
 from btard.types import Digest, Scalars
 
 
-def on_wire(scalars: Scalars) -> PartScalars:
+def on_wire(scalars: Scalars) -> messages.PartScalars:
     """Return scalars as they are published."""
-    return PartScalars(scalars.projections, scalars.norm, scalars.center)
+    return messages.PartScalars(scalars.projections, scalars.norm, scalars.center)
 
 
 class Examination:
@@ -64,13 +58,13 @@ class Examination:
         assert self._me is not None
         return fingerprint_commitment(self._peers[self._me], fingerprint, self._salt())
 
-    def opening(self, agreed: Agreed) -> tuple[PartScalars | None, bytes]:
+    def opening(self, agreed: Agreed) -> tuple[messages.PartScalars | None, bytes]:
         """Return the fingerprint that was committed to, and its salt; zero without a pair."""
         if self._pair is None:
             return None, NOTHING
         return self._fingerprint(agreed, self._pair[1]), self._salt()
 
-    def accusations(self, agreed: Agreed) -> tuple[Accusation, ...] | None:
+    def accusations(self, agreed: Agreed) -> tuple[messages.Accusation, ...] | None:
         """Return whom this peer accuses, None while it is at work."""
         assert self._me is not None
         rows = self._results.of(self._project_rows(agreed, self._me))
@@ -78,7 +72,7 @@ class Examination:
             return None
         published = agreed.sets[SCALARS]
         found = [
-            Accusation(accusation.ROW, seat)
+            messages.Accusation(accusation.ROW, seat)
             for seat, true in enumerate(rows)
             if seat != self._me
             and true is not None
@@ -90,7 +84,7 @@ class Examination:
             if recomputed is None:
                 return None
             if verification.gradient_is_false(self._earlier(target), recomputed, self._tau, ACCUSE_FACTOR):
-                found.append(Accusation(accusation.GRADIENT, target))
+                found.append(messages.Accusation(accusation.GRADIENT, target))
         return tuple(found)
 
     # ------------------------------------------------------------ disputed cases
@@ -101,13 +95,13 @@ class Examination:
         own = [case for case in cases if case.kind == accusation.AVERAGING and case.target == self._me]
         return tuple(name for case in own for name in agreed.rows(case.target))
 
-    def verdicts(self, agreed: Agreed, late: bool) -> tuple[Vote, ...] | None:
+    def verdicts(self, agreed: Agreed, late: bool) -> tuple[messages.Vote, ...] | None:
         """Return this peer's vote on each case, None while it can still come to one that it has not."""
         votes = [self._judge(agreed, case, late) for case in disputed(self._seating, agreed.sets)]
         done = tuple(vote for vote in votes if vote is not None)
         return done if len(done) == len(votes) else None
 
-    def _judge(self, agreed: Agreed, case: Case, late: bool) -> Vote | None:
+    def _judge(self, agreed: Agreed, case: Case, late: bool) -> messages.Vote | None:
         sets, parts = agreed.sets, len(self._peers)
         if case.kind == accusation.ROW:
             name = agreed.rows(case.accuser)[case.target]
@@ -156,7 +150,7 @@ class Examination:
         seed = gradient_seed(past.seed_coin, self._peers[target])
         return self._results.of(Recompute(past.step, seed, past.aggregates, past.coin, self._tau))
 
-    def _earlier(self, target: int) -> tuple[PartScalars, ...]:
+    def _earlier(self, target: int) -> tuple[messages.PartScalars, ...]:
         published = self._past.scalars[self._past.participants.index(self._peers[target])]
         return tuple(on_wire(scalars) for scalars in published)
 
@@ -164,11 +158,9 @@ class Examination:
         seed = gradient_seed(self._past.seed_coin, self._peers[target])
         return Fingerprint(self._past.step, seed, agreed.coin)
 
-    def _fingerprint(self, agreed: Agreed, target: int) -> PartScalars | None:
+    def _fingerprint(self, agreed: Agreed, target: int) -> messages.PartScalars | None:
         result = self._results.of(self._fingerprint_effect(agreed, target))
         return None if result is None else on_wire(result)
 
     def _salt(self) -> bytes:
-        state = self._seating.state
-        place = state.step.to_bytes(8, "little") + state.attempt.to_bytes(4, "little")
-        return digest("own fingerprint salt", self._secret, place)
+        return digest("own fingerprint salt", self._secret, self._seating.state.place)

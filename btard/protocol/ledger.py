@@ -18,26 +18,12 @@ from itertools import product
 from typing import NoReturn, cast
 
 from btard.errors import LedgerError
+from btard.protocol import messages
 from btard.protocol.agreed import Agreed, Seating, Sets
-from btard.protocol.broadcast import Board, Post, set_digest
+from btard.protocol.broadcast import Board, Post, is_at, set_digest
 from btard.protocol.dispute import Remove, decide
-from btard.protocol.messages import (
-    ACCUSE,
-    ENDORSE,
-    GRADIENT,
-    PHASES,
-    RECORD,
-    RELAY,
-    REVEAL,
-    SCALARS,
-    VERDICT,
-    VIEW,
-    Completed,
-    Endorse,
-    Phase,
-    View,
-)
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Entry, Record
+from btard.protocol.messages import GRADIENT, PHASES, RECORD, VIEW, Completed, Phase
+from btard.protocol.record import ABORT, NOTHING, STEP, Entry, Record
 from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import RosterState, roster_digest
 from btard.types import Digest, short
@@ -46,9 +32,9 @@ from btard.wire import Rejection, Sealed, decode, encode, open_sealed
 EVIDENCE_MAX = 2
 """Messages that a transcript may hold of one slot: the agreed one, and one that proves an equivocation."""
 
-_ONWARD: dict[Phase, Phase] = {REVEAL: SCALARS, ACCUSE: VERDICT}
+_ONWARD: dict[Phase, Phase] = {messages.REVEAL: messages.SCALARS, messages.ACCUSE: messages.VERDICT}
 """Phases that end the attempt or don't, depending on sets that the views of a dispute don't hold."""
-_LAST = (RELAY, VERDICT)
+_LAST = (messages.RELAY, messages.VERDICT)
 """Phases that always end the attempt."""
 
 
@@ -205,11 +191,9 @@ class _Check:
         self._compare(
             make_record(self._seating, Ending(ABORT, record.removals), (), NOTHING, NOTHING, disputed=True)
         )
-        seats = [self._peers.index(r.peer) if r.peer in self._peers else -1 for r in record.removals]
-        if not seats or -1 in seats or seats != sorted(set(seats)):
+        removed = [removal.peer for removal in record.removals]
+        if not removed or removed != [peer for peer in self._peers if peer in removed]:
             self._fail("it does not remove participants of the attempt, each once and in their order")
-        if any(r.kind not in (BAN, LEAVE, MISS) for r in record.removals):
-            self._fail("it removes somebody in a way that does not exist")
         self._endorsements()
         if not self._entry.transcript:
             return False
@@ -225,7 +209,7 @@ class _Check:
         disputes = set()
         for k, raw in enumerate(self._entry.transcript):
             sealed = self._sealed(raw, VIEW, f"view {k}")
-            view = decode(View, sealed.envelope.payload)
+            view = decode(messages.View, sealed.envelope.payload)
             if isinstance(view, Rejection):
                 self._fail(f"view {k} is refused: {view.detail or view.reason.value}")
             disputes.add(view.dispute)
@@ -239,10 +223,10 @@ class _Check:
 
     def _endorsements(self) -> None:
         """More than half of the participants signed this very record."""
-        expected = encode(Endorse(encode(self._record)))
+        expected = encode(messages.Endorse(encode(self._record)))
         endorsers: list[int] = []
         for k, raw in enumerate(self._entry.certificate):
-            sealed = self._sealed(raw, ENDORSE, f"message {k} of its certificate")
+            sealed = self._sealed(raw, messages.ENDORSE, f"message {k} of its certificate")
             seat = self._peers.index(sealed.envelope.sender)
             if sealed.envelope.payload != expected:
                 self._fail(f"{self._name(seat)} endorsed another record")
@@ -254,11 +238,9 @@ class _Check:
         sealed = open_sealed(raw)
         if isinstance(sealed, Rejection):
             self._fail(f"{what} is refused: {sealed.detail or sealed.reason.value}")
-        said, state = sealed.envelope, self._state
-        place = (state.run, state.step, state.attempt, phase, roster_digest(self._peers))
-        if (said.run, said.step, said.attempt, said.phase, said.roster) != place:
+        if not is_at(sealed, self._seating.place(phase)):
             self._fail(f"{what} belongs elsewhere")
-        if said.sender not in self._peers:
+        if sealed.envelope.sender not in self._peers:
             self._fail(f"{what} is of somebody who takes no part in the attempt")
         return sealed
 

@@ -1,8 +1,7 @@
 """What peers say to each other, phase by phase, and its bounds.
 
-Every payload of a phase begins with `held`: the digest of the agreed set of messages of the phase
-before it (of the ledger's head, in the first phase). That is the broadcast's fast path: equal
-digests from the whole roster certify the earlier phase at no extra round (`broadcast.py`).
+Every payload of a phase begins with `previous_set`: the digest of the agreed set of messages of the phase
+before it, in the first phase the head of the ledger (`broadcast.py`).
 
 Peers are named by *seat*: their index in the sorted tuple of the attempt's participants.
 """

@@ -29,9 +29,7 @@ def share_commitment(peer: PeerId, value: bytes, salt: bytes) -> Digest:
 
 
 def false_reveals(
-    participants: Sequence[PeerId],
-    commitments: Sequence[GradientCommitment],
-    reveals: Sequence[CoinReveal],
+    participants: Sequence[PeerId], commitments: Sequence[GradientCommitment], reveals: Sequence[CoinReveal]
 ) -> tuple[int, ...]:
     """Seats whose reveal does not open their commitment."""
     return tuple(

@@ -1,16 +1,15 @@
 """A peer of a run: one attempt after the other, the ledger they make, and what comes too early or too late.
 
-The machine that node and simulator drive. It opens and routes what comes in; `step.py` does the rest.
+The machine that node and simulator drive. It opens and routes what comes in; `attempt.py` does the rest.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from btard.codec import FP32, Codec
 from btard.crypto import Identity
-from btard.machine import Actions, Adopt, BlobHeld, Done, Event, Received, Send
+from btard.machine import Actions, Adopt, Done, Event, Received, Send
 from btard.protocol.agreed import NOBODY_REPORTED
 from btard.protocol.attempt import AttemptMachine, MakeDuties
 from btard.protocol.blobs import Blobs
@@ -21,7 +20,7 @@ from btard.protocol.record import BAN, LEAVE, STEP, Record
 from btard.protocol.slow_path import Conclusion
 from btard.protocol.state import RosterState
 from btard.types import Digest, Fault, FaultKind, PeerId
-from btard.wire import Rejection, Sealed, decode, open_sealed
+from btard.wire import Envelope, Rejection, Sealed, decode, open_sealed
 
 EARLY_MAX = 512
 """Messages kept for a later attempt, of one sender."""
@@ -104,16 +103,9 @@ class PeerMachine:
             return self._follow(self._receive(event, now), now)
         if self.ended is not None:
             return Actions()
-        if isinstance(event, (Done, BlobHeld)) and not self._concerns(event):
+        if isinstance(event, Done) and getattr(event.effect, "step", self.state.step) < self.state.step - 1:
             return Actions()
         return self._follow(self.attempt.handle(event, now), now)
-
-    def _concerns(self, event: Done[Any] | BlobHeld) -> bool:
-        """Whether the result of an effect is of the current step (an aborted attempt's may come late)."""
-        return (
-            isinstance(event, BlobHeld)
-            or getattr(event.effect, "step", self.state.step) >= self.state.step - 1
-        )
 
     # ------------------------------------------------------------ routing
 
@@ -124,65 +116,54 @@ class PeerMachine:
         request: Need | Want | ViewRelay | Rejection = decode(REQUESTS, event.raw)
         if isinstance(request, Rejection):
             worse = sealed if request.reason is FaultKind.UNKNOWN_TAG else request
-            return Actions(faults=[Fault(event.sender, worse.reason, worse.detail)])
+            return _fault(event.sender, worse.reason, worse.detail)
         if event.sender not in self.state.members and event.sender not in self._former:
-            return Actions(
-                faults=[Fault(event.sender, FaultKind.NOT_A_MEMBER, "a request from outside of the roster")]
-            )
+            return _fault(event.sender, FaultKind.NOT_A_MEMBER, "a request from outside of the roster")
         return self._answer(request, event, now)
 
     def _route(self, sealed: Sealed, event: Received, now: float) -> Actions:
         envelope = sealed.envelope
         if envelope.run != self.state.run:
-            return Actions(faults=[Fault(event.sender, FaultKind.WRONG_RUN, "a message of another run")])
+            return _fault(event.sender, FaultKind.WRONG_RUN, "a message of another run")
         if envelope.phase not in PHASES and envelope.phase != ENDORSE:
-            return Actions(
-                faults=[Fault(event.sender, FaultKind.OUT_OF_BOUNDS, f"no such phase: {envelope.phase}")]
-            )
+            return _fault(event.sender, FaultKind.OUT_OF_BOUNDS, f"no such phase: {envelope.phase}")
         order = self._order(envelope.step, envelope.attempt)
         if order == 0 and self.ended is None:
             return self.attempt.post(sealed, event.sender, now)
         if order > 0:
             if event.sender not in self.state.members:
-                return Actions(
-                    faults=[
-                        Fault(event.sender, FaultKind.NOT_A_MEMBER, "a message from outside of the roster")
-                    ]
-                )
+                return _fault(event.sender, FaultKind.NOT_A_MEMBER, "a message from outside of the roster")
             return self._keep_early(event)
         if envelope.phase == ENDORSE and event.sender in self.state.members:
-            return self._prove(envelope.step, envelope.attempt, event.sender)
+            return self._prove(envelope, event.sender)
         return Actions()
 
     def _answer(self, request: Need | Want | ViewRelay, event: Received, now: float) -> Actions:
+        """Answer a request; one of the attempt that this peer ended last gets messages, and the proof."""
         order = self._order(request.step, request.attempt)
         if order > 0:
             return self._keep_early(event)
-        if order < 0 or self.ended is not None:
-            return self._answer_late(request, event.sender)
-        if isinstance(request, Need):
-            return self.attempt.need(request, event.sender)
-        if isinstance(request, Want):
-            return self.attempt.want(request, event.sender)
-        return self.attempt.relay(request, event.sender, now)
-
-    def _answer_late(self, request: Need | Want | ViewRelay, sender: PeerId) -> Actions:
-        """Somebody is still at the attempt that this peer has ended: give it messages, and the proof."""
-        last = self._last
-        if last is None or (request.step, request.attempt) != (last.state.step, last.state.attempt):
+        attempt = self.attempt if order == 0 and self.ended is None else self._ended_at(request)
+        if attempt is None:
             return Actions()
         if isinstance(request, Need):
-            return last.need(request, sender)
+            return attempt.need(request, event.sender)
         if isinstance(request, Want):
-            return last.want(request, sender)
-        return self._prove(request.step, request.attempt, sender)
+            return attempt.want(request, event.sender)
+        if attempt is self._last:
+            return self._prove(request, event.sender)
+        return attempt.relay(request, event.sender, now)
 
-    def _prove(self, step: int, attempt: int, sender: PeerId) -> Actions:
+    def _ended_at(self, place: Envelope | Need | Want | ViewRelay) -> AttemptMachine | None:
+        """The attempt that this peer ended last, if `place` is of it."""
+        last = self._last
+        is_last = last is not None and (place.step, place.attempt) == (last.state.step, last.state.attempt)
+        return last if is_last else None
+
+    def _prove(self, place: Envelope | ViewRelay, sender: PeerId) -> Actions:
         """The certificate of the attempt that this peer ended last; once to each who is still in it."""
-        last = self._last
-        if last is None or (step, attempt) != (last.state.step, last.state.attempt):
-            return Actions()
-        if sender in self._answered or last.conclusion is None:
+        last = self._ended_at(place)
+        if last is None or sender in self._answered or last.conclusion is None:
             return Actions()
         self._answered.add(sender)
         return Actions(messages=[Send((sender,), raw) for raw in last.conclusion.entry.certificate])
@@ -196,9 +177,7 @@ class PeerMachine:
         sender = event.sender
         fits = self._early_count[sender] < EARLY_MAX
         if not fits or self._early_bytes[sender] + len(event.raw) > EARLY_BYTES_MAX:
-            return Actions(
-                faults=[Fault(sender, FaultKind.FLOOD, "more messages of later attempts than are kept")]
-            )
+            return _fault(sender, FaultKind.FLOOD, "more messages of later attempts than are kept")
         self._early_count[sender] += 1
         self._early_bytes[sender] += len(event.raw)
         self._early.append(event)
@@ -250,3 +229,7 @@ class PeerMachine:
         if not self.state.has_majority:
             return "too few peers take part for a majority: start a new run from the last checkpoint"
         return None
+
+
+def _fault(sender: PeerId, kind: FaultKind, detail: str) -> Actions:
+    return Actions(faults=[Fault(sender, kind, detail)])

@@ -10,36 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from btard.protocol import accusation, butterfly, mprng, verification
+from btard.protocol import accusation, butterfly, messages, mprng, verification
 from btard.protocol.agreed import Seating, Sets
-from btard.protocol.messages import (
-    ACCUSE,
-    AGGREGATE,
-    GRADIENT,
-    RELAY,
-    REVEAL,
-    SCALARS,
-    VERDICT,
-    Accusations,
-    AggregateCommitment,
-    CoinReveal,
-    GradientCommitment,
-    Phase,
-    PublishedScalars,
-    RelayVotes,
-    Verdicts,
-)
-from btard.protocol.record import (
-    ABORT,
-    BAN,
-    LEAVE,
-    NOTHING,
-    STEP,
-    Cause,
-    Record,
-    RelayedPair,
-    Removal,
-)
+from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RELAY, REVEAL, SCALARS, VERDICT, Phase
+from btard.protocol.record import ABORT, BAN, LEAVE, NOTHING, STEP, Cause, Record, RelayedPair, Removal
 from btard.protocol.state import roster_digest
 from btard.types import Digest, PeerId
 
@@ -62,10 +36,9 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
     if phase == GRADIENT:
         silent = _named(seating, [said.silent for said in sets[GRADIENT]])
         equivocal = _named(seating, [said.equivocal for said in sets[GRADIENT]])
-        if silent or equivocal:
-            bans = dict.fromkeys(equivocal, Cause.EQUIVOCATION)
-            return _abort(seating, bans=bans, misses=dict.fromkeys(silent, Cause.SILENT_IN_RECORD))
-        return AGGREGATE
+        bans = dict.fromkeys(equivocal, Cause.EQUIVOCATION)
+        misses = dict.fromkeys(silent, Cause.SILENT_IN_RECORD)
+        return _abort(seating, bans=bans, misses=misses) if bans or misses else AGGREGATE
     if phase == AGGREGATE:
         return RELAY if butterfly.complaints(sets[AGGREGATE]) else REVEAL
     if phase == RELAY:
@@ -81,13 +54,9 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
     if phase == REVEAL:
         false = mprng.false_reveals(seating.participants, sets[GRADIENT], sets[REVEAL])
         withheld = butterfly.withheld_aggregates(sets[REVEAL])
-        if false or withheld:
-            return _abort(
-                seating,
-                bans=dict.fromkeys(false, Cause.FALSE_REVEAL),
-                leaves=dict.fromkeys(withheld, Cause.WITHHELD_AGGREGATE),
-            )
-        return SCALARS
+        bans = dict.fromkeys(false, Cause.FALSE_REVEAL)
+        leaves = dict.fromkeys(withheld, Cause.WITHHELD_AGGREGATE)
+        return _abort(seating, bans=bans, leaves=leaves) if bans or leaves else SCALARS
     if phase == SCALARS:
         return ACCUSE
     if phase == ACCUSE:
@@ -103,9 +72,7 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
     for seat in _sums_not_zero(seating, sets):
         if seat not in upheld:
             bans.setdefault(seat, Cause.WRONG_AGGREGATE)
-    if bans or leaves:
-        return _abort(seating, bans=bans, leaves=leaves)
-    return Ending(STEP)
+    return _abort(seating, bans=bans, leaves=leaves) if bans or leaves else Ending(STEP)
 
 
 def _named(seating: Seating, ballots: Sequence[Sequence[bytes]]) -> list[int]:
@@ -121,16 +88,10 @@ def disputed(seating: Seating, sets: Sets) -> tuple[accusation.Case, ...]:
 
 def _evident(seating: Seating, sets: Sets) -> dict[int, Cause]:
     """Bans that need no vote: everybody sees them in the agreed messages."""
-    accusers = {
-        seat
-        for seat, said in enumerate(sets[ACCUSE])
-        if any(a.kind == accusation.ROW for a in said.accusations)
-    }
-    bans = {s: Cause.WRONG_AGGREGATE for s in _sums_not_zero(seating, sets) if s not in accusers}
+    rows = [[a for a in said.accusations if a.kind == accusation.ROW] for said in sets[ACCUSE]]
     false = accusation.false_openings(seating.participants, seating.pairs, sets[SCALARS], sets[ACCUSE])
-    for seat in false:
-        bans.setdefault(seat, Cause.FALSE_REVEAL)
-    return bans
+    wrong = [seat for seat in _sums_not_zero(seating, sets) if not rows[seat]]
+    return dict.fromkeys(false, Cause.FALSE_REVEAL) | dict.fromkeys(wrong, Cause.WRONG_AGGREGATE)
 
 
 def _sums_not_zero(seating: Seating, sets: Sets) -> list[int]:
@@ -145,21 +106,21 @@ def _malformed(seating: Seating, phase: Phase, sets: Sets) -> list[int]:
     config = seating.state.config
 
     def wrong(seat: int, said: object) -> bool:
-        if isinstance(said, GradientCommitment):
+        if isinstance(said, messages.GradientCommitment):
             return len(said.parts) != seats
-        if isinstance(said, AggregateCommitment):
+        if isinstance(said, messages.AggregateCommitment):
             return any(s >= seats or s == seat for s in said.missing) or (
                 bool(said.missing) == (said.aggregate != NOTHING)
             )
-        if isinstance(said, RelayVotes):
+        if isinstance(said, messages.RelayVotes):
             return len(said.votes) != len(butterfly.complaints(sets[AGGREGATE]))
-        if isinstance(said, CoinReveal):
+        if isinstance(said, messages.CoinReveal):
             return any(s >= seats for s in said.available)
-        if isinstance(said, PublishedScalars):
+        if isinstance(said, messages.PublishedScalars):
             return verification.shape_is_wrong(said.parts, seats, config)
-        if isinstance(said, Accusations):
+        if isinstance(said, messages.Accusations):
             return said.fingerprint is not None and len(said.fingerprint.projections) != config.directions
-        if isinstance(said, Verdicts):
+        if isinstance(said, messages.Verdicts):
             return len(said.votes) != len(disputed(seating, sets)) or any(
                 s >= seats for vote in said.votes for s in (*vote.guilty, *vote.unavailable)
             )
@@ -180,13 +141,9 @@ def _abort(
     relays: Sequence[tuple[int, int, Digest]] = (),
 ) -> Ending:
     peers = seating.participants
-    worst: dict[int, Removal] = {}
-    for seat, why in (misses or {}).items():
-        worst[seat] = seating.state.miss(peers[seat], why)
-    for seat, why in (leaves or {}).items():
-        worst[seat] = Removal(peers[seat], LEAVE, why)
-    for seat, why in (bans or {}).items():
-        worst[seat] = Removal(peers[seat], BAN, why)
+    worst = {seat: seating.state.miss(peers[seat], why) for seat, why in (misses or {}).items()}
+    worst |= {seat: Removal(peers[seat], LEAVE, why) for seat, why in (leaves or {}).items()}
+    worst |= {seat: Removal(peers[seat], BAN, why) for seat, why in (bans or {}).items()}
     return Ending(
         ABORT,
         tuple(worst[seat] for seat in sorted(worst)),

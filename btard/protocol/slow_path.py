@@ -11,26 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from btard.crypto import digest
+from btard.crypto import Identity, digest
 from btard.machine import Actions, Send
-from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported
+from btard.protocol import messages
+from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported, Seating
 from btard.protocol.agreement import Agreement
-from btard.protocol.broadcast import Board, Post, Signer, audience
+from btard.protocol.broadcast import Board, Post, audience, is_at, sign
 from btard.protocol.constants import SLACK_ROUNDS
 from btard.protocol.dispute import Final, GoOn, Remove, decide, read_view
-from btard.protocol.messages import (
-    ENDORSE,
-    GRADIENT,
-    MAX_VIEW_BYTES,
-    PHASES,
-    RECORD,
-    VIEW,
-    Completed,
-    Endorse,
-    Phase,
-    View,
-    ViewRelay,
-)
+from btard.protocol.messages import ENDORSE, GRADIENT, MAX_VIEW_BYTES, PHASES, RECORD, VIEW, Completed, Phase
 from btard.protocol.record import ABORT, NOTHING, Entry, Record
 from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import Finished
@@ -66,18 +55,18 @@ class SlowPath:
     attempt before this one. Callers pass what is agreed by now, and whether the vote is `overdue`: the hard
     deadline of RECORD has passed, or will within the skew of honest peers."""
 
-    def __init__(self, signer: Signer, agreed: Agreed, board: Board, proof: tuple[bytes, ...]) -> None:
-        self._signer = signer
-        self._seating = agreed.seating
-        self._state = agreed.seating.state
+    def __init__(self, identity: Identity, seating: Seating, board: Board, proof: tuple[bytes, ...]) -> None:
+        self._identity = identity
+        self._seating = seating
+        self._state = seating.state
         self._board = board
         self._proof = proof
-        self._seat = board.seat_of.get(signer.identity.peer)
-        self._others = audience(self._state.members, signer.identity.peer)
+        self._seat = board.seat_of.get(identity.peer)
+        self._others = audience(self._state.members, identity.peer)
         self._agreement: Agreement | None = None
         self._dispute = 0
         self._resumed: dict[str, float] = {}
-        self._kept: dict[tuple[PeerId, int, Digest], ViewRelay] = {}
+        self._kept: dict[tuple[PeerId, int, Digest], messages.ViewRelay] = {}
         self._overdue = False
         self._said: tuple[bytes, ...] = ()
         self._repeat: float | None = None
@@ -108,7 +97,7 @@ class SlowPath:
         self._overdue = overdue
         state = self._state
         self._agreement = Agreement(
-            self._signer.identity,
+            self._identity,
             self._seating.participants,
             digest("dispute", state.head, self._dispute.to_bytes(4, "little")),
             state.config.delta_s,
@@ -117,15 +106,17 @@ class SlowPath:
         if self._seat is None:
             return Actions()
         since = PHASES.index(agreed.phases[-1]) if agreed.phases else 0
-        view = View(self._dispute, agreed.phases, _within_a_view(self._board, PHASES[since:]))
-        sealed = self._signer.sign(VIEW, encode(view))
-        relay = ViewRelay(state.step, state.attempt, self._dispute, sealed.raw, (), ())
+        view = messages.View(self._dispute, agreed.phases, _within_a_view(self._board, PHASES[since:]))
+        sealed = sign(self._identity, self._seating, VIEW, encode(view))
+        relay = messages.ViewRelay(state.step, state.attempt, self._dispute, sealed.raw, (), ())
         self._agreement.accept(self._seat, sealed, relay, now)
         # A peer that has not ended the last attempt must be here within delta_s, too.
         raws = (*(self._proof if not agreed.trail else ()), encode(relay))
         return self._to_all(*raws)
 
-    def relay(self, request: ViewRelay, sender: PeerId, agreed: Agreed, overdue: bool, now: float) -> Actions:
+    def relay(
+        self, request: messages.ViewRelay, sender: PeerId, agreed: Agreed, overdue: bool, now: float
+    ) -> Actions:
         """Take a relayed view. A valid one makes this peer join the dispute, unless it is too early
         (`_may_join`). An early view is stored, and the messages inside it are added to the board at once,
         because they may contain the evidence that justifies the dispute."""
@@ -163,7 +154,13 @@ class SlowPath:
         return out if due else None
 
     def _accept(
-        self, author: int, sealed: Sealed, request: ViewRelay, agreed: Agreed, overdue: bool, now: float
+        self,
+        author: int,
+        sealed: Sealed,
+        request: messages.ViewRelay,
+        agreed: Agreed,
+        overdue: bool,
+        now: float,
     ) -> Actions:
         out = self.begin(agreed, overdue, now) if self._agreement is None else Actions()
         assert self._agreement is not None
@@ -182,14 +179,11 @@ class SlowPath:
         return resumed is None or now >= resumed + config.phase_s + (SLACK_ROUNDS - 1) * config.delta_s
 
     def _author(self, sealed: Sealed, dispute: int) -> int | None:
-        """The seat of a view's author, None if it is no view of this dispute."""
-        envelope, mine = sealed.envelope, self._signer.place(VIEW)
-        view = decode(View, envelope.payload)
-        if (envelope.run, envelope.step, envelope.attempt, envelope.phase, envelope.roster) != mine:
+        """Return the seat of a view's author, None if it is no view of this dispute."""
+        view = decode(messages.View, sealed.envelope.payload)
+        if not is_at(sealed, self._seating.place(VIEW)) or isinstance(view, Rejection):
             return None
-        if isinstance(view, Rejection) or view.dispute != dispute:
-            return None
-        return self._board.seat_of.get(envelope.sender)
+        return self._board.seat_of.get(sealed.envelope.sender) if view.dispute == dispute else None
 
     def _to_all(self, *raws: bytes) -> Actions:
         return Actions([Send(self._others, raw) for raw in raws])
@@ -266,13 +260,13 @@ class SlowPath:
         dispute passed by."""
         envelope = sealed.envelope
         seat, payload = self._board.seat_of.get(envelope.sender), envelope.payload
-        if seat is None or envelope.roster != self._signer.place(ENDORSE)[4]:
+        if seat is None or not is_at(sealed, self._seating.place(ENDORSE)):
             return None
         self._endorsements.setdefault(seat, (payload, sealed.raw))
         same = sorted(s for s, (said, _) in self._endorsements.items() if said == payload)
         if 2 * len(same) <= len(self._seating.participants):
             return None
-        said = decode(Endorse, payload)
+        said = decode(messages.Endorse, payload)
         record = said if isinstance(said, Rejection) else decode(Record, said.record)
         if isinstance(record, Rejection) or record.kind != ABORT or record.previous != self._state.head:
             return None
@@ -289,10 +283,8 @@ def conclusion(
     reported: Reported = NOBODY_REPORTED,
 ) -> Conclusion:
     """Return the end of an attempt with a record that its phases led to."""
-    transcript = board.raws(agreed.phases)
-    return Conclusion(
-        Entry(record, transcript, votes), None if record.kind == ABORT else agreed.finished(), reported
-    )
+    finished = None if record.kind == ABORT else agreed.finished()
+    return Conclusion(Entry(record, board.raws(agreed.phases), votes), finished, reported)
 
 
 def _within_a_view(board: Board, phases: Sequence[str]) -> tuple[bytes, ...]:

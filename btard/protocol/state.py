@@ -77,6 +77,11 @@ class RosterState:
         )
 
     @property
+    def place(self) -> bytes:
+        """Step and attempt, 12 bytes: in what a peer derives for one attempt of its own secret."""
+        return self.step.to_bytes(8, "little") + self.attempt.to_bytes(4, "little")
+
+    @property
     def has_majority(self) -> bool:
         """Whether enough of the roster takes part for the attempt's outcome to bind the rest."""
         return 2 * len(self.participants) > len(self.members)
@@ -144,5 +149,4 @@ def draw_pairs(
     At most floor(n / 2) pairs fit. Deviation from the paper: validators go on contributing
     gradients (`protocols/decisions/0003`)."""
     order = Draw(coin, "validators").shuffle(tuple(participants))
-    count = min(validators, len(order) // 2)
-    return tuple((order[2 * k], order[2 * k + 1]) for k in range(count))
+    return tuple(zip(order[::2], order[1::2], strict=False))[:validators]

@@ -52,18 +52,15 @@ def contraction(norm: float, tau: float) -> float:
     return 1.0 if norm <= tau else tau / norm
 
 
-def recomputation_tolerance(
-    gradient_norm: float, part_norm: float = 0.0, tau: float = math.inf, epsilon: float = EPSILON
-) -> float:
+def recomputation_tolerance(gradient_norm: float, part_norm: float = 0.0, tau: float = math.inf) -> float:
     """Difference of a scalar of two honest computations of one gradient, on unlike hardware.
 
     `gradient_norm` is |g| of the *whole* gradient, as recomputed by whoever asks. Without `part_norm` and
     `tau` the bound holds for norms |g(j) - v(j)|, fingerprints and projections alike. For the projections
     of a part pass `part_norm`, the lesser of the published and the recomputed |g(j) - v(j)|, and `tau`: where
     tau is small, the general bound exceeds the ball that D lives in, and would let any forgery pass.
-    `epsilon` is for a run whose task needs more than EPSILON.
     """
-    return DEVIATIONS * epsilon * gradient_norm * contraction(part_norm, tau) + FLOOR
+    return DEVIATIONS * EPSILON * gradient_norm * contraction(part_norm, tau) + FLOOR
 
 
 def same_bytes_tolerance(magnitude: float) -> float:

@@ -23,7 +23,6 @@ class Foreseen(Attack):
     seen: list[Tensor]
 
     def __call__(self, context: AttackContext, /) -> Tensor:
-        """-5 mu."""
         forged = InnerProductManipulation(epsilon=5.0)(context)
         self.seen.append(context.aggregate(forged))
         return forged

@@ -12,41 +12,18 @@ from pathlib import Path
 from typing import Any
 
 from btard.crypto import Identity, digest
-from btard.protocol import mprng
+from btard.protocol import broadcast, messages, mprng
 from btard.protocol.accusation import fingerprint_commitment
 from btard.protocol.agreed import Seating
 from btard.protocol.agreement import Agreement
 from btard.protocol.broadcast import Board, Post
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.messages import (
-    AGGREGATE,
-    ENDORSE,
-    GRADIENT,
-    PAYLOADS,
-    RELAY,
-    VIEW,
-    Accusation,
-    Accusations,
-    AggregateCommitment,
-    CoinReveal,
-    Endorse,
-    GradientCommitment,
-    Need,
-    PartScalars,
-    PublishedScalars,
-    RecordVote,
-    RelayVotes,
-    Verdicts,
-    View,
-    ViewRelay,
-    Vote,
-    Want,
-)
+from btard.protocol.messages import AGGREGATE, ENDORSE, GRADIENT, PAYLOADS, RELAY, VIEW
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Cause, Record, Removal
 from btard.protocol.rules import Ending, make_record
 from btard.protocol.state import RosterState, gradient_seed, roster_digest
 from btard.types import Digest, PeerId
-from btard.wire import Envelope, Sealed, encode, open_sealed, seal
+from btard.wire import Sealed, encode
 
 FOLDER = Path(__file__).parents[2] / "protocols" / "vectors"
 COMMAND = "python -m tests.protocol.make_vectors"
@@ -57,7 +34,7 @@ IDENTITIES = sorted(map(Identity.from_seed, SEEDS), key=lambda identity: identit
 PEERS = tuple(identity.peer for identity in IDENTITIES)
 STATE = RosterState.genesis(RUN, ProtocolConfig(), PEERS)
 SEATING = Seating(STATE)
-FINGERPRINT = PartScalars((0.5, -1.25, 3.0, -0.0), 2.5, 0.0)
+FINGERPRINT = messages.PartScalars((0.5, -1.25, 3.0, -0.0), 2.5, 0.0)
 SALT = digest("vectors", b"salt")
 
 
@@ -77,16 +54,13 @@ def as_json(value: Any) -> Any:
 
 
 def sign(seat: int, phase: str, payload: Any) -> Sealed:
-    place = (RUN, STATE.step, STATE.attempt, phase, roster_digest(PEERS))
-    sealed = open_sealed(seal(IDENTITIES[seat], Envelope(*place, PEERS[seat], encode(payload))))
-    assert isinstance(sealed, Sealed)
-    return sealed
+    return broadcast.sign(IDENTITIES[seat], SEATING, phase, encode(payload))
 
 
-def commitment(seat: int) -> GradientCommitment:
+def commitment(seat: int) -> messages.GradientCommitment:
     parts = tuple(blob(f"part {part} of {seat}") for part in range(3))
     coin = mprng.share_commitment(PEERS[seat], *mprng.share(SEEDS[seat], STATE.step, STATE.attempt))
-    return GradientCommitment(STATE.head, parts, coin, (), ())
+    return messages.GradientCommitment(STATE.head, parts, coin, (), ())
 
 
 def full(phase: str, payloads: Sequence[Any]) -> Board:
@@ -107,36 +81,40 @@ SET = COMMITTED.digest(GRADIENT)
 def payloads() -> list[tuple[str, Any]]:
     """Phase and payload: each kind of message that is signed, with an empty form if it has one."""
     share, salt = mprng.share(SEEDS[0], STATE.step, STATE.attempt)
-    scalars = tuple(PartScalars((0.1 * part, -2.0, 1e-30, 4.0), 1.5 + part, 1e9) for part in range(3))
+    scalars = tuple(
+        messages.PartScalars((0.1 * part, -2.0, 1e-30, 4.0), 1.5 + part, 1e9) for part in range(3)
+    )
     promise = fingerprint_commitment(PEERS[0], FINGERPRINT, SALT)
-    accused = (Accusation("gradient", 2), Accusation("row", 1))
-    reported = GradientCommitment(STATE.head, commitment(0).parts, commitment(0).coin, PEERS[1:2], PEERS[2:])
-    trail_view = View(1, (GRADIENT,), COMMITTED.raws((GRADIENT,)))
+    accused = (messages.Accusation("gradient", 2), messages.Accusation("row", 1))
+    reported = messages.GradientCommitment(
+        STATE.head, commitment(0).parts, commitment(0).coin, PEERS[1:2], PEERS[2:]
+    )
+    trail_view = messages.View(1, (GRADIENT,), COMMITTED.raws((GRADIENT,)))
     record = records()["disputed"]
     return [
         ("gradient", commitment(0)),
         ("gradient", reported),
-        ("aggregate", AggregateCommitment(SET, blob("aggregate 0"), ())),
-        ("aggregate", AggregateCommitment(SET, NOTHING, (1, 2))),
-        ("relay", RelayVotes(SET, (0, 1, 2))),
-        ("reveal", CoinReveal(SET, share, salt, (0, 1, 2))),
-        ("scalars", PublishedScalars(SET, scalars, promise)),
-        ("accuse", Accusations(SET, (), None, NOTHING)),
-        ("accuse", Accusations(SET, accused, FINGERPRINT, SALT)),
-        ("verdict", Verdicts(SET, (Vote((2,), ()), Vote((), (0, 1))))),
-        ("record", RecordVote(SET, records()["step"].digest)),
-        (VIEW, View(0, (), ())),
+        ("aggregate", messages.AggregateCommitment(SET, blob("aggregate 0"), ())),
+        ("aggregate", messages.AggregateCommitment(SET, NOTHING, (1, 2))),
+        ("relay", messages.RelayVotes(SET, (0, 1, 2))),
+        ("reveal", messages.CoinReveal(SET, share, salt, (0, 1, 2))),
+        ("scalars", messages.PublishedScalars(SET, scalars, promise)),
+        ("accuse", messages.Accusations(SET, (), None, NOTHING)),
+        ("accuse", messages.Accusations(SET, accused, FINGERPRINT, SALT)),
+        ("verdict", messages.Verdicts(SET, (messages.Vote((2,), ()), messages.Vote((), (0, 1))))),
+        ("record", messages.RecordVote(SET, records()["step"].digest)),
+        (VIEW, messages.View(0, (), ())),
         (VIEW, trail_view),
-        (ENDORSE, Endorse(encode(record))),
+        (ENDORSE, messages.Endorse(encode(record))),
     ]
 
 
-def relayed() -> ViewRelay:
+def relayed() -> messages.ViewRelay:
     """Seat 0's view of the first dispute, relayed and signed by seat 1."""
-    view = sign(0, VIEW, View(0, (), ()))
+    view = sign(0, VIEW, messages.View(0, (), ()))
     place = digest("dispute", STATE.head, (0).to_bytes(4, "little"))
     relay = Agreement(IDENTITIES[1], PEERS, place, 1.0, 0.0).accept(
-        0, view, ViewRelay(STATE.step, STATE.attempt, 0, view.raw, (), ()), 0.0
+        0, view, messages.ViewRelay(STATE.step, STATE.attempt, 0, view.raw, (), ()), 0.0
     )
     assert relay is not None
     return relay
@@ -175,7 +153,7 @@ def phases_file() -> dict[str, Any]:
                 "digest": sealed.digest.hex(),
             }
         )
-    requests = (relayed(), Need(0, 0, GRADIENT, (0, 2)), Want(0, 0, (blob("aggregate 0"),)))
+    requests = (relayed(), messages.Need(0, 0, GRADIENT, (0, 2)), messages.Want(0, 0, (blob("aggregate 0"),)))
     return {
         "about": f"Made by `{COMMAND}`. Hexadecimal bytes. `seed` seals each signed message.",
         "place": {

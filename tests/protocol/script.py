@@ -6,41 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 from btard.crypto import Identity, digest
-from btard.protocol import mprng
+from btard.protocol import messages, mprng
 from btard.protocol.accusation import fingerprint_commitment
-from btard.protocol.broadcast import Board, Post
+from btard.protocol.broadcast import Board, Post, sign
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.messages import (
-    ACCUSE,
-    AGGREGATE,
-    GRADIENT,
-    RECORD,
-    RELAY,
-    REVEAL,
-    SCALARS,
-    VERDICT,
-    Accusations,
-    AggregateCommitment,
-    CoinReveal,
-    GradientCommitment,
-    PartScalars,
-    PublishedScalars,
-    RecordVote,
-    RelayVotes,
-    Verdicts,
-)
+from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RECORD, RELAY, REVEAL, SCALARS, VERDICT
 from btard.protocol.rules import Seating
-from btard.protocol.state import RosterState, roster_digest
-from btard.types import PeerId
-from btard.wire import Envelope, Sealed, encode, open_sealed, seal
+from btard.protocol.state import RosterState
+from btard.wire import Sealed, encode
 
 N = 5
 CONFIG = ProtocolConfig(tau=1.0, delta_max=5.0, validators=1, directions=2, delta_s=1.0, phase_s=10.0)
 KEYS = sorted((Identity.from_seed(bytes([k + 1]) * 32) for k in range(N)), key=lambda key: key.peer)
 PEERS = tuple(key.peer for key in KEYS)
 NONE = bytes(32)
-ZERO = PartScalars((0.0, 0.0), 0.5, 1.0)
-FINGERPRINT = PartScalars((1.0, -1.0), 2.0, 0.0)
+ZERO = messages.PartScalars((0.0, 0.0), 0.5, 1.0)
+FINGERPRINT = messages.PartScalars((1.0, -1.0), 2.0, 0.0)
 VALIDATOR, TARGET = 1, 3
 
 
@@ -59,24 +40,18 @@ def said(phase: str, seat: int) -> Any:
     """What the honest peer in this seat says."""
     share, salt = mprng.share(KEYS[seat].seed, 0, 0)
     paired = seat in (VALIDATOR, TARGET)
-    if phase == GRADIENT:
-        promise = mprng.share_commitment(PEERS[seat], share, salt)
-        return GradientCommitment(NONE, tuple(part(seat, j) for j in range(N)), promise, (), ())
-    if phase == AGGREGATE:
-        return AggregateCommitment(NONE, digest("blob", b"aggregate", bytes([seat])), ())
-    if phase == RELAY:
-        return RelayVotes(NONE, ())
-    if phase == REVEAL:
-        return CoinReveal(NONE, share, salt, tuple(range(N)))
-    if phase == SCALARS:
-        promise = fingerprint_commitment(PEERS[seat], FINGERPRINT, salt)
-        return PublishedScalars(NONE, (ZERO,) * N, promise if paired else NONE)
-    if phase == ACCUSE:
-        return Accusations(NONE, (), FINGERPRINT if paired else None, salt)
-    if phase == VERDICT:
-        return Verdicts(NONE, ())
-    assert phase == RECORD
-    return RecordVote(NONE, NONE)
+    promise = mprng.share_commitment(PEERS[seat], share, salt)
+    opened = fingerprint_commitment(PEERS[seat], FINGERPRINT, salt) if paired else NONE
+    return {
+        GRADIENT: messages.GradientCommitment(NONE, tuple(part(seat, j) for j in range(N)), promise, (), ()),
+        AGGREGATE: messages.AggregateCommitment(NONE, digest("blob", b"aggregate", bytes([seat])), ()),
+        RELAY: messages.RelayVotes(NONE, ()),
+        REVEAL: messages.CoinReveal(NONE, share, salt, tuple(range(N))),
+        SCALARS: messages.PublishedScalars(NONE, (ZERO,) * N, opened),
+        ACCUSE: messages.Accusations(NONE, (), FINGERPRINT if paired else None, salt),
+        VERDICT: messages.Verdicts(NONE, ()),
+        RECORD: messages.RecordVote(NONE, NONE),
+    }[phase]
 
 
 def sets(**changes: dict[int, Any]) -> dict[str, tuple[Any, ...]]:
@@ -91,20 +66,10 @@ def sets(**changes: dict[int, Any]) -> dict[str, tuple[Any, ...]]:
     return table
 
 
-def sealed(
-    seat: int,
-    phase: str,
-    payload: Any,
-    where: Seating | None = None,
-    participants: tuple[PeerId, ...] = PEERS,
-) -> Sealed:
-    """A payload, or raw bytes, under the seat's signature."""
-    state = (where or attempt()).state
+def sealed(seat: int, phase: str, payload: Any, **changes: Any) -> Sealed:
+    """A payload, or raw bytes, under the seat's signature; `changes` are of the state of the attempt."""
     raw = payload if isinstance(payload, bytes) else encode(payload)
-    place = (state.run, state.step, state.attempt, phase, roster_digest(participants), PEERS[seat])
-    opened = open_sealed(seal(KEYS[seat], Envelope(*place, raw)))
-    assert isinstance(opened, Sealed)
-    return opened
+    return sign(KEYS[seat], attempt(**changes), phase, raw)
 
 
 def post(seat: int, phase: str, payload: Any) -> Post:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from btard.crypto import Identity, digest
-from btard.protocol.broadcast import Board, Post, audience
-from btard.protocol.messages import AGGREGATE, GRADIENT, PHASES, RECORD, RecordVote, size_max
-from btard.protocol.state import roster_digest
+from btard.protocol.broadcast import Board, Post, audience, sign
+from btard.protocol.messages import AGGREGATE, GRADIENT, PHASES, RECORD, size_max
 from btard.types import FaultKind, PeerId
-from btard.wire import Envelope, Rejection, Sealed, encode, open_sealed, seal
-from tests.protocol.script import CONFIG, KEYS, PEERS, N, attempt, post, said, sealed
+from btard.wire import Rejection, Sealed, open_sealed
+from tests.protocol.script import CONFIG, PEERS, N, attempt, post, said, sealed
 
 
 def full(phase: str = GRADIENT) -> Board:
@@ -73,38 +73,27 @@ def test_words_that_do_not_decode_take_a_slot_and_hold_nothing() -> None:
     assert board.agrees(GRADIENT, bytes(32))
 
 
-def envelope(**changes: object) -> Sealed:
-    state = attempt().state
-    good = Envelope(
-        state.run, 0, 0, RECORD, roster_digest(PEERS), PEERS[0], encode(RecordVote(bytes(32), bytes(32)))
-    )
-    opened = open_sealed(seal(KEYS[0], replace(good, **changes)))  # type: ignore[arg-type]
-    assert isinstance(opened, Sealed)
-    return opened
-
-
 @pytest.mark.parametrize(
-    ("changes", "reason"),
+    ("phase", "changes", "reason"),
     [
-        ({"run": bytes(32)}, FaultKind.WRONG_RUN),
-        ({"step": 1}, FaultKind.OUT_OF_BOUNDS),
-        ({"attempt": 1}, FaultKind.OUT_OF_BOUNDS),
-        ({"phase": "view"}, FaultKind.OUT_OF_BOUNDS),
-        ({"phase": "lunch"}, FaultKind.OUT_OF_BOUNDS),
-        ({"roster": bytes(32)}, FaultKind.WRONG_ROSTER),
+        (RECORD, {"run": bytes(32)}, FaultKind.WRONG_RUN),
+        (RECORD, {"step": 1}, FaultKind.OUT_OF_BOUNDS),
+        (RECORD, {"attempt": 1}, FaultKind.OUT_OF_BOUNDS),
+        ("view", {}, FaultKind.OUT_OF_BOUNDS),
+        ("lunch", {}, FaultKind.OUT_OF_BOUNDS),
+        (RECORD, {"excluded": PEERS[4:]}, FaultKind.WRONG_ROSTER),
     ],
 )
-def test_a_message_of_another_place_gets_no_slot(changes: dict[str, object], reason: FaultKind) -> None:
-    read = Board(attempt()).read(envelope(**changes))
+def test_a_message_of_another_place_gets_no_slot(
+    phase: str, changes: dict[str, Any], reason: FaultKind
+) -> None:
+    read = Board(attempt()).read(sealed(0, phase, b"x", **changes))
     assert isinstance(read, Rejection)
     assert read.reason == reason
 
 
 def test_whoever_takes_no_part_gets_no_slot() -> None:
-    key = Identity.from_seed(b"\xff" * 32)
-    stranger = open_sealed(seal(key, replace(envelope().envelope, sender=key.peer)))
-    assert isinstance(stranger, Sealed)
-    read = Board(attempt()).read(stranger)
+    read = Board(attempt()).read(sign(Identity.from_seed(b"\xff" * 32), attempt(), RECORD, b"x"))
     assert isinstance(read, Rejection)
     assert read.reason == FaultKind.NOT_A_MEMBER
 

@@ -11,19 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.crypto import digest
+from btard.protocol import messages
 from btard.protocol.broadcast import Board, Post, set_digest
 from btard.protocol.dispute import Decision, Final, GoOn, Remove, decide, read_view
-from btard.protocol.messages import (
-    AGGREGATE,
-    GRADIENT,
-    RECORD,
-    RELAY,
-    REVEAL,
-    SCALARS,
-    VIEW,
-    RecordVote,
-    View,
-)
+from btard.protocol.messages import AGGREGATE, GRADIENT, RECORD, RELAY, REVEAL, SCALARS, VIEW
 from btard.protocol.record import BAN, LEAVE, MISS
 from btard.protocol.rules import Ending, after_phase
 from btard.wire import Sealed, encode
@@ -45,13 +36,13 @@ def set_of(phase: str, held: bytes = bytes(32)) -> bytes:
 
 
 def votes(record: bytes, held: bytes, seats: Sequence[int]) -> list[Post]:
-    return [post(seat, RECORD, RecordVote(held, record)) for seat in seats]
+    return [post(seat, RECORD, messages.RecordVote(held, record)) for seat in seats]
 
 
-def view(seat: int, trail: tuple[str, ...], *messages: list[Post]) -> tuple[Sealed, ...]:
+def view(seat: int, trail: tuple[str, ...], *groups: list[Post]) -> tuple[Sealed, ...]:
     """The one view that this seat signed."""
-    raws = tuple(each.sealed.raw for group in messages for each in group)
-    return (sealed(seat, VIEW, View(0, trail, raws)),)
+    raws = tuple(each.sealed.raw for group in groups for each in group)
+    return (sealed(seat, VIEW, messages.View(0, trail, raws)),)
 
 
 def next_phase(completed: str, agreed: dict[int, Post]) -> str | Ending:
@@ -222,9 +213,9 @@ def unproven() -> dict[str, Sealed]:
         "messages that hold different sets": view(
             0, (AGGREGATE,), posts(AGGREGATE, G, range(4)), posts(AGGREGATE, R, [4])
         )[0],
-        "bytes that nobody signed": sealed(0, VIEW, View(0, (), (b"x",))),
+        "bytes that nobody signed": sealed(0, VIEW, messages.View(0, (), (b"x",))),
         "a message of another roster": sealed(
-            0, VIEW, View(0, (), (sealed(1, GRADIENT, b"x", participants=PEERS[:4]).raw,))
+            0, VIEW, messages.View(0, (), (sealed(1, GRADIENT, b"x", excluded=PEERS[4:]).raw,))
         ),
         "no view at all": sealed(0, VIEW, b"x"),
     }
@@ -238,7 +229,7 @@ def test_a_view_that_no_honest_peer_signs_proves_nothing_and_costs_its_author_th
     assert [seat for seat, _, _ in removed(decided(views))] == [0]
 
 
-@given(slow[View])
+@given(slow[messages.View])
 def test_no_view_whatever_it_says_is_more_than_nothing_without_messages(nonsense: Any) -> None:
     proof = read_view(ATTEMPT, sealed(0, VIEW, encode(nonsense)))
     assert proof is None or proof.trail == () or nonsense.messages == ()

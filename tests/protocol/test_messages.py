@@ -11,24 +11,7 @@ from hypothesis import strategies as st
 from btard.crypto import Identity
 from btard.errors import ConfigurationError
 from btard.protocol import messages
-from btard.protocol.messages import (
-    PAYLOADS,
-    PHASES,
-    REQUESTS,
-    Accusation,
-    Accusations,
-    AggregateCommitment,
-    CoinReveal,
-    GradientCommitment,
-    Need,
-    PartScalars,
-    PublishedScalars,
-    RecordVote,
-    RelayVotes,
-    Verdicts,
-    Vote,
-    size_max,
-)
+from btard.protocol.messages import PAYLOADS, PHASES, REQUESTS, size_max
 from btard.wire import Envelope, Rejection, decode, encode, seal
 from tests.protocol.strategies import payloads, slow
 
@@ -60,18 +43,18 @@ def test_noise_is_refused_by_every_phase_and_is_no_request(noise: bytes) -> None
 
 
 TOO_MUCH: list[Any] = [
-    AggregateCommitment(D, D, (256,)),
-    AggregateCommitment(D, D, (-1,)),
-    RelayVotes(D, (3,)),
-    CoinReveal(D, D[:31], D, ()),
-    GradientCommitment(D[:31], (), D, (), ()),
-    GradientCommitment(D, (D,) * 257, D, (), ()),
-    PublishedScalars(D, (PartScalars((float("nan"),), 0.0, 0.0),), D),
-    PublishedScalars(D, (PartScalars((0.0,), float("inf"), 0.0),), D),
-    PublishedScalars(D, (PartScalars((0.0,) * 65, 0.0, 0.0),), D),
-    Accusations(D, (Accusation("a kind too long", 0),), None, D),
-    Need(0, 0, "a phase that is too long", ()),
-    Need(-1, 0, "", ()),
+    messages.AggregateCommitment(D, D, (256,)),
+    messages.AggregateCommitment(D, D, (-1,)),
+    messages.RelayVotes(D, (3,)),
+    messages.CoinReveal(D, D[:31], D, ()),
+    messages.GradientCommitment(D[:31], (), D, (), ()),
+    messages.GradientCommitment(D, (D,) * 257, D, (), ()),
+    messages.PublishedScalars(D, (messages.PartScalars((float("nan"),), 0.0, 0.0),), D),
+    messages.PublishedScalars(D, (messages.PartScalars((0.0,), float("inf"), 0.0),), D),
+    messages.PublishedScalars(D, (messages.PartScalars((0.0,) * 65, 0.0, 0.0),), D),
+    messages.Accusations(D, (messages.Accusation("a kind too long", 0),), None, D),
+    messages.Need(0, 0, "a phase that is too long", ()),
+    messages.Need(-1, 0, "", ()),
 ]
 
 
@@ -87,18 +70,20 @@ def test_the_largest_message_of_an_honest_peer_gets_a_slot_and_fits_into_a_view(
     n: int, directions: int
 ) -> None:
     identity = Identity.from_seed(D)
-    scalars = PartScalars((1.5,) * directions, 1.5, 1.5)
+    scalars = messages.PartScalars((1.5,) * directions, 1.5, 1.5)
     seats = tuple(range(n))
-    single = Vote((n - 1,), ())
+    single = messages.Vote((n - 1,), ())
     largest = {
-        messages.GRADIENT: GradientCommitment(D, (D,) * n, D, (D,) * n, (D,) * n),
-        messages.AGGREGATE: AggregateCommitment(D, D, seats),
-        messages.RELAY: RelayVotes(D, (1,) * (n * (n - 1))),
-        messages.REVEAL: CoinReveal(D, D, D, seats),
-        messages.SCALARS: PublishedScalars(D, (scalars,) * n, D),
-        messages.ACCUSE: Accusations(D, (Accusation("gradient", n - 1),) * n, scalars, D),
-        messages.VERDICT: Verdicts(D, (single,) * (n * (n - 1) + n // 2) + (Vote(seats, ()),) * n),
-        messages.RECORD: RecordVote(D, D),
+        messages.GRADIENT: messages.GradientCommitment(D, (D,) * n, D, (D,) * n, (D,) * n),
+        messages.AGGREGATE: messages.AggregateCommitment(D, D, seats),
+        messages.RELAY: messages.RelayVotes(D, (1,) * (n * (n - 1))),
+        messages.REVEAL: messages.CoinReveal(D, D, D, seats),
+        messages.SCALARS: messages.PublishedScalars(D, (scalars,) * n, D),
+        messages.ACCUSE: messages.Accusations(D, (messages.Accusation("gradient", n - 1),) * n, scalars, D),
+        messages.VERDICT: messages.Verdicts(
+            D, (single,) * (n * (n - 1) + n // 2) + (messages.Vote(seats, ()),) * n
+        ),
+        messages.RECORD: messages.RecordVote(D, D),
     }
     assert set(largest) == set(PHASES)
     for phase, said in largest.items():

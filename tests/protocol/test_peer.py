@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -14,14 +13,14 @@ from hypothesis import strategies as st
 
 from btard.crypto import Identity, digest
 from btard.machine import Actions, Adopt, BlobHeld, Done, Event, PushBlob, Received, Send, Tick
+from btard.protocol.agreed import Seating
 from btard.protocol.messages import GRADIENT, PAYLOADS, PHASES, RECORD, Endorse, Need, View, ViewRelay, Want
 from btard.protocol.outputs import FINISHED
 from btard.protocol.peer import EARLY_BYTES_MAX, EARLY_MAX, PeerMachine
 from btard.protocol.record import STEP
-from btard.protocol.state import roster_digest
 from btard.types import PeerId
 from btard.wire import Envelope, Sealed, encode, open_sealed, seal
-from tests.cheats import Scripted, sending
+from tests.cheats import Scripted, is_of, sending
 from tests.protocol.strategies import payloads, slow
 from tests.rig import Rig
 
@@ -89,11 +88,10 @@ def from_seat(seat: int, raw: bytes) -> Received:
     return Received(tape().keys[seat].peer, raw)
 
 
-def signed(seat: int, **changes: Any) -> bytes:
-    """A message of step 0 under this seat's key, with changes."""
-    genesis, key = tape().net.genesis, tape().keys[seat]
-    roster = roster_digest(genesis.participants)
-    good = Envelope(genesis.run, 0, 0, GRADIENT, roster, key.peer, b"x")
+def signed(by: int | Identity, **changes: Any) -> bytes:
+    """A message of step 0 under the key of a seat, or another key, with changes."""
+    key = by if isinstance(by, Identity) else tape().keys[by]
+    good = Envelope(*Seating(tape().net.genesis).place(GRADIENT), key.peer, b"x")
     return seal(key, replace(good, **changes))
 
 
@@ -157,17 +155,11 @@ def test_a_message_that_another_peer_forwards_counts_as_its_authors() -> None:
 
 def test_requests_and_early_messages_of_strangers_are_refused() -> None:
     machine = tape().machine()
-    early = seal(STRANGER, replace(open_envelope(signed(1)), step=1, sender=STRANGER.peer))
+    early = signed(STRANGER, step=1)
     for raw in (early, encode(Need(0, 0, GRADIENT, (0,))), encode(Want(0, 0, (bytes(32),)))):
         assert faults_of(machine.handle(Received(STRANGER.peer, raw), 0.0)) == [
             (STRANGER.peer, "not_a_member")
         ]
-
-
-def open_envelope(raw: bytes) -> Envelope:
-    opened = open_sealed(raw)
-    assert isinstance(opened, Sealed)
-    return opened.envelope
 
 
 # ---------------------------------------------------------------- too early, too late
@@ -177,12 +169,9 @@ def test_what_comes_too_early_is_kept_until_its_time() -> None:
     machine = tape().machine()
     for raw in spoken(step=1):
         assert machine.handle(from_seat(2, raw), 0.0) == Actions()
-    kept = tuple(
-        (e, t) for e, t in tape().events if not (isinstance(e, Received) and e.raw in spoken(step=1))
-    )
-    out = machine.begin(0.0)
-    for event, now in kept:
-        out.extend(machine.handle(event, now))
+    early = spoken(step=1)
+    kept = tuple((e, t) for e, t in tape().events if not (isinstance(e, Received) and e.raw in early))
+    _, out = replace(tape(), events=kept).play(machine)
     assert machine.state == tape().net.peers[0].machine.state
     assert out.faults == []
 
@@ -210,9 +199,7 @@ def test_whoever_is_still_at_the_last_attempt_gets_its_messages_and_the_proof_of
     view = signed(2, step=STEPS - 1, phase="view", payload=encode(View(0, (), ())))
     relay = Received(asker, encode(ViewRelay(STEPS - 1, 0, 0, view, (), ())))
     proof = machine.handle(relay, 99.0)
-    votes = {open_envelope(send.raw).phase for send in proof.messages}
-    assert votes == {RECORD}
-    assert len(proof.messages) == N
+    assert [is_of(send.raw, RECORD, step=STEPS - 1) for send in proof.messages] == [True] * N
     assert machine.handle(relay, 99.0).messages == [], "once is enough"
 
 
@@ -228,14 +215,12 @@ def test_a_need_is_answered_when_the_message_comes() -> None:
 
 def test_blobs_that_nobody_is_owed_are_not_pushed() -> None:
     machine = tape().machine()
-    out = machine.begin(0.0)
-    for event, now in tape().events[:40]:
-        out.extend(machine.handle(event, now))
+    _, out = replace(tape(), events=tape().events[:40]).play(machine)
     asker = tape().keys[2].peer
     pushed = [effect for effect in out.effects if isinstance(effect, PushBlob)]
     part_of_another = next(effect.digest for effect in pushed if asker not in effect.to)
     for name in (digest("no blob"), part_of_another):
-        asked = machine.handle(from_seat(2, encode(Want(0, 0, (name,)))), now)
+        asked = machine.handle(from_seat(2, encode(Want(0, 0, (name,)))), tape().events[39][1])
         answers = [effect for effect in asked.effects if isinstance(effect, PushBlob)]
         assert all(effect.digest != name for effect in answers)
 
@@ -336,13 +321,9 @@ def test_honest_peers_stay_together_whatever_a_byzantine_member_tells_each_of_th
 # ---------------------------------------------------------------- results of effects
 
 
-def results(of: Callable[[Done], bool]) -> list[Event]:
-    return [event for event, _ in tape().events if isinstance(event, Done) and of(event)]
-
-
 def test_the_result_of_an_effect_that_comes_twice_or_late_is_harmless() -> None:
-    again = results(lambda done: not isinstance(done.effect, Adopt))
-    before = {number: again[:8] for number in (5, 20, 40)}
+    again = [e for e, _ in tape().events if isinstance(e, Done) and not isinstance(e.effect, Adopt)]
+    before: dict[int, list[Event]] = {number: [*again[:8]] for number in (5, 20, 40)}
     machine, _ = tape().play(tape().machine(), before)
     assert machine.state == tape().net.peers[0].machine.state
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btard.protocol.agreed import Agreed, coin_of
+from btard.protocol.agreed import Agreed
 from btard.protocol.messages import (
     ACCUSE,
     AGGREGATE,
@@ -39,8 +39,7 @@ def ending(phase: str, **changes: dict[int, Any]) -> str | list[tuple[int, str, 
 
 
 @pytest.mark.parametrize(
-    ("phase", "following"),
-    [(GRADIENT, AGGREGATE), (AGGREGATE, REVEAL), (REVEAL, SCALARS), (SCALARS, ACCUSE)],
+    ("phase", "following"), [(GRADIENT, AGGREGATE), (AGGREGATE, REVEAL), (REVEAL, SCALARS), (SCALARS, ACCUSE)]
 )
 def test_honest_peers_go_from_phase_to_phase(phase: str, following: str) -> None:
     assert ending(phase) == following
@@ -50,11 +49,11 @@ def test_honest_accusations_of_nobody_end_in_a_step() -> None:
     assert after_phase(attempt(), ACCUSE, sets()) == Ending(STEP)
 
 
-def test_a_complaint_calls_the_witnesses() -> None:
-    assert ending(AGGREGATE, aggregate={2: {"aggregate": NONE, "missing": (4,)}}) == RELAY
-
-
 COMPLAINT = {2: {"aggregate": NONE, "missing": (4,)}}
+
+
+def test_a_complaint_calls_the_witnesses() -> None:
+    assert ending(AGGREGATE, aggregate=COMPLAINT) == RELAY
 
 
 @pytest.mark.parametrize(
@@ -94,18 +93,17 @@ def test_a_false_reveal_is_banned_and_a_withheld_aggregate_leaves() -> None:
     ]
 
 
+WRONG = {0: {"parts": (ZERO, ZERO, PartScalars((0.5, 0.0), 0.5, 1.0), ZERO, ZERO)}}
+"""Seat 0 says what makes the sum of part 2 something else than zero."""
+
+
 def test_a_part_whose_projections_do_not_cancel_bans_its_aggregator_without_a_vote() -> None:
-    wrong = PartScalars((0.5, 0.0), 0.5, 1.0)
-    parts = {0: {"parts": (ZERO, ZERO, wrong, ZERO, ZERO)}}
-    assert ending(ACCUSE, scalars=parts) == [(2, BAN, "wrong aggregate")]
+    assert ending(ACCUSE, scalars=WRONG) == [(2, BAN, "wrong aggregate")]
 
 
 @pytest.mark.parametrize(
     ("guilty", "expected"),
-    [
-        ((0, 0, 0, 2, 2), [(0, BAN, "false scalars")]),
-        ((2, 2, 2, 0, 0), [(2, BAN, "false accusation")]),
-    ],
+    [((0, 0, 0, 2, 2), [(0, BAN, "false scalars")]), ((2, 2, 2, 0, 0), [(2, BAN, "false accusation")])],
 )
 def test_an_accusation_of_a_row_ends_the_seat_of_the_liar_only(
     guilty: tuple[int, ...], expected: list[Any]
@@ -117,19 +115,15 @@ def test_an_accusation_of_a_row_ends_the_seat_of_the_liar_only(
 
 
 def test_an_aggregator_that_was_lied_to_is_not_blamed_for_its_sum() -> None:
-    wrong = PartScalars((0.5, 0.0), 0.5, 1.0)
-    parts = {0: {"parts": (ZERO, ZERO, wrong, ZERO, ZERO)}}
     row = {2: {"accusations": (Accusation("row", 0),)}}
     upheld = {voter: {"votes": (Vote((0,), ()),)} for voter in range(N)}
-    assert ending(VERDICT, scalars=parts, accuse=row, verdict=upheld) == [(0, BAN, "false scalars")]
+    assert ending(VERDICT, scalars=WRONG, accuse=row, verdict=upheld) == [(0, BAN, "false scalars")]
 
 
 def test_an_accusation_that_is_not_upheld_excuses_no_wrong_sum() -> None:
-    wrong = PartScalars((0.5, 0.0), 0.5, 1.0)
-    parts = {0: {"parts": (ZERO, ZERO, wrong, ZERO, ZERO)}}
     row = {2: {"accusations": (Accusation("row", 4),)}}
     refuted = {voter: {"votes": (Vote((2,), ()),)} for voter in range(N)}
-    removed = ending(VERDICT, scalars=parts, accuse=row, verdict=refuted)
+    removed = ending(VERDICT, scalars=WRONG, accuse=row, verdict=refuted)
     assert removed == [(2, BAN, "false accusation")]
 
 
@@ -197,15 +191,16 @@ def test_whatever_a_minority_signs_only_the_minority_is_banned_for_it(data: st.D
 def test_the_record_of_a_step_names_its_phases_and_carries_coin_and_model() -> None:
     table = sets()
     trail = [(phase, NOTHING) for phase in (GRADIENT, AGGREGATE)]
-    record = make_record(attempt(), Ending(STEP), trail, coin_of(table), NOTHING)
+    coin = Agreed(attempt(), sets=table).coin
+    record = make_record(attempt(), Ending(STEP), trail, coin, NOTHING)
     assert (record.kind, record.phases, record.sets) == (STEP, (GRADIENT, AGGREGATE), (NOTHING, NOTHING))
     assert record.participants == roster_digest(PEERS)
-    assert record.coin == coin_of(table) != NOTHING
+    assert record.coin == coin != NOTHING
 
 
 def test_there_is_no_coin_before_the_reveals_nor_where_one_does_not_decode() -> None:
-    assert coin_of({}) == NOTHING
-    assert coin_of(sets(reveal={0: None})) == NOTHING
+    assert Agreed(attempt()).coin == NOTHING
+    assert Agreed(attempt(), sets=sets(reveal={0: None})).coin == NOTHING
 
 
 def test_what_a_step_leaves_for_its_validation_is_what_was_agreed() -> None:

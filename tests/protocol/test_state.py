@@ -159,13 +159,6 @@ def test_seeds_and_rosters_differ_where_anything_does() -> None:
     assert roster_digest(PEERS) != roster_digest(PEERS[::-1])
 
 
-def test_states_that_come_from_the_same_records_are_equal() -> None:
-    def history() -> RosterState:
-        return step(abort(step(STATE), Removal(PEERS[0], MISS, Cause.SILENT)))
-
-    assert history() == history()
-
-
 @pytest.mark.parametrize("name", ["tau", "delta_max", "directions", "delta_s", "phase_s", "strikes"])
 @pytest.mark.parametrize("value", [0, -1, float("nan")])
 def test_a_constant_that_must_be_positive_is_refused_otherwise(name: str, value: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -10,20 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from btard.machine import Actions, Send
-from btard.protocol.messages import (
-    ACCUSE,
-    AGGREGATE,
-    ENDORSE,
-    GRADIENT,
-    PHASES,
-    RECORD,
-    REVEAL,
-    SCALARS,
-    VERDICT,
-)
+from btard.protocol.messages import ACCUSE, AGGREGATE, ENDORSE, GRADIENT, PHASES, RECORD, REVEAL, SCALARS
 from btard.protocol.record import ABORT, BAN, MISS, STEP
 from tests.cheats import Scripted, envelope, falls_silent, is_of, sending, speaking
-from tests.rig import CONFIG, Rig, identities
+from tests.rig import CONFIG, Delay, Rig, identities
 
 
 def own(cheat: Scripted, out: Actions) -> list[Send]:
@@ -87,14 +76,11 @@ def test_a_dispute_that_begins_when_others_have_all_votes_does_not_part_honest_p
     any vote came to these, and give no views. With a majority of removals the others would fork."""
     byzantine = set(range(3, peers))
 
-    def second(cheat: Scripted, out: Actions) -> None:
-        rest = tuple(key.peer for key in identities(peers)[1:3])
-        votes = [cheat.sealed(RECORD, bytes([k])) for k in range(lies)]
-        out.messages += [Send(rest, raw) for raw in (cheat.sealed(GRADIENT, b"x"), *votes)]
-
     def mute(cheat: Scripted, out: Actions) -> Actions:
         if any(is_of(s.raw, RECORD, attempt=0) and s.to for s in own(cheat, out)):
-            second(cheat, out)
+            rest = tuple(key.peer for key in identities(peers)[1:3])
+            votes = [cheat.sealed(RECORD, bytes([k])) for k in range(lies)]
+            out.messages += [Send(rest, raw) for raw in (cheat.sealed(GRADIENT, b"x"), *votes)]
         if cheat.now < 30.0:
             out.messages[:] = [s for s in out.messages if (e := envelope(s.raw)) and e.phase != ENDORSE]
         return out
@@ -124,7 +110,7 @@ def test_whoever_equivocates_towards_some_is_banned_and_nobody_else_is(phase: st
     assert kinds(net).count(STEP) == 3
 
 
-@pytest.mark.parametrize("phase", [phase for phase in PHASES if phase not in ("relay", VERDICT)])
+@pytest.mark.parametrize("phase", [phase for phase in PHASES if phase not in ("relay", "verdict")])
 def test_silence_in_a_phase_never_ends_the_seat_of_anybody_who_spoke(phase: str) -> None:
     net = Rig(4, cheats={2: falls_silent(phase)}).run()
     assert {seat for seat, _, _ in net.removals()} <= {2}
@@ -134,13 +120,11 @@ def test_silence_in_a_phase_never_ends_the_seat_of_anybody_who_spoke(phase: str)
 # ---------------------------------------------------------------- those that only lost the step
 
 
-def without_step_of_seat_1(
-    net: list[Rig], kept_from: str
-) -> Callable[[int, int, bytes, float], float | None]:
+def without_step_of_seat_1(net: Rig, kept_from: str = "") -> Delay:
     """Seat 1 is cut off in attempt 0 of step 1; then seat 3 keeps its messages of a phase from it."""
 
     def delay(sender: int, to: int, raw: bytes, now: float) -> float | None:
-        state = net[0].peers[1].machine.state
+        state = net.peers[1].machine.state
         if sender == 1 and (state.step, state.attempt) == (1, 0):
             return None
         return None if (sender, to) == (3, 1) and is_of(raw, kept_from, attempt=1) else 0.0
@@ -156,10 +140,8 @@ def test_a_follower_that_is_told_less_than_the_others_is_back_in_the_next_step(
     def second(cheat: Scripted, out: Actions) -> None:
         out.messages.append(Send(cheat.others, cheat.sealed(second_in, b"x")))
 
-    box: list[Rig] = []
-    cheat = speaking(second_in, second, attempt=1)
-    net = Rig(5, delay=lambda *message: without_step_of_seat_1(box, kept_from)(*message), cheats={3: cheat})
-    box.append(net)
+    net = Rig(5, cheats={3: speaking(second_in, second, attempt=1)})
+    net.delay = without_step_of_seat_1(net, kept_from)
     net.run()
     assert net.removals() - {(3, BAN, "equivocation")} == {(1, MISS, "silent in phase gradient")}
     assert net.agreed()[1].kind == ABORT
@@ -171,23 +153,15 @@ def test_an_evidence_that_only_a_follower_sees_makes_it_dispute_nothing() -> Non
     def second(cheat: Scripted, out: Actions) -> None:
         out.messages.append(Send((identities(5)[1].peer,), cheat.sealed(RECORD, b"x")))
 
-    box: list[Rig] = []
-    cheat = speaking(RECORD, second, attempt=1)
-    net = Rig(5, delay=lambda *message: without_step_of_seat_1(box, "")(*message), cheats={3: cheat})
-    box.append(net)
+    net = Rig(5, cheats={3: speaking(RECORD, second, attempt=1)})
+    net.delay = without_step_of_seat_1(net)
     net.run()
     assert kinds(net) == [STEP, ABORT, STEP, STEP]
 
 
 def test_a_follower_goes_on_in_time_though_its_link_to_one_peer_is_slow() -> None:
-    config = replace(CONFIG, phase_s=4.0)
-    box: list[Rig] = []
-
-    def delay(sender: int, to: int, raw: bytes, now: float) -> float | None:
-        lost = without_step_of_seat_1(box, "")(sender, to, raw, now)
-        return lost if lost is None else float(to == 1)
-
-    net = Rig(5, config=config, delay=delay, cheats={})
-    box.append(net)
+    net = Rig(5, config=replace(CONFIG, phase_s=4.0))
+    without = without_step_of_seat_1(net)
+    net.delay = lambda sender, to, raw, now: None if without(sender, to, raw, now) is None else float(to == 1)
     net.run()
     assert net.removals() == {(1, MISS, "silent in phase gradient")}

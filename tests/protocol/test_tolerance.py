@@ -6,21 +6,17 @@ import math
 
 import pytest
 import torch
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.aggregators import CenteredClip
 from btard.crypto import DIRECTION_SCALE, directions
-from btard.protocol.tolerance import (
-    ACCUSE_FACTOR,
-    EPSILON,
-    contraction,
-    recomputation_tolerance,
-    same_bytes_tolerance,
-    zero_sum_tolerance,
-)
+from btard.machine import Recomputed
+from btard.protocol.constants import ProtocolConfig
+from btard.protocol.messages import PartScalars
+from btard.protocol.tolerance import EPSILON, contraction, same_bytes_tolerance, zero_sum_tolerance
+from btard.protocol.verification import gradient_is_false, rows_are_no_fixed_point
 from btard.training.projection import project
-from btard.types import Scalars
 
 COIN = bytes(32)
 DRAWS = 50_000
@@ -82,22 +78,6 @@ def test_clipping_contracts_as_claimed(tau: float, norm: float, seed: int) -> No
     assert float((clipped[0] - clipped[1]).norm()) <= before * contraction(least, tau) * (1 + 1e-9)
 
 
-@given(st.floats(-10, 10), st.floats(-1, 1), st.floats(-10, 10))
-def test_what_an_honest_accuser_sees_every_honest_voter_sees(
-    mine: float, apart: float, published: float
-) -> None:
-    tolerance = recomputation_tolerance(1.0) * 1000
-    voters = mine + apart * tolerance
-    assume(abs(published - mine) > ACCUSE_FACTOR * tolerance * (1 + 1e-9))
-    assert abs(published - voters) > tolerance
-
-
-def agree(one: Scalars, other: Scalars, gradient_norm: float, tau: float) -> bool:
-    slack = recomputation_tolerance(gradient_norm, min(one.norm, other.norm), tau)
-    apart = max(abs(a - b) for a, b in zip(one.projections, other.projections, strict=True))
-    return apart <= slack and abs(one.norm - other.norm) <= recomputation_tolerance(gradient_norm)
-
-
 @pytest.mark.parametrize("tau", [1e-4, 0.1, 10.0, 1e6])
 def test_rounding_is_forgiven_and_forgery_is_not_whatever_tau_is(tau: float) -> None:
     generator = torch.Generator().manual_seed(2)
@@ -111,9 +91,9 @@ def test_rounding_is_forgiven_and_forgery_is_not_whatever_tau_is(tau: float) -> 
         -gradient,
     ]
     honest, elsewhere, shifted, flipped = project(rows, centre, tau, COIN, "projection", 4, 0)
-    assert agree(honest, elsewhere, norm, tau)
-    assert not agree(honest, shifted, norm, tau)
-    assert not agree(honest, flipped, norm, tau)
+    said = [PartScalars(honest.projections, honest.norm, honest.center)]
+    found = [gradient_is_false(said, Recomputed((s,), norm), tau) for s in (elsewhere, shifted, flipped)]
+    assert found == [False, True, True]
 
 
 def column(kind: str, tau: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -137,8 +117,7 @@ def test_a_right_aggregate_sums_to_zero_within_tolerance_and_a_shifted_one_does_
 
     def sums_to_zero(v: torch.Tensor) -> bool:
         scalars = project(list(rows_ND), v, tau, COIN, "projection", 4, 0)
-        slack = zero_sum_tolerance([s.norm for s in scalars], tau, scalars[0].center)
-        return all(abs(sum(s.projections[k] for s in scalars)) <= slack for k in range(4))
+        return not rows_are_no_fixed_point(scalars, ProtocolConfig(tau=tau, directions=4))
 
     assert sums_to_zero(aggregate)
     shift = torch.linspace(-1, 1, aggregate.numel())
@@ -159,12 +138,6 @@ def test_scalars_of_the_same_bytes_agree_in_any_order_of_summation(magnitude: fl
         assert abs(scalars.projections[k] - naive) <= 1e-3 * same_bytes_tolerance(scalars.norm)
 
 
-def test_a_huge_row_earns_no_slack_on_its_projections() -> None:
-    tau, norm = 1.0, 1e12
-    assert same_bytes_tolerance(min(norm, tau)) < 1e-8
-    assert zero_sum_tolerance([norm] * 16, tau, 1.0) < 1e-3 * tau
-
-
 @pytest.mark.parametrize("shift", [3e2, 3e5, 1e7, 1e12, 1e30])
 @pytest.mark.parametrize("silent", [False, True])
 def test_a_huge_aggregate_earns_no_slack_and_never_sums_to_zero(shift: float, silent: bool) -> None:
@@ -174,12 +147,5 @@ def test_a_huge_aggregate_earns_no_slack_and_never_sums_to_zero(shift: float, si
     else:
         aggregate += shift
     scalars = project(list(rows_ND), aggregate, 0.1, COIN, "projection", 4, 0)
-    slack = zero_sum_tolerance([s.norm for s in scalars], 0.1, scalars[0].center)
-    assert slack < 1e-4
-    assert any(abs(sum(s.projections[k] for s in scalars)) > slack for k in range(4))
-
-
-@pytest.mark.parametrize("infinite", [math.inf, 1e300])
-def test_an_infinite_tau_never_clips(infinite: float) -> None:
-    assert contraction(1e6, infinite) == 1.0
-    assert recomputation_tolerance(2.0, 1e6, infinite) == recomputation_tolerance(2.0)
+    assert zero_sum_tolerance([s.norm for s in scalars], 0.1, scalars[0].center) < 1e-4
+    assert rows_are_no_fixed_point(scalars, ProtocolConfig(tau=0.1, directions=4))

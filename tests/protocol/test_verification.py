@@ -9,18 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.machine import Recomputed
-from btard.protocol import tolerance
+from btard.protocol import tolerance, verification
 from btard.protocol.messages import PartScalars
-from btard.protocol.verification import (
-    fingerprint_is_false,
-    fingerprints_disagree,
-    gradient_is_false,
-    row_is_false,
-    rows_are_no_fixed_point,
-    shape_is_wrong,
-    sum_is_not_zero,
-    suspicious_parts,
-)
 from btard.types import Scalars
 from tests.protocol.script import CONFIG
 
@@ -30,7 +20,7 @@ SAID = PartScalars((0.3, -0.2), 0.8, 2.0)
 
 
 def test_the_scalars_of_the_very_bytes_are_true() -> None:
-    assert not row_is_false(SAID, TRUE, TAU)
+    assert not verification.row_is_false(SAID, TRUE, TAU)
 
 
 @pytest.mark.parametrize(
@@ -45,14 +35,14 @@ def test_the_scalars_of_the_very_bytes_are_true() -> None:
     ids=["projection", "norm", "center", "fewer directions", "as large as a float can be"],
 )
 def test_the_scalars_of_anything_else_are_false(lie: PartScalars) -> None:
-    assert row_is_false(lie, TRUE, TAU)
-    assert row_is_false(lie, TRUE, TAU, tolerance.ACCUSE_FACTOR)
+    assert verification.row_is_false(lie, TRUE, TAU)
+    assert verification.row_is_false(lie, TRUE, TAU, tolerance.ACCUSE_FACTOR)
 
 
 def test_a_row_far_away_earns_no_slack_for_its_projections() -> None:
     far = Scalars((0.3, -0.2), 1e9, 2.0)
     said = PartScalars((0.3, -0.2 + 1e-6), 1e9, 2.0)
-    assert row_is_false(said, far, TAU)
+    assert verification.row_is_false(said, far, TAU)
 
 
 @given(st.floats(0, 3), st.floats(0, 1), st.floats(0, 1))
@@ -62,38 +52,40 @@ def test_what_an_accuser_sees_every_honest_voter_sees(lie: float, mine: float, t
     accuser = Scalars((0.0,), 2.0 + mine * slack / 2)
     voter = Scalars((0.0,), 2.0 - theirs * slack / 2)
     said = [PartScalars((0.0,), 2.0 + lie * slack, 0.0)]
-    seen = gradient_is_false(said, Recomputed((accuser,), accuser.norm), TAU, tolerance.ACCUSE_FACTOR)
+    seen = verification.gradient_is_false(
+        said, Recomputed((accuser,), accuser.norm), TAU, tolerance.ACCUSE_FACTOR
+    )
     if seen:
-        assert gradient_is_false(said, Recomputed((voter,), voter.norm), TAU)
+        assert verification.gradient_is_false(said, Recomputed((voter,), voter.norm), TAU)
 
 
 def test_a_gradient_in_another_number_of_parts_is_false() -> None:
-    assert gradient_is_false([SAID], Recomputed((TRUE, TRUE), 1.0), TAU)
-    assert not gradient_is_false([SAID], Recomputed((TRUE,), 1.0), TAU)
+    assert verification.gradient_is_false([SAID], Recomputed((TRUE, TRUE), 1.0), TAU)
+    assert not verification.gradient_is_false([SAID], Recomputed((TRUE,), 1.0), TAU)
 
 
 def test_a_gradient_that_is_false_in_one_part_is_false() -> None:
     said = [SAID, replace(SAID, norm=1.0)]
-    assert gradient_is_false(said, Recomputed((TRUE, TRUE), 1.0), TAU)
+    assert verification.gradient_is_false(said, Recomputed((TRUE, TRUE), 1.0), TAU)
 
 
 def test_a_negative_norm_hides_nothing() -> None:
-    assert gradient_is_false([replace(SAID, norm=-0.8)], Recomputed((TRUE,), 1.0), TAU)
+    assert verification.gradient_is_false([replace(SAID, norm=-0.8)], Recomputed((TRUE,), 1.0), TAU)
 
 
 def test_a_fingerprint_is_compared_within_the_tolerance_of_other_hardware() -> None:
     slack = tolerance.recomputation_tolerance(0.8)
     near, far = replace(SAID, norm=0.8 + 0.9 * slack), replace(SAID, norm=0.8 + 1.1 * slack)
-    assert not fingerprint_is_false(near, TRUE)
-    assert fingerprint_is_false(far, TRUE)
-    assert fingerprint_is_false(replace(SAID, projections=(0.3, 0.2)), TRUE)
+    assert not verification.fingerprint_is_false(near, TRUE)
+    assert verification.fingerprint_is_false(far, TRUE)
+    assert verification.fingerprint_is_false(replace(SAID, projections=(0.3, 0.2)), TRUE)
 
 
 def test_two_fingerprints_within_the_tolerance_of_one_gradient_agree() -> None:
     slack = tolerance.recomputation_tolerance(0.8)
     above, below = replace(SAID, norm=0.8 + slack), replace(SAID, norm=0.8 - slack)
-    assert not fingerprints_disagree(above, below)
-    assert fingerprints_disagree(replace(SAID, norm=0.8 + 3 * slack), below)
+    assert not verification.fingerprints_disagree(above, below)
+    assert verification.fingerprints_disagree(replace(SAID, norm=0.8 + 3 * slack), below)
 
 
 def column(*projections: float) -> list[list[PartScalars]]:
@@ -101,32 +93,32 @@ def column(*projections: float) -> list[list[PartScalars]]:
 
 
 def test_projections_that_cancel_are_those_of_a_fixed_point() -> None:
-    assert not sum_is_not_zero(column(0.25, -0.5, 0.25), 0, CONFIG)
-    assert sum_is_not_zero(column(0.25, -0.5, 0.26), 0, CONFIG)
+    assert not verification.sum_is_not_zero(column(0.25, -0.5, 0.25), 0, CONFIG)
+    assert verification.sum_is_not_zero(column(0.25, -0.5, 0.26), 0, CONFIG)
 
 
 def test_the_sum_is_taken_in_seat_order_without_compensation() -> None:
     # Compensated sums make this 1, which is not zero; plain ones 0. Every Python must agree.
-    assert not sum_is_not_zero(column(1e16, 1.0, -1e16), 0, CONFIG)
-    assert sum_is_not_zero(column(1e16, -1e16, 1.0), 0, CONFIG)
+    assert not verification.sum_is_not_zero(column(1e16, 1.0, -1e16), 0, CONFIG)
+    assert verification.sum_is_not_zero(column(1e16, -1e16, 1.0), 0, CONFIG)
 
 
 def test_one_liar_about_the_norm_of_the_aggregate_widens_no_tolerance() -> None:
     table = column(0.25, -0.5, 0.26)
     table[0][0] = replace(table[0][0], center=1e30)
-    assert sum_is_not_zero(table, 0, CONFIG)
+    assert verification.sum_is_not_zero(table, 0, CONFIG)
 
 
 def test_whoever_averages_again_uses_its_own_scalars() -> None:
     rows = [Scalars((0.25, 0.0), 0.5, 1.0), Scalars((-0.25, 0.0), 0.5, 1.0)]
-    assert not rows_are_no_fixed_point(rows, CONFIG)
-    assert rows_are_no_fixed_point([rows[0], rows[0]], CONFIG)
+    assert not verification.rows_are_no_fixed_point(rows, CONFIG)
+    assert verification.rows_are_no_fixed_point([rows[0], rows[0]], CONFIG)
 
 
 @pytest.mark.parametrize(("above", "suspicious"), [(2, ()), (3, (0,))])
 def test_a_part_is_suspicious_where_most_report_a_great_norm(above: int, suspicious: tuple[int, ...]) -> None:
     table = [[replace(SAID, norm=9.0 if k < above else 0.5), SAID] for k in range(4)]
-    assert suspicious_parts(table, CONFIG.delta_max) == suspicious
+    assert verification.suspicious_parts(table, CONFIG.delta_max) == suspicious
 
 
 @pytest.mark.parametrize(
@@ -141,5 +133,5 @@ def test_a_part_is_suspicious_where_most_report_a_great_norm(above: int, suspici
     ids=["parts", "directions", "norm", "center", "projection"],
 )
 def test_scalars_that_no_honest_peer_publishes_have_the_wrong_shape(wrong: list[PartScalars]) -> None:
-    assert shape_is_wrong(wrong, 2, CONFIG)
-    assert not shape_is_wrong([SAID, SAID], 2, CONFIG)
+    assert verification.shape_is_wrong(wrong, 2, CONFIG)
+    assert not verification.shape_is_wrong([SAID, SAID], 2, CONFIG)
