@@ -76,7 +76,7 @@ class _Swarm:
     def _peer_arguments(self, index: int, address: str) -> tuple[str, ...]:
         spec = self._spec
         key = self._key(f"peer-{index}", spec.key_seed(index))
-        arguments = ["peer", "--join", address, "--key", str(key)]
+        arguments = ["peer", "--join", address, "--task", spec.config.task, "--key", str(key)]
         arguments += ["--evaluate-every", str(self._evaluate_every if index == 0 else 0)]
         arguments += ["--out", str(self._run_dir)] if index == 0 else ["--no-out"]
         if (kind := spec.kind(index)) is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -23,7 +25,9 @@ PEER_FROM_PYTHON, LIBRARY = re.findall(r"```python\n(.*?)```", README, re.DOTALL
 MAKE = [command for command in COMMANDS if command.startswith("make ")]
 BOOTSTRAP = next(command for command in COMMANDS if "btard bootstrap" in command)
 PEERS = [command for command in COMMANDS if "btard peer" in command]
-REST = [command for command in COMMANDS if command not in (*MAKE, BOOTSTRAP, *PEERS)]
+JOINING = {each: each for each in PEERS} | {"python": shlex.join([sys.executable, "-c", PEER_FROM_PYTHON])}
+AUDIT = next(command for command in COMMANDS if "btard audit" in command)
+REST = [command for command in COMMANDS if command not in (*MAKE, BOOTSTRAP, *PEERS, AUDIT)]
 
 SMALLER = {
     "BTARD_SWARM_STEPS": "5",
@@ -56,9 +60,10 @@ class Clone:
     def git(self, *arguments: str) -> str:
         return subprocess.check_output(["git", *arguments], cwd=self.path, text=True)
 
-    def start(self, *command: str) -> subprocess.Popen[str]:
+    def start(self, command: str) -> subprocess.Popen[str]:
+        """Start a command of a shell."""
         return subprocess.Popen(
-            command,
+            ["sh", "-c", command],
             cwd=self.path,
             env={**environment(), **SMALLER, "PYTHONPATH": str(self.path)},
             stdin=subprocess.DEVNULL,
@@ -66,10 +71,6 @@ class Clone:
             stderr=subprocess.STDOUT,
             text=True,
         )
-
-    def follow(self, command: str) -> str:
-        """What a command of a shell says; it must succeed."""
-        return finish(self.start("sh", "-c", command))
 
 
 def finish(child: subprocess.Popen[str]) -> str:
@@ -85,22 +86,22 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture(scope="module")
 def followed(clone: Clone) -> dict[str, str]:
-    """What each command said, in the order of the README; a small run stands for that of `make demo`."""
-    clone.follow(".venv/bin/btard swarm --in-process --peers 3 --steps 12 --name demo")
+    """What each command said. All run at once, but for the audit. A peer's run stands for that of the demo,
+    and one simulated seed for many."""
+    bootstrap = clone.start(f"exec {BOOTSTRAP}")
+    running = {each: clone.start(re.sub(r"--seeds \d+", "--seeds 1", each)) for each in REST}
     said = {}
-    bootstrap = clone.start("sh", "-c", f"exec {BOOTSTRAP}")
     try:
         line = wait_for_line(bootstrap, "--join").strip()
         assert line.startswith("btard peer --join "), "the line can be pasted as it is"
-        address = line.split()[-1]
-        program = PEER_FROM_PYTHON.replace("ADDRESS", address)
-        peers = {each: clone.start("sh", "-c", each.replace("ADDRESS", address)) for each in PEERS}
-        peers["python"] = clone.start(sys.executable, "-c", program)
-        said |= {command: finish(peer) for command, peer in peers.items()}
+        for name, command in JOINING.items():
+            running[name] = clone.start(command.replace("ADDRESS", line.split()[-1]))
+        said |= {command: finish(child) for command, child in running.items()}
     finally:
         bootstrap.terminate()
         said[BOOTSTRAP] = finish(bootstrap)
-    said |= {command: clone.follow(command) for command in REST}
+    shutil.copytree(clone.path / "runs" / "one", clone.path / "runs" / "demo")
+    said[AUDIT] = finish(clone.start(AUDIT))
     return said
 
 
@@ -115,7 +116,7 @@ def test_every_command_does_what_it_says_and_leaves_nothing_that_git_would_add(
     clone: Clone, followed: dict[str, str]
 ) -> None:
     assert set(followed) == {*COMMANDS, "python"} - set(MAKE)
-    assert all("finished" in followed[command] for command in (*PEERS, "python"))
+    assert all("finished" in followed[name] for name in JOINING)
     assert clone.git("status", "--porcelain") == ""
 
 
