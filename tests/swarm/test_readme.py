@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,8 +25,19 @@ MAKE = [command for command in COMMANDS if command.startswith("make ")]
 BOOTSTRAP = next(command for command in COMMANDS if "btard bootstrap" in command)
 PEERS = [command for command in COMMANDS if "btard peer" in command]
 JOINING = {each: each for each in PEERS} | {"python": shlex.join([sys.executable, "-c", PEER_FROM_PYTHON])}
-AUDIT = next(command for command in COMMANDS if "btard audit" in command)
-REST = [command for command in COMMANDS if command not in (*MAKE, BOOTSTRAP, *PEERS, AUDIT)]
+REST = [command for command in COMMANDS if command not in (*MAKE, BOOTSTRAP, *PEERS)]
+ONE_BY_ONE = """
+import shlex, sys
+from btard.cli import main
+for command in sys.argv[1:]:
+    sys.argv = shlex.split(command)
+    try:
+        main()
+    except SystemExit as stop:
+        assert not stop.code, command
+    print("did", command)
+"""
+"""Follows commands in one process, so that torch is imported once."""
 
 SMALLER = {
     "BTARD_SWARM_STEPS": "5",
@@ -86,23 +96,23 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture(scope="module")
 def followed(clone: Clone) -> dict[str, str]:
-    """What each command said. All run at once, but for the audit. A peer's run stands for that of the demo,
-    and one simulated seed for many."""
+    """What each command said. A smaller run stands for that of `make demo`, one simulated seed for many."""
+    demo = "btard swarm --in-process --peers 3 --name demo"
+    smaller = [re.sub(r"--seeds \d+", "--seeds 1", each) for each in REST]
+    rest = clone.start(shlex.join([sys.executable, "-c", ONE_BY_ONE, demo, *smaller]))
     bootstrap = clone.start(f"exec {BOOTSTRAP}")
-    running = {each: clone.start(re.sub(r"--seeds \d+", "--seeds 1", each)) for each in REST}
-    said = {}
     try:
         line = wait_for_line(bootstrap, "--join").strip()
         assert line.startswith("btard peer --join "), "the line can be pasted as it is"
-        for name, command in JOINING.items():
-            running[name] = clone.start(command.replace("ADDRESS", line.split()[-1]))
-        said |= {command: finish(child) for command, child in running.items()}
+        address = line.split()[-1]
+        peers = {name: clone.start(each.replace("ADDRESS", address)) for name, each in JOINING.items()}
+        said = {name: finish(peer) for name, peer in peers.items()}
     finally:
         bootstrap.terminate()
-        said[BOOTSTRAP] = finish(bootstrap)
-    shutil.copytree(clone.path / "runs" / "one", clone.path / "runs" / "demo")
-    said[AUDIT] = finish(clone.start(AUDIT))
-    return said
+        said_by_bootstrap = finish(bootstrap)
+    done = finish(rest)
+    assert all(f"did {each}" in done for each in smaller)
+    return said | {BOOTSTRAP: said_by_bootstrap} | dict.fromkeys(REST, done)
 
 
 @pytest.mark.parametrize("command", MAKE)
