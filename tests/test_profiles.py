@@ -61,7 +61,7 @@ def test_profile_is_taken_for_the_defaults_and_the_command_line_goes_before_it(t
         (b"device = ", "is not TOML"),
         (b"\xff\xfe", "is not text"),
         (b"#" * (2 << 20), "shorten it"),
-        (b"colour = 'red'", "wrong: there is no field colour: choose of join, byzantine"),
+        (b"colour = 'red'", "wrong: there is no field colour: choose of join, task, byzantine"),
         (b"port = 'high'", "wrong: port is 'high'"),
         (b"evaluate_every = 2.5", "wrong: evaluate_every is 2.5"),
         (b"[adversary]\nkind = 'sign_flip'", "wrong: there is no field adversary"),

@@ -12,8 +12,6 @@ import typer
 from btard.cli import options
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from btard.ledger.audit import AuditReport
 
 
@@ -22,6 +20,7 @@ def audit(
     recompute: Annotated[
         int, typer.Option(metavar="K", min=0, help="Compute K gradients again, drawn from the ledger.")
     ] = 0,
+    task: options.Trusted = None,
     json: options.Json = False,
 ) -> None:
     """Verify a run's ledger: every signature, every coin, every zero sum, every ban.
@@ -33,12 +32,14 @@ def audit(
 
     from btard.errors import LedgerError
     from btard.ledger.audit import audit as verify
+    from btard.training import load_recipe
 
+    if task is not None:
+        load_recipe(task)
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
-        tasks = {
-            name: bar.add_task(name, total=None) for name in ("ledger", *(["gradients"] * bool(recompute)))
-        }
+        names = ("ledger", "gradients") if recompute else ("ledger",)
+        tasks = {name: bar.add_task(name, total=None) for name in names}
         try:
             report = verify(
                 run_dir, recompute, lambda name, done, of: bar.update(tasks[name], completed=done, total=of)
@@ -52,18 +53,18 @@ def audit(
             raise typer.Exit(3) from error
     if json:
         typer.echo(dumps({"holds": True, **asdict(report)}, default=bytes.hex))
-        return
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(_summary(report))
-    if report.lost_seats:
-        console.print(_seats(report))
-    console.print(_verdict(report))
+    else:
+        _show(report)
 
 
-def _summary(report: AuditReport) -> RenderableType:
+def _show(report: AuditReport) -> None:
+    from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"run {report.run.hex()[:16]}", title_justify="left", show_header=False)
+    from btard.console.progress import printable
+
+    console = Console(soft_wrap=True, highlight=False)
+    summary = Table(title=f"run {report.run.hex()[:16]}", title_justify="left", show_header=False)
     rows = {
         "records": f"{report.records}: {report.steps} steps, {report.aborts} aborted attempts",
         "disputes": f"{report.disputes}, {report.endorsed} of them without their views",
@@ -75,28 +76,13 @@ def _summary(report: AuditReport) -> RenderableType:
         "projections summed": f"{report.projections}",
         "gradients recomputed": f"{len(report.recomputed)} of {report.to_recompute} asked for",
     }
-    for name, value in rows.items():
-        table.add_row(name, value)
-    return table
-
-
-def _seats(report: AuditReport) -> RenderableType:
-    from rich.table import Table
-
-    table = Table("record", "step", "peer", "what", "reason")
-    for lost in report.lost_seats:
-        table.add_row(
-            str(lost.index), str(lost.step), lost.peer.hex()[:16], lost.kind, _printable(lost.reason)
-        )
-    return table
-
-
-def _printable(text: str) -> str:
-    """Text out of a stranger's file, without markup or control characters."""
-    from rich.markup import escape
-
-    return escape("".join(c if c.isprintable() else "?" for c in text))
-
-
-def _verdict(report: AuditReport) -> str:
-    return f"All {report.records} records hold. The ledger ends at {report.head.hex()}."
+    for row in rows.items():
+        summary.add_row(*row)
+    console.print(summary)
+    if report.lost_seats:
+        seats = Table("record", "step", "peer", "what", "reason")
+        for lost in report.lost_seats:
+            cells = (str(lost.index), str(lost.step), lost.peer.hex()[:16], lost.kind, printable(lost.reason))
+            seats.add_row(*cells)
+        console.print(seats)
+    console.print(f"All {report.records} records hold. The ledger ends at {report.head.hex()}.")

@@ -5,33 +5,30 @@ Each option can also be given as BTARD_COMMAND_OPTION in the environment, e.g. B
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-PEERS_MAX = 64
+
+def _panel(title: str) -> Callable[..., Any]:
+    def option(metavar: str | None, text: str, *names: str, **more: Any) -> Any:
+        return typer.Option(*names, metavar=metavar, help=text, rich_help_panel=title, **more)
+
+    return option
 
 
-def run(metavar: str, text: str, *names: str, **more: Any) -> Any:
-    """Make an option of the panel "The run"."""
-    return typer.Option(*names, metavar=metavar, help=text, rich_help_panel="The run", **more)
-
-
-def network(metavar: str, text: str, *names: str, **more: Any) -> Any:
-    """Make an option of the panel "Network"."""
-    return typer.Option(*names, metavar=metavar, help=text, rich_help_panel="Network", **more)
-
-
-def output(metavar: str | None, text: str, *names: str, **more: Any) -> Any:
-    """Make an option of the panel "Output"."""
-    return typer.Option(*names, metavar=metavar, help=text, rich_help_panel="Output", **more)
-
+run, network, output = _panel("The run"), _panel("Network"), _panel("Output")
+"""Make an option of this panel of the help: its metavar, its text, its names if not the parameter's."""
 
 Task = Annotated[str, run("NAME", "The task to train, or module:attribute.")]
-Peers = Annotated[int, run("N", "Seats of the first roster.", min=2, max=PEERS_MAX)]
-Steps = Annotated[int | None, run("N", "Steps to train; by default the task's.", min=1)]
-Validators = Annotated[int | None, run("N", "Peers examined in each step; by default a quarter.", min=0)]
+Trusted = Annotated[
+    str | None, run("MODULE:ATTRIBUTE", "Your own code, trusted if the run's task names it.", "--task")
+]
+Peers = Annotated[int, run("N", "Seats of the first roster, 2 to 64.")]
+Steps = Annotated[int | None, run("N", "Steps to train; by default the task's.")]
+Validators = Annotated[int | None, run("N", "Peers examined in each step; by default a quarter.")]
 Tau = Annotated[float | None, run("NORM", "Clipping radius; by default the task's.")]
 Clip = Annotated[float | None, run("NORM", "Clip each gradient to this norm first (BTARD-Clipped-SGD).")]
 Seed = Annotated[int, run("N", "The seed of the initial model and the batches.")]

@@ -12,29 +12,26 @@ from btard.cli import options
 STATUS = {"finished": 0, "halted": 1, "seat_lost": 4}
 
 
-def _take_profile(context: typer.Context, profile: str | None) -> str | None:
+def _take_profile(context: typer.Context, profile: str | None) -> None:
     if profile is not None:
         from btard.node.profile import load_profile
 
         context.default_map = load_profile(profile)
-    return profile
-
-
-Profile = Annotated[
-    str | None,
-    options.run(
-        "NAME|PATH",
-        "Options in a file, or a profile of peers/; those given here win.",
-        is_eager=True,
-        callback=_take_profile,
-    ),
-]
 
 
 def peer(
     join: Annotated[str, options.network("ADDRESS", "The bootstrap's address, as it printed it.")],
     config: options.Config = None,
-    profile: Profile = None,
+    profile: Annotated[
+        str | None,
+        options.run(
+            "NAME|PATH",
+            "Options in a file, or a profile of peers/; those given here win.",
+            is_eager=True,
+            callback=_take_profile,
+        ),
+    ] = None,
+    task: options.Trusted = None,
     byzantine: Annotated[
         str, options.run("KIND", 'Misbehave, to try a run\'s defences: "alie(z=1.5)".')
     ] = "",
@@ -43,7 +40,7 @@ def peer(
     port: options.Port = 0,
     announce: options.Announce = None,
     wait: Annotated[
-        float, options.network("SECONDS", "How long to wait for the bootstrap, and for the start.", min=0)
+        float, options.network("SECONDS", "How long to wait for the bootstrap, and for the start.")
     ] = 600.0,
     out: Annotated[Path, options.output("DIR", "The directory of model, ledger, metrics.")] = Path(
         "runs/peer"
@@ -70,7 +67,10 @@ def peer(
     from btard.node.options import read_addresses, read_keys
     from btard.node.running import run
     from btard.run.config import RunConfig
+    from btard.training import load_recipe
 
+    if task is not None:
+        load_recipe(task)
     peer_options = PeerOptions(
         join=join,
         key=key or out.absolute().with_name(f"{out.absolute().name}.key"),

@@ -8,17 +8,13 @@ import typer
 
 from btard.cli import options
 
-Count = Annotated[
-    int | None, options.run("N", "By default drawn from 4 to 16.", min=4, max=options.PEERS_MAX)
-]
-
 
 def simulate(
     seed: Annotated[
         int | None, options.run("N", "Run this seed alone; with --seeds, begin with it.", min=0)
     ] = None,
     seeds: Annotated[int, options.run("N", "How many seeds to run, over all cores.", min=1)] = 1,
-    peers: Count = None,
+    peers: Annotated[int | None, options.run("N", "By default drawn from 4 to 16.", min=4, max=64)] = None,
     steps: Annotated[int | None, options.run("N", "By default drawn from 3 to 5.", min=1)] = None,
     byzantine: Annotated[
         str | None, options.run("KIND[*K],...", "These adversaries instead of drawn ones.")

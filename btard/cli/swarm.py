@@ -16,8 +16,8 @@ def swarm(
     byzantine: Annotated[
         str, options.run("KIND[*K],...", 'Peers that misbehave: "alie(z=1.5)*2, ipm".')
     ] = "",
-    attack_start: Annotated[int, options.run("STEP", "Attackers attack from this step on.", min=0)] = 0,
-    steps: Annotated[int | None, options.run("N", "By default enough to catch attackers.", min=1)] = None,
+    attack_start: Annotated[int, options.run("STEP", "Attackers attack from this step on.")] = 0,
+    steps: Annotated[int | None, options.run("N", "By default enough to catch attackers.")] = None,
     validators: options.Validators = None,
     tau: options.Tau = None,
     clip: options.Clip = None,

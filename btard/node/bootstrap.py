@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable
 
 from btard.network import DhtDirectory
 from btard.node.key import hold_key
@@ -13,13 +11,11 @@ from btard.node.rendezvous import form_roster, publish_run
 from btard.run.events import Announced, Emit, Gathered
 
 
-async def run_bootstrap(
-    options: BootstrapOptions, *, emit: Emit, clock: Callable[[], float] = time.time
-) -> None:
+async def run_bootstrap(options: BootstrapOptions, *, emit: Emit) -> None:
     """Announce the run, fix its roster, and keep the directory up until cancelled.
 
-    `emit` gets `Announced`, then a `Gathered` each time that the number of peers changes; `clock` gives their
-    time. Raises BtardError if the key or the address cannot be used."""
+    `emit` gets `Announced`, then a `Gathered` each time that the number of peers changes.
+    Raises BtardError if the key or the address cannot be used."""
     options.check()
     config = options.config
     with hold_key(options.key) as identity:
@@ -28,12 +24,12 @@ async def run_bootstrap(
         )
         try:
             await publish_run(directory, config)
-            emit(Announced(time=clock(), run=config.digest.hex(), addresses=directory.addresses))
+            emit(Announced(run=config.digest.hex(), addresses=directory.addresses))
             await form_roster(
                 directory,
                 identity,
                 config,
-                lambda present: emit(Gathered(time=clock(), present=present, seats=config.peers)),
+                lambda present: emit(Gathered(present=present, seats=config.peers)),
             )
             await asyncio.Event().wait()
         finally:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from btard.adversary import AdversaryTerm
-from btard.crypto import PEER_ID_BYTES
 from btard.errors import ConfigurationError
 from btard.network import peer_of
 from btard.network.address import check_address
@@ -70,13 +70,10 @@ def read_addresses(texts: list[str] | None) -> tuple[str, ...]:
 
 def read_keys(text: str) -> tuple[PeerId, ...]:
     """Peers from comma-separated hexadecimal keys. Raises ConfigurationError."""
-    try:
-        keys = tuple(PeerId(bytes.fromhex(each)) for each in text.split(",") if each)
-    except ValueError:
-        keys = (PeerId(b""),)
-    if any(len(key) != PEER_ID_BYTES for key in keys):
+    keys = [each for each in text.split(",") if each]
+    if not all(re.fullmatch("[0-9a-f]{64}", key) for key in keys):
         raise ConfigurationError("a peer is named by the 64 hexadecimal digits of its public key")
-    return keys
+    return tuple(PeerId(bytes.fromhex(key)) for key in keys)
 
 
 def _check_network(host: str, port: int, announce: tuple[str, ...]) -> None:

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from btard.crypto import Identity
 from btard.errors import HaltedError, NetworkError
@@ -19,14 +19,13 @@ from btard.network.record import MAX_ADDRESSES
 from btard.network.transport import Inbox
 from btard.node.assembly import assemble
 from btard.node.key import hold_key
-from btard.node.node import Node
 from btard.node.options import PeerOptions
 from btard.node.recorder import Recorder
 from btard.node.rendezvous import find_genesis, find_run
 from btard.node.worker import ThreadWorker
 from btard.protocol.state import RosterState
 from btard.run.config import RunConfig
-from btard.run.events import Begun, Emit, Ended, Event, Noted
+from btard.run.events import Begun, Emit, Ended, Noted
 from btard.training.engine import Engine
 from btard.training.store import BlobStore
 from btard.types import Digest, Fault, PeerId
@@ -38,34 +37,28 @@ WITHDRAW_S = 2.0
 """How long taking back this peer's address may hold up its end."""
 
 
-async def run_peer(options: PeerOptions, *, emit: Emit, clock: Callable[[], float] = time.time) -> Ended:
-    """Join a run, take part until the end, and return how it ended. `emit` gets each event, `clock` gives
-    their time.
+async def run_peer(options: PeerOptions, *, emit: Emit) -> Ended:
+    """Join a run, take part until the end, and return how it ended. `emit` gets each event.
 
-    Raises BtardError if the options are wrong, joining fails or the run cannot be recorded. Everything that
-    this machine can check is checked before it asks for a seat."""
-
-    def tell(event: Event) -> None:
-        emit(event.model_copy(update={"time": clock()}))
-
+    A run whose task is an import string `module:attribute` is joined only if this process has loaded that
+    string before (`load_recipe`). Raises BtardError if the options are wrong, joining fails or the run cannot
+    be recorded. Everything that this machine can check is checked before it asks for a seat."""
     options.check()
     with contextlib.ExitStack() as stack:
         identity = stack.enter_context(hold_key(options.key))
         run_dir = None
         if options.out is not None:
-            run_dir = stack.enter_context(_make_directory(options))
-        return await _Peer(options, identity, run_dir, tell).run(sequence=int(1000 * clock()))
+            run_dir = stack.enter_context(_make_directory(options.out, options.replace))
+        return await _Peer(options, identity, run_dir, emit).run()
 
 
-def _make_directory(options: PeerOptions) -> RunDirectory:
-    out = options.out
-    assert out is not None
-    if (out / "ledger.btard").exists() and not options.replace:
+def _make_directory(out: Path, replace: bool) -> RunDirectory:
+    if RunDirectory(out).ledger.exists() and not replace:
         raise HaltedError(
             f"{out} holds the ledger of a run that was begun, and a peer cannot rejoin one yet: "
             "choose another --out, or replace it with --overwrite"
         )
-    return RunDirectory.create(out, options.replace)
+    return RunDirectory.create(out, replace)
 
 
 @dataclass(slots=True)
@@ -75,11 +68,12 @@ class _Peer:
     options: PeerOptions
     identity: Identity
     run_dir: RunDirectory | None
-    tell: Emit
+    emit: Emit
 
-    async def run(self, sequence: int) -> Ended:
+    async def run(self) -> Ended:
         options, me = self.options, self.identity.peer
-        self._note(f"peer {me.hex()[:16]}: looking for {options.join} for up to {options.wait_s:g} s")
+        looking = f"peer {me.hex()[:16]}: looking for {options.join} for up to {options.wait_s:g} s"
+        self.emit(Noted(text=looking))
         bootstrap = peer_of(options.join)
         directory = await DhtDirectory.create(
             self.identity, initial_peers=[options.join], host=options.host, wait_s=options.wait_s
@@ -102,14 +96,15 @@ class _Peer:
             )
             await transport.start(door)
             addresses = _reachable(options, directory.addresses, transport.port)
-            certificate = transport.certificate.der
+            certificate, sequence = transport.certificate.der, int(1000 * time.time())
             await directory.publish(
                 PeerRecord(config.digest, me, sequence, addresses, certificate, libp2p_id(me))
             )
-            self._note(
+            joined = (
                 f"joined the run {config.digest.hex()[:16]} ({config.task}) at {', '.join(addresses)}: "
                 f"waiting for its {config.peers} peers"
             )
+            self.emit(Noted(text=joined))
             header, records = await find_genesis(directory, bootstrap, config, options.wait_s)
             return await self._take_part(config, header, engine, transport, door, records)
         finally:
@@ -118,9 +113,6 @@ class _Peer:
                     await within(WITHDRAW_S, directory.withdraw(config.digest))
             closing = [directory.close()] if transport is None else [transport.stop(), directory.close()]
             await asyncio.gather(*closing)
-
-    def _note(self, text: str) -> None:
-        self.tell(Noted(text=text))
 
     async def _take_part(
         self,
@@ -132,16 +124,8 @@ class _Peer:
         records: dict[PeerId, PeerRecord],
     ) -> Ended:
         members = header.members
-        self.tell(
-            Begun(
-                run=config.digest.hex(),
-                task=config.task,
-                steps=config.steps,
-                members=tuple(member.hex() for member in members),
-                seat=members.index(self.identity.peer),
-            )
-        )
         options, identity, run_dir = self.options, self.identity, self.run_dir
+        self.emit(Begun.of(config, members, identity.peer))
         adversary = None
         if options.adversary is not None:
             adversary = options.adversary.make(identity, identity.seed, options.colluders)
@@ -158,16 +142,11 @@ class _Peer:
             adversary=adversary,
             engine=engine,
         )
-
+        every = options.evaluate_every
         recorder = Recorder(
-            engine,
-            worker,
-            self.tell,
-            steps=config.steps,
-            evaluate_every=options.evaluate_every,
-            run_dir=run_dir,
+            engine, worker, self.emit, steps=config.steps, evaluate_every=every, run_dir=run_dir
         )
-        door.open(node, members)
+        door.node, door.members = node, members
         try:
             ended = await recorder.run(node)
             if ended.outcome == "finished":
@@ -191,33 +170,28 @@ def _reachable(options: PeerOptions, multiaddrs: tuple[str, ...], port: int) -> 
 class _Door:
     """The transport's inbox. It lets nobody in until the roster is known, then its members, to the node."""
 
-    def __init__(self) -> None:
-        self._node: Inbox | None = None
-        self._members: frozenset[PeerId] = frozenset()
-
-    def open(self, node: Node, members: tuple[PeerId, ...]) -> None:
-        """Let the members in from now on."""
-        self._node, self._members = node, frozenset(members)
+    node: Inbox | None = None
+    members: tuple[PeerId, ...] = ()
 
     def allows(self, peer: PeerId) -> bool:
         """Return whether this peer is of the roster."""
-        return peer in self._members
+        return peer in self.members
 
     def control(self, sender: PeerId, raw: bytes) -> None:
         """Pass on a control message."""
-        if self._node is not None:
-            self._node.control(sender, raw)
+        if self.node is not None:
+            self.node.control(sender, raw)
 
     def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
         """Ask the node."""
-        return self._node is not None and self._node.wants(sender, digest, size)
+        return self.node is not None and self.node.wants(sender, digest, size)
 
     def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
         """Pass on a blob."""
-        if self._node is not None:
-            self._node.blob(sender, digest, data)
+        if self.node is not None:
+            self.node.blob(sender, digest, data)
 
     def fault(self, fault: Fault) -> None:
         """Pass on a fault; before there is a node nobody can have committed one that counts."""
-        if self._node is not None:
-            self._node.fault(fault)
+        if self.node is not None:
+            self.node.fault(fault)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -21,6 +20,7 @@ class Profile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     join: str | None = None
+    task: str | None = None
     byzantine: str | None = None
     key: str | None = None
     out: str | None = None
@@ -39,9 +39,7 @@ def load_profile(name_or_path: str) -> dict[str, Any]:
 
     Raises ConfigurationError, in one sentence, if the file is missing, is not TOML, or has an unknown key or
     a value of the wrong type."""
-    path = PROFILES.path(name_or_path) if name_or_path in PROFILES.names() else Path(name_or_path)
-    if not path.is_file():
-        path = PROFILES.path(name_or_path)  # which names those that there are
+    path = PROFILES.find(name_or_path)
     text = read_text(path, "profile")
     try:
         return Profile.model_validate(parse_toml(text)).model_dump(exclude_unset=True)

@@ -19,42 +19,29 @@ def run(main: Coroutine[Any, Any, T], *, tied: bool = False) -> T:
     `tied`: the end of standard input, which a parent holds open while it lives, does what SIGTERM does."""
     import uvloop
 
-    loop = uvloop.new_event_loop()
     stop: BaseException = SystemExit(0)
 
-    def interrupt() -> None:
-        nonlocal stop
-        stop = KeyboardInterrupt()
-        task.cancel()
+    async def guarded() -> T:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(main)
 
-    try:
-        asyncio.set_event_loop(loop)
-        task = loop.create_task(main)
+        def interrupt() -> None:
+            nonlocal stop
+            stop = KeyboardInterrupt()
+            task.cancel()
+
+        def watch() -> None:
+            if not os.read(sys.stdin.fileno(), 1024):
+                loop.remove_reader(sys.stdin.fileno())
+                task.cancel()
+
         loop.add_signal_handler(signal.SIGTERM, task.cancel)
         loop.add_signal_handler(signal.SIGINT, interrupt)
         if tied:
-            loop.add_reader(sys.stdin.fileno(), _watch, loop, task)
-        try:
-            return loop.run_until_complete(task)
-        except asyncio.CancelledError:
-            raise stop from None
-        finally:
-            _cancel_rest(loop)
-    finally:
-        asyncio.set_event_loop(None)
-        loop.close()
+            loop.add_reader(sys.stdin.fileno(), watch)
+        return await task
 
-
-def _watch(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
-    if not os.read(sys.stdin.fileno(), 1024):
-        loop.remove_reader(sys.stdin.fileno())
-        task.cancel()
-
-
-def _cancel_rest(loop: asyncio.AbstractEventLoop) -> None:
-    rest = asyncio.all_tasks(loop)
-    for task in rest:
-        task.cancel()
-    if rest:
-        loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
-    loop.run_until_complete(loop.shutdown_asyncgens())
+    try:
+        return uvloop.run(guarded())
+    except asyncio.CancelledError:
+        raise stop from None

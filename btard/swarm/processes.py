@@ -72,7 +72,7 @@ class _Swarm:
         """Return the command of a peer."""
         spec = self.spec
         key = self._key(f"peer-{index}", spec.identity(index).seed)
-        arguments = ["peer", "--join", address, "--key", str(key)]
+        arguments = ["peer", "--join", address, "--task", spec.config.task, "--key", str(key)]
         ours = ["--evaluate-every", "1", "--out", str(self.run_dir)]
         arguments += ours if index == 0 else ["--evaluate-every", "0", "--no-out"]
         if (kind := spec.kind(index)) is not None:

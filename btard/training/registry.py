@@ -59,10 +59,15 @@ def load_recipe(name: str, *, published: bool = False) -> Recipe:
     target = TASKS.get(name) or next((entry.value for entry in offered), None)
     if target is not None:
         return _import(name, target)
-    if published or not _IMPORT_STRING.fullmatch(name):
-        advice = "load it yourself if you trust what it imports" if published else "write module:attribute"
+    if not _IMPORT_STRING.fullmatch(name):
+        names = ", ".join(known_tasks())
         raise ConfigurationError(
-            f"there is no task {name!r}: choose one of {', '.join(known_tasks())}, or {advice}"
+            f"there is no task {name!r}: choose one of {names}, or write module:attribute"
+        )
+    if published:
+        raise ConfigurationError(
+            f"the run's task is {name!r}, code of your own machine: say --task {name} if you trust what it "
+            "imports"
         )
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,15 +23,6 @@ from btard.types import short
 from btard.wire import Sealed, open_sealed
 from tests.cheats import owes_another_gradient
 from tests.ledger.runs import PEERS, STEPS, copied, recorded, write
-
-Change = tuple[int, dict[str, object]]
-
-
-def btard(*args: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line in an interpreter of its own."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    command = [sys.executable, "-m", "btard", *args]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def rewritten(folder: Path, *entries: Entry, header: LedgerHeader | None = None) -> Path:
@@ -119,43 +107,37 @@ def test_a_flipped_bit_is_one_sentence_and_status_3(tmp_path: Path) -> None:
     whole = bytearray((run / FILE_NAME).read_bytes())
     whole[-1] ^= 1
     (run / FILE_NAME).write_bytes(whole)
-    result = btard("audit", str(run))
-    assert (result.returncode, result.stdout) == (3, "")
+    result = CliRunner().invoke(app, ["audit", str(run)])
+    assert (result.exit_code, result.stdout) == (3, "")
     assert result.stderr == "btard: record 4 of the ledger does not hold: its bytes were altered\n"
 
 
 def changed(index: int, **fields: object) -> list[Entry]:
-    entries = list(recorded()[2])
-    record = replace(entries[index].record, **fields)  # type: ignore[arg-type]
-    entries[index] = replace(entries[index], record=record)
-    return entries
+    """The run's entries, one record of which says something else."""
+    record = replace(recorded()[2][index].record, **fields)  # type: ignore[arg-type]
+    return with_messages(index, record=record)
 
 
-def with_messages(
-    index: int, transcript: tuple[bytes, ...] = (), certificate: tuple[bytes, ...] = ()
-) -> list[Entry]:
+def with_messages(index: int, **fields: object) -> list[Entry]:
+    """The run's entries, one of which has other fields."""
     entries = list(recorded()[2])
-    entry = entries[index]
-    entries[index] = replace(
-        entry, transcript=transcript or entry.transcript, certificate=certificate or entry.certificate
-    )
+    entries[index] = replace(entries[index], **fields)  # type: ignore[arg-type]
     return entries
 
 
 def with_false_scalars() -> list[Entry]:
     """Other scalars of one peer, in the very bytes that it signed."""
+
+    def is_scalars(raw: bytes) -> bool:
+        sealed = open_sealed(raw)
+        return isinstance(sealed, Sealed) and sealed.envelope.phase == SCALARS
+
     said = list(recorded()[2][3].transcript)
-    at = next(k for k, raw in enumerate(said) if phase_of(raw) == SCALARS)
+    at = next(k for k, raw in enumerate(said) if is_scalars(raw))
     body = bytearray(said[at])
     body[len(body) // 2] ^= 1
     said[at] = bytes(body)
     return with_messages(3, transcript=tuple(said))
-
-
-def phase_of(raw: bytes) -> str:
-    sealed = open_sealed(raw)
-    assert isinstance(sealed, Sealed)
-    return sealed.envelope.phase
 
 
 def test_forgeries_with_right_digests_are_found_by_what_they_say(tmp_path: Path) -> None:
@@ -177,44 +159,41 @@ def test_forgeries_with_right_digests_are_found_by_what_they_say(tmp_path: Path)
             audit(run)
 
 
-def test_another_roster_beneath_the_records_fails_at_the_first_of_them(tmp_path: Path) -> None:
+def test_another_roster_or_configuration_beneath_the_records_fails_at_the_first_of_them(
+    tmp_path: Path,
+) -> None:
     _, header, entries = recorded()
     config, genesis = header.open()
     members = (*genesis.members[:-1], type(genesis.members[0])(b"\xff" * 32))
-    run = rewritten(tmp_path, *entries, header=LedgerHeader.of(config, members))
-    with pytest.raises(LedgerError, match=r"^record 0 of the ledger does not hold: it does not follow"):
-        audit(run)
-
-
-def test_another_configuration_beneath_the_records_is_another_run(tmp_path: Path) -> None:
-    _, header, entries = recorded()
-    config, genesis = header.open()
     easier = config.model_copy(update={"protocol": replace(config.protocol, tau=9.0)})
-    run = rewritten(tmp_path, *entries, header=LedgerHeader.of(easier, genesis.members))
-    with pytest.raises(LedgerError, match=r"^record 0 of the ledger does not hold: it is of another run"):
-        audit(run)
-
-
-def test_a_checkpoint_of_another_model_is_not_taken_for_the_run_s(tmp_path: Path) -> None:
-    run = copied(tmp_path)
-    path = run / "checkpoints" / "step-000002.safetensors"
-    checkpoint = load_checkpoint(path)
-    tensors = {name: tensor + 1 for name, tensor in checkpoint.state.tensors.items()}
-    save_checkpoint(replace(checkpoint, state=replace(checkpoint.state, tensors=tensors)), path)
-    with pytest.raises(
-        LedgerError, match=r"step-000002.safetensors is not the model that the ledger certifies"
+    for other, why in (
+        (LedgerHeader.of(config, members), "it does not follow"),
+        (LedgerHeader.of(easier, genesis.members), "it is of another run"),
     ):
-        audit(run, 1000)
+        run = rewritten(tmp_path / why, *entries, header=other)
+        with pytest.raises(LedgerError, match=f"^record 0 of the ledger does not hold: {why}"):
+            audit(run)
 
 
-def test_a_checkpoint_with_another_aggregate_disagrees_with_its_record(tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_model_or_aggregate_is_not_taken_for_the_run_s(tmp_path: Path) -> None:
     run = copied(tmp_path)
     path = run / "checkpoints" / "step-000002.safetensors"
     checkpoint = load_checkpoint(path)
     assert checkpoint.aggregate is not None
-    save_checkpoint(replace(checkpoint, aggregate=checkpoint.aggregate + 1), path)
-    with pytest.raises(LedgerError, match=r"record 2 .* the aggregate of step 1 is another one"):
-        audit(run, 1000)
+    tensors = {name: tensor + 1 for name, tensor in checkpoint.state.tensors.items()}
+    for other, why in (
+        (
+            replace(checkpoint, state=replace(checkpoint.state, tensors=tensors)),
+            r"step-000002.safetensors is not the model that the ledger certifies",
+        ),
+        (
+            replace(checkpoint, aggregate=checkpoint.aggregate + 1),
+            r"record 2 .* the aggregate of step 1 is another one",
+        ),
+    ):
+        save_checkpoint(other, path)
+        with pytest.raises(LedgerError, match=why):
+            audit(run, 1000)
 
 
 def test_a_run_without_checkpoints_says_what_recomputing_takes(tmp_path: Path) -> None:

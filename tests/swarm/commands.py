@@ -59,10 +59,3 @@ def wait_for_line(child: subprocess.Popen[str], words: str) -> str:
         if words in line:
             return line
     raise AssertionError(f"{words!r} was never said")
-
-
-def ending(child: subprocess.Popen[str], number: int) -> tuple[int, str]:
-    """Send a signal; the exit status, and what was said until then."""
-    child.send_signal(number)
-    said, _ = child.communicate(timeout=TIMEOUT_S)
-    return child.returncode, said

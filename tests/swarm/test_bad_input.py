@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import resource
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,10 +13,13 @@ from pathlib import Path
 import pytest
 
 from btard import cli
-from tests.swarm.commands import TIMEOUT_S, btard, environment, start, wait_for_line
+from btard.training import TASKS
+from tests.swarm.commands import TIMEOUT_S, start, wait_for_line
 
 NOBODY = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWGfPU8B73FACBtnN8NDzdHPmXBbGQkzETiJhiikgqq9GQ"
-LEDGER_BYTES = 100_000
+TASK = "tests.tasks:quadratic"
+LEDGER_BYTES = 40_000
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ Run = Callable[..., Said]
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs the command line in `tmp_path`, in this process, which has imported torch already."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("btard.training.registry.TASKS", dict(TASKS))
 
     def command(*arguments: str | Path) -> Said:
         monkeypatch.setattr(sys, "argv", ["btard", *map(str, arguments)])
@@ -65,23 +68,40 @@ def taken() -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("command", "words"),
     [
-        (("--join", "my.host:4000"), "paste the whole line"),
-        (("--join", NOBODY, "--announce", "nonsense"), "write host:port"),
-        (("--join", NOBODY, "--host", "300.1.1.1"), "not an IP address"),
-        (("--join", NOBODY, "--host", "192.0.2.77"), "choose another address"),
-        (("--join", NOBODY, "--device", "banana"), "banana"),
-        (("--join", NOBODY, "--config", "there-is-none.json"), "there-is-none.json"),
-        (("--join", NOBODY, "--profile", "there-is-none"), "there-is-none"),
+        ("peer --join my.host:4000", "paste the whole line"),
+        (f"peer --join {NOBODY} --announce nonsense", "write host:port"),
+        (f"peer --join {NOBODY} --host 300.1.1.1", "not an IP address"),
+        (f"peer --join {NOBODY} --host 192.0.2.77", "choose another address"),
+        (f"peer --join {NOBODY} --device banana", "banana"),
+        (f"peer --join {NOBODY} --config there-is-none.json", "there-is-none.json"),
+        (f"peer --join {NOBODY} --profile there-is-none", "there-is-none"),
+        (f"peer --join {NOBODY} --task sys:path", "is not a recipe"),
+        (f"peer --join {NOBODY} --wait -5", "use 0 or more"),
+        (f"peer --join {NOBODY} --out precious/run --key me.key", "precious/run"),
+        ("bootstrap --peers 100", "peers is 100: input should be less than or equal to 64"),
+        ("bootstrap --peers 1", "peers is 1: use at least 2"),
+        ("bootstrap --steps 0", "steps is 0"),
+        ("swarm --in-process --byzantine nonsense", "choose of"),
+        ("swarm --in-process --byzantine ipm*0", "ipm*2"),
+        ("swarm --in-process --peers 4 --byzantine ipm*2", "use at most 1"),
+        ("swarm --in-process --task albert-huge", "choose one of"),
+        ("swarm --in-process --tau -1", "must be positive"),
+        ("swarm --in-process --peers 4 --validators 3", "use at most 2"),
+        ("swarm --in-process --steps 5 --attack-start 5", "5 steps"),
+        ("swarm --in-process --out .", "choose another"),
+        ("audit . --task sys:path", "is not a recipe"),
     ],
 )
-def test_options_of_a_peer_that_cannot_be_are_refused_before_it_contacts_anybody(
-    arguments: tuple[str, ...], words: str, run: Run
+def test_options_that_cannot_be_are_refused_before_anything_is_done(
+    command: str, words: str, run: Run, tmp_path: Path
 ) -> None:
-    done = run("peer", *arguments, "--wait", "0")
+    (tmp_path / "precious").touch()
+    done = run(*command.split())
     assert words in done.complaint()
     assert "looking for" not in done.out
+    assert (tmp_path / "precious").exists()
 
 
 def test_a_port_that_is_taken_is_refused_before_a_peer_contacts_anybody(run: Run, taken: str) -> None:
@@ -89,15 +109,6 @@ def test_a_port_that_is_taken_is_refused_before_a_peer_contacts_anybody(run: Run
         done = run(*command, "--port", taken)
         assert f"{taken} (Address already in use): choose another" in done.complaint()
         assert "looking for" not in done.out
-
-
-def test_a_run_directory_that_cannot_be_written_is_refused_before_a_peer_contacts_anybody(
-    run: Run, tmp_path: Path
-) -> None:
-    (tmp_path / "file").touch()
-    done = run("peer", "--join", NOBODY, "--out", "file/run", "--key", "me.key")
-    assert "file/run" in done.complaint()
-    assert "looking for" not in done.out
 
 
 def test_a_bootstrap_that_nobody_answers_at_is_waited_for_and_then_reported(run: Run) -> None:
@@ -127,7 +138,8 @@ def test_a_key_file_that_is_corrupt_is_named_and_left_as_it_is(run: Run, tmp_pat
 def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     """A bootstrap's address and its directory."""
     home = tmp_path_factory.mktemp("bootstrap")
-    child = start(["bootstrap", "--peers", "2", "--steps", "10", "--host", "127.0.0.1"], home)
+    run = ("--task", TASK, "--peers", "2", "--steps", "10")
+    child = start(["bootstrap", *run, "--host", "127.0.0.1", "--key", home / "bootstrap.key"], ROOT)
     try:
         yield wait_for_line(child, "--join").split()[-1], home
     finally:
@@ -138,11 +150,11 @@ def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, P
 def test_a_run_with_another_configuration_lists_the_fields_that_differ(
     bootstrap: tuple[str, Path], run: Run, tmp_path: Path
 ) -> None:
-    other = ("--peers", "2", "--steps", "11", "--tau", "3", "--print-config")
+    other = ("--task", TASK, "--peers", "2", "--steps", "11", "--tau", "3", "--print-config")
     (tmp_path / "other.json").write_text(run("bootstrap", *other).out)
     sentence = run("peer", "--join", bootstrap[0], "--config", "other.json").complaint()
     assert "steps (11 here, 10 there)" in sentence
-    assert "protocol.tau (3.0 here, 0.1 there)" in sentence
+    assert "protocol.tau (3.0 here, 1.0 there)" in sentence
 
 
 def test_a_key_that_another_process_uses_is_refused(bootstrap: tuple[str, Path], run: Run) -> None:
@@ -152,78 +164,40 @@ def test_a_key_that_another_process_uses_is_refused(bootstrap: tuple[str, Path],
 
 
 def test_a_run_that_does_not_begin_in_time_is_reported(bootstrap: tuple[str, Path], run: Run) -> None:
-    done = run("peer", "--join", bootstrap[0], "--wait", "0", "--json")
+    done = run("peer", "--join", bootstrap[0], "--task", TASK, "--wait", "0", "--json")
     assert "waits for 2 peers" in done.complaint()
     events = [json.loads(line) for line in done.out.splitlines()]
     assert [event["event"] for event in events] == ["noted", "noted", "failed"]
     assert all(event["time"] > 0 for event in events)
 
 
-def test_a_disk_that_is_full_ends_the_run_and_loses_no_record(tmp_path: Path) -> None:
-    """The limit on a file's size stands for the full disk: the writing fails in the same place."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LEDGER_BYTES, LEDGER_BYTES))
-
-    done = subprocess.run(
-        [sys.executable, "-m", "btard", "swarm", "--in-process", "--peers", "3", "--steps", "200"],
-        cwd=tmp_path,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-        preexec_fn=limit,
-    )
-    assert "cannot write" in Said(done.returncode, done.stdout, done.stderr).complaint()
-    audited = btard("audit", "runs/swarm", cwd=tmp_path)
-    assert audited.returncode == 0, audited.stderr
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("--byzantine", "nonsense"), "choose of"),
-        (("--byzantine", "ipm*0"), "ipm*2"),
-        (("--peers", "4", "--byzantine", "ipm*2"), "use at most 1"),
-        (("--task", "albert-huge"), "choose one of"),
-        (("--tau", "-1"), "must be positive"),
-        (("--peers", "4", "--validators", "3"), "use at most 2"),
-        (("--steps", "5", "--attack-start", "5"), "5 steps"),
-        (("--out", "."), "choose another"),
-    ],
-)
-def test_options_of_a_swarm_that_cannot_be(
-    arguments: tuple[str, ...], words: str, run: Run, tmp_path: Path
+def test_a_run_whose_task_is_an_import_string_takes_the_word_of_the_peer_s_user(
+    bootstrap: tuple[str, Path], run: Run
 ) -> None:
-    (tmp_path / "precious").touch()
-    assert words in run("swarm", "--in-process", *arguments).complaint()
-    assert (tmp_path / "precious").exists()
+    sentence = run("peer", "--join", bootstrap[0]).complaint()
+    assert f"the run's task is '{TASK}', code of your own machine: say --task {TASK} if you trust" in sentence
+
+
+def test_a_disk_that_is_full_ends_the_run_and_loses_no_record(run: Run) -> None:
+    """The limit on a file's size stands for the full disk: the writing fails in the same place."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LEDGER_BYTES, before[1]))
+    try:
+        done = run("swarm", "--in-process", "--task", TASK, "--peers", "3", "--steps", "200")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "File too large" in done.complaint()
+    audited = run("audit", "runs/swarm", "--recompute", "1", "--task", TASK)
+    assert audited.status == 0, audited.err
 
 
 def test_a_swarm_that_had_to_ban_its_attacker_and_did_not_ends_with_status_3(run: Run) -> None:
-    arguments = (
-        "--in-process",
-        "--peers",
-        "3",
-        "--byzantine",
-        "silent",
-        "--steps",
-        "1",
-        "--attack-start",
-        "0",
-    )
+    arguments = ("--in-process", "--task", TASK, "--peers", "3", "--byzantine", "silent", "--steps", "1")
     done = run("swarm", *arguments, "--require-bans")
     assert (done.status, done.err) == (3, "")
     assert "--overwrite" in run("swarm", *arguments).complaint()
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [("peer", "--nonsense"), ("peer", "--join", NOBODY, "--wait", "-5"), ("bootstrap", "--peers", "100")],
-)
-def test_an_option_that_does_not_exist_or_is_out_of_bounds_ends_with_status_2(
-    arguments: tuple[str, ...], run: Run
-) -> None:
-    assert run(*arguments).status == 2
+@pytest.mark.parametrize("arguments", ["peer --nonsense", "peer --join X --port 70000", "keygin"])
+def test_a_command_or_option_that_does_not_exist_ends_with_status_2(arguments: str, run: Run) -> None:
+    assert run(*arguments.split()).status == 2

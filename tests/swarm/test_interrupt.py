@@ -7,7 +7,10 @@ import select
 import signal
 from pathlib import Path
 
-from tests.swarm.commands import TIMEOUT_S, btard, ending, start, wait_for_line
+from btard.swarm.children import Child
+from tests.swarm.commands import TIMEOUT_S, start, wait_for_line
+
+ROOT = Path(__file__).parents[2]
 
 
 def descendants_of(session: int) -> list[str]:
@@ -32,7 +35,8 @@ def descendants_of(session: int) -> list[str]:
 
 
 def test_ctrl_c_in_the_middle_of_training_ends_every_process_and_says_so(tmp_path: Path) -> None:
-    child = start(["swarm", "--peers", "2", "--steps", "5000"], tmp_path)
+    task = ("--task", "tests.tasks:quadratic")  # code of this machine, which all children are told to trust
+    child = start(["swarm", *task, "--peers", "2", "--steps", "5000", "--out", tmp_path / "run"], ROOT)
     try:
         wait_for_line(child, "training begins")
         before = descendants_of(child.pid)
@@ -49,39 +53,74 @@ def test_ctrl_c_in_the_middle_of_training_ends_every_process_and_says_so(tmp_pat
         child.kill()
 
 
-def test_peers_that_are_told_to_end_do_so_in_order_and_those_that_come_too_late_are_told(
-    tmp_path: Path,
-) -> None:
-    bootstrap = start(["bootstrap", "--peers", "2", "--steps", "5000", "--host", "127.0.0.1"], tmp_path)
-    peers = []
+class Started:
+    """A command in a process of its own, forked from the server of local swarms: torch is imported once."""
+
+    def __init__(self, child: Child) -> None:
+        self._child = child
+        self._process = child._process
+
+    @classmethod
+    async def of(cls, *arguments: str | Path) -> Started:
+        return cls(await Child.start((*map(str, arguments), "--host", "127.0.0.1")))
+
+    async def line(self, words: str) -> str:
+        """Read on until a line has these words."""
+        async for line in self._child.output:
+            if words in (text := line.decode()):
+                return text
+        raise AssertionError(f"{words!r} was never said: {await self._child.last_words()}")
+
+    async def end(self, number: int | None = None) -> tuple[int | None, str]:
+        """Send a signal, if any; its exit status, and all that it says from now on."""
+        if number is not None:
+            assert self._process.pid is not None
+            os.kill(self._process.pid, number)
+        said = (await self._child.output.read()).decode() + await self._child.last_words()
+        return self._process.exitcode, said
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
+async def test_every_way_out_of_a_run_has_its_status(tmp_path: Path) -> None:
+    """One peer leaves before the run begins, one is banned, one comes too late, two are told to end, and one
+    comes when the run is over."""
+    started = [await Started.of("bootstrap", "--peers", "3", "--steps", "5000", "--key", tmp_path / "key")]
+    (bootstrap,) = started
     try:
-        address = wait_for_line(bootstrap, "--join").split()[-1]
-        join = ["peer", "--host", "127.0.0.1", "--join", address, "--out"]
-        leaves = start([*join, "leaves"], tmp_path)
-        peers.append(leaves)
-        wait_for_line(bootstrap, "1 of 2")
-        assert ending(leaves, signal.SIGINT)[0] == 130
-        wait_for_line(bootstrap, "0 of 2")
-        peers += [start([*join, name], tmp_path) for name in ("one", "two")]
-        for peer in peers[1:]:
-            wait_for_line(peer, "training begins")
+        address = (await bootstrap.line("--join")).split()[-1]
 
-        late = btard(*join, "late", cwd=tmp_path)
-        assert late.returncode == 4
-        assert "begun without this peer" in late.stderr
-        assert "joined" not in late.stdout
+        async def join(name: str, *arguments: str) -> Started:
+            started.append(await Started.of("peer", "--join", address, "--out", tmp_path / name, *arguments))
+            return started[-1]
 
-        status, said = ending(peers[1], signal.SIGTERM)
+        leaves = await join("leaves")
+        await bootstrap.line("1 of 3")
+        assert (await leaves.end(signal.SIGINT))[0] == 130
+        await bootstrap.line("0 of 3")
+
+        one, two = await join("one"), await join("two")
+        cheat = await join("cheat", "--byzantine", "wrong_aggregate")
+        for peer in (one, two, cheat):
+            await peer.line("training begins")
+        late = await join("late")
+        status, said = await cheat.end()
+        assert status == 4, said
+        assert "wrong aggregate" in said
+        status, said = await late.end()
+        assert (status, "begun without this peer" in said, "joined" in said) == (4, True, False), said
+
+        status, said = await one.end(signal.SIGTERM)
         assert (status, "Traceback" in said) == (0, False), said
-        status, said = ending(peers[2], signal.SIGINT)
-        assert (status, said.rstrip().endswith("btard: interrupted")) == (130, True), said
+        status, said = await two.end(signal.SIGINT)
+        assert (status, said.endswith("btard: interrupted")) == (130, True), said
         assert all((tmp_path / name / "model.safetensors").exists() for name in ("one", "two"))
 
-        over = btard(*join, "late", cwd=tmp_path)
-        assert over.returncode == 4
-        assert "the run is over" in over.stderr
-        status, said = ending(bootstrap, signal.SIGTERM)
+        status, said = await (await join("over")).end()
+        assert (status, "the run is over" in said) == (4, True), said
+        status, said = await bootstrap.end(signal.SIGTERM)
         assert (status, "Traceback" in said) == (0, False), said
     finally:
-        for child in (bootstrap, *peers):
-            child.kill()
+        for each in started:
+            each.kill()
