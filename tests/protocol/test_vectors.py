@@ -15,11 +15,11 @@ from btard.protocol.record import Record
 from btard.protocol.state import RosterState, gradient_seed, roster_digest
 from btard.types import Digest, PeerId
 from btard.wire import Envelope, Sealed, decode, encode, open_sealed, seal
-from tests.protocol import make_vectors
-from tests.protocol.make_vectors import as_json
+from protocols.vectors import make
+from protocols.vectors.make import as_json
 
-PHASES: dict[str, Any] = json.loads((make_vectors.FOLDER / "phases.json").read_text())
-RECORDS: dict[str, Any] = json.loads((make_vectors.FOLDER / "records.json").read_text())
+PHASES: dict[str, Any] = json.loads((make.FOLDER / "phases.json").read_text())
+RECORDS: dict[str, Any] = json.loads((make.FOLDER / "records.json").read_text())
 SIGNED = {**PAYLOADS, VIEW: View, ENDORSE: Endorse}
 
 
@@ -83,4 +83,4 @@ def test_every_kind_of_message_has_a_vector() -> None:
 
 
 def test_the_command_that_makes_the_vectors_makes_those_that_are_stored() -> None:
-    assert {path: path.read_text(encoding="utf-8") for path in make_vectors.files()} == make_vectors.files()
+    assert {path: path.read_text(encoding="utf-8") for path in make.files()} == make.files()

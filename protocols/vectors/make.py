@@ -1,4 +1,4 @@
-"""Writes `protocols/vectors/phases.json` and `records.json`: run `python -m tests.protocol.make_vectors`.
+"""Writes `protocols/vectors/phases.json` and `records.json`: run `python protocols/vectors/make.py`.
 
 The values are of one made-up attempt of three peers; what a commitment commits to is what its opening opens.
 """
@@ -25,8 +25,8 @@ from btard.protocol.state import RosterState, gradient_seed, roster_digest
 from btard.types import Digest, PeerId
 from btard.wire import Sealed, encode
 
-FOLDER = Path(__file__).parents[2] / "protocols" / "vectors"
-COMMAND = "python -m tests.protocol.make_vectors"
+FOLDER = Path(__file__).parent
+COMMAND = "python protocols/vectors/make.py"
 
 RUN = digest("run", b"vectors")
 SEEDS = tuple(bytes([k]) * 32 for k in (1, 2, 3))
