@@ -24,6 +24,6 @@ def put(engine: Engine, vector: Tensor) -> Digest:
 
 
 def held(engine: Engine, name: Digest) -> Tensor | None:
-    """The vector (m,) of a blob; None where it is not held."""
+    """The vector (m,) of a blob; None if it is not held."""
     data = engine.store.get(name)
     return None if data is None else FP32.decode(data)

@@ -1,4 +1,4 @@
-"""A peer that calls for a dispute where there is nothing to settle."""
+"""A peer that calls for a dispute without anything to settle."""
 
 from __future__ import annotations
 

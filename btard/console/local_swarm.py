@@ -101,14 +101,13 @@ def _show(summary: Summary, directory: RunDirectory, figure: str) -> None:
         console.print(table)
     score = ""
     if summary.final_accuracy is not None and summary.final_loss is not None:
-        score = f"accuracy {summary.final_accuracy:.2%}, loss {summary.final_loss:.4f}, "
+        score = f": accuracy {summary.final_accuracy:.2%}, loss {summary.final_loss:.4f}"
     for line in (
         *(f"{name} still holds its seat" for name in summary.seated_adversaries),
-        f"\n{summary.steps} steps in {summary.seconds:.1f} s: {score}"
+        f"\n{summary.steps} steps in {summary.seconds:.1f} s{score}",
         f"model {summary.model_digest[:16]}, ledger {summary.ledger_digest[:16]}",
-        f"sent by each honest peer, a step: {summary.tensor_bytes / 1e3:.1f} kB of tensors "
-        f"({summary.bytes_ratio:.3f} x butterfly all-reduce), "
-        f"{summary.control_bytes / 1e3:.1f} kB of messages",
+        f"sent by each honest peer, a step: {summary.control_bytes / 1e3:.1f} kB of messages and",
+        f"{summary.tensor_bytes / 1e3:.1f} kB of tensors ({summary.bytes_ratio:.3f} x butterfly all-reduce)",
         *(f"[bold red]problem:[/] {printable(problem)}" for problem in summary.problems),
         f"  figure   {figure}",
     ):

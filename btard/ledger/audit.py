@@ -93,13 +93,13 @@ def audit(run_dir: Path, recompute: int = 0, progress: Progress = lambda what, d
     """Verify `run_dir`'s ledger from genesis to head, and recompute `recompute` gradients of it.
 
     Which ones is drawn from the ledger's head, so that nobody knew while they were made. Raises LedgerError,
-    naming the record, where anything doesn't hold; ConfigurationError where gradients can't be recomputed
+    naming the record, if anything does not hold; ConfigurationError if gradients cannot be recomputed
     here."""
     if recompute < 0:
-        raise ConfigurationError(f"{recompute} gradients can't be recomputed: give a number of at least 0")
+        raise ConfigurationError(f"{recompute} gradients cannot be recomputed: give a number of at least 0")
     path = run_dir / FILE_NAME
     if not path.is_file():
-        raise LedgerError(f"there is no ledger {path}: give the directory of a run")
+        raise ConfigurationError(f"there is no ledger {path}: give the directory of a run")
     files = _checkpoints(run_dir / CHECKPOINTS) if recompute else {}
     count: Counter[str] = Counter()
     lost: list[LostSeat] = []
@@ -185,7 +185,7 @@ def _checkpoints(folder: Path) -> dict[int, Path]:
 
 
 def _draw(gradients: list[_Sampled], head: Digest, count: int) -> list[_Sampled]:
-    """Return `count` gradients (all, where there are fewer), in the order of their steps."""
+    """Return `count` gradients (all, if there are fewer), in the order of their steps."""
     if not gradients:
         raise ConfigurationError(
             "no gradient of this run can be recomputed: that takes checkpoints of two successive steps"

@@ -51,7 +51,7 @@ class LedgerFile:
 
     def _write(self, payload: bytes, before: bytes = b"") -> None:
         if len(payload) > FRAME_BYTES_MAX:
-            raise LedgerError(f"an entry of {len(payload)} bytes doesn't fit into the ledger {self._path}")
+            raise LedgerError(f"an entry of {len(payload)} bytes does not fit into the ledger {self._path}")
         frame, self._head = encode_frame(self._head, payload)
         left = memoryview(before + frame)
         try:

@@ -67,7 +67,7 @@ class LedgerReader:
             self._file: BufferedReader = path.open("rb")
         except OSError as error:
             raise LedgerError(
-                f"the ledger {path} can't be read ({error.strerror}): check its path"
+                f"the ledger {path} cannot be read ({error.strerror}): check its path"
             ) from error
         try:
             if self._file.read(len(MAGIC)) != MAGIC:
@@ -108,7 +108,8 @@ class LedgerReader:
             payload = self._file.read(size)
             link = self._file.read(DIGEST_BYTES)
         except OSError as error:
-            raise LedgerError(f"the ledger {self._path} can't be read ({error.strerror}): copy it") from error
+            why = f"cannot be read ({error.strerror}): copy it"
+            raise LedgerError(f"the ledger {self._path} {why}") from error
         if link != _link(self.head, payload):
             _fail(index, "its bytes were altered")
         self.head = Digest(link)

@@ -30,7 +30,7 @@ Perform = Callable[[Effect], Any]
 
 @dataclass(frozen=True, slots=True)
 class Aggregated:
-    """`aggregate` is None where `invalid` names rows (by index) with NaN, Inf or a wrong size."""
+    """`aggregate` is None if `invalid` names rows (by index) with NaN, Inf or a wrong size."""
 
     aggregate: Digest | None
     invalid: tuple[int, ...] = ()

@@ -2,7 +2,7 @@
 
 The agreed messages of the ACCUSE phase define an ordered list of cases, the same for everybody; each
 peer recomputes just the disputed quantity and signs one vote a case; more than half decides. Every
-accusation ends at least one seat: the target's where it is right, else the accuser's.
+accusation ends at least one seat: the target's if it is right, else the accuser's.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FINGERPRINT_DOMAIN = "fingerprint commitment"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`accuser` says that `target` published what isn't so. In AVERAGING the accuser is the rule of
+    """`accuser` says that `target` published what is not so. In AVERAGING the accuser is the rule of
     Verification 2 and both seats are the aggregator's; in FINGERPRINT either may be wrong."""
 
     kind: str
@@ -101,7 +101,7 @@ def cases(
 
 
 def judge_row(case: Case, published: PartScalars, true: Scalars | None, tau: float) -> Vote:
-    """`true` is None where the accuser did not hand over the committed bytes."""
+    """Vote on a row; `true` is None if the accuser did not hand over the committed bytes."""
     if true is None:
         return Vote(guilty=(), unavailable=(case.accuser,))
     false = verification.row_is_false(published, true, tau)

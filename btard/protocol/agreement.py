@@ -4,7 +4,7 @@ The slow path of broadcast. Every participant signs one view; all honest partici
 view, or none, of each participant, for any number f < n of Byzantine ones, under synchrony: a message
 between honest peers arrives within delta. Rounds last 2 delta (one for the message, one for the skew with
 which honest peers start), there are f + 1 of them, and a view that arrives in round r counts only with r
-signatures of distinct relays besides its author's. Whoever accepts a view relays it, signed.
+signatures of distinct relays besides its author's. A peer that accepts a view relays it, signed.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from btard.wire import Envelope, Rejection, Sealed, decode, open_sealed, seal
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A message in its slot. `payload` is None where its author signed bytes that don't decode."""
+    """A message in its slot. `payload` is None if its author signed bytes that do not decode."""
 
     seat: int
     sealed: Sealed
@@ -45,7 +45,7 @@ class Board:
         self.conflicts: dict[tuple[str, int], tuple[Post, Post]] = {}
 
     def read(self, sealed: Sealed) -> Post | Rejection:
-        """A sealed message as a post of this attempt, or why it's none."""
+        """Return a sealed message as a post of this attempt, or why it is none."""
         envelope, state = sealed.envelope, self._state
         if envelope.run != state.run:
             return Rejection(FaultKind.WRONG_RUN, "the message belongs to another run")
@@ -62,7 +62,7 @@ class Board:
         return Post(seat, sealed, None if isinstance(payload, Rejection) else payload)
 
     def add(self, post: Post) -> bool:
-        """Put a post into its slot; True where it's new there. A second, different one is a conflict."""
+        """Put a post into its slot; return whether it is new there. A second, different one is a conflict."""
         phase = post.sealed.envelope.phase
         slot = self.posts[phase]
         first = slot.setdefault(post.seat, post)
@@ -87,7 +87,7 @@ class Board:
         return tuple(s for s in range(len(self.seat_of)) if s not in slot)
 
     def is_full(self, phase: str) -> bool:
-        """Whether every seat has spoken."""
+        """Return whether every seat has spoken."""
         return len(self.posts[phase]) == len(self.seat_of)
 
     def payloads(self, phase: str) -> tuple[Any, ...]:

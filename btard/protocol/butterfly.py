@@ -1,4 +1,4 @@
-"""Butterfly all-reduce of parts: who got what, and whose fault it is where a part is missing.
+"""Butterfly all-reduce of parts: who got what, and whose fault a missing part is.
 
 Part j belongs to the peer in seat j. A transfer concerns two peers, so a missing part proves nothing
 against either. The paper ELIMINATEs both; here everybody is made a witness instead: the complained
@@ -28,11 +28,11 @@ def judge_complaints(
     witnessed: Collection[tuple[int, int]],
     changed: Collection[tuple[int, int]] = (),
 ) -> tuple[dict[int, Cause], dict[int, Cause], tuple[tuple[int, int], ...]]:
-    """What the witnesses' votes mean: (bans, misses, newly relayed pairs), the first two by seat.
+    """Return what the witnesses' votes mean: (bans, misses, newly relayed pairs), the first two by seat.
 
     A part that most saw is relayed from now on. `witnessed` pairs are those whose very part most saw in an
     earlier attempt of the step with the same participants: honest peers hold it and pushed it to the
-    receiver, so a receiver that still complains misses the step. (That a pair is relayed isn't enough: its
+    receiver, so a receiver that still complains misses the step. (That a pair is relayed is not enough: its
     sender may keep a later step's part to itself until the vote.) `changed` pairs were witnessed like this,
     but with another part. An honest sender owes the same one in all of these attempts, so here it is the
     sender that misses the step: else it could keep back one part after the other. A part that most saw to be

@@ -8,7 +8,7 @@ import math
 def chance_to_escape(peers: int, byzantine: int, validators: int, steps: int) -> float:
     """Probability that a given peer which always sends false gradients is never caught in `steps` steps.
 
-    A step catches it when it's drawn as target (validators / peers) by an honest validator
+    A step catches it when it is drawn as target (validators / peers) by an honest validator
     ((peers - byzantine) / (peers - 1)); others' bans only raise that. Needs validators <= peers / 2."""
     caught = min(validators, peers // 2) / peers * (peers - byzantine) / max(1, peers - 1)
     return (1 - caught) ** steps

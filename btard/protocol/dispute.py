@@ -1,4 +1,4 @@
-"""What a dispute ends in: a function of the views that everybody agreed on.
+"""The outcome of a dispute: a function of the views that everybody agreed on.
 
 Honest peers freeze when a dispute begins, sign what they hold, and agree on the vector of views
 (`agreement.py`). Let p be the furthest phase that some view proves complete: all messages of it are in the
@@ -7,7 +7,7 @@ view, and honest peers signed some of them, so every honest peer completed the p
 1. more than half voted for one record: it is final (had anybody seen all votes, all honest peers would have
    voted for it; so a record that is final for one is final for all);
 2. two messages of one author in one slot: ban; no view at all: the peer misses the step;
-3. a message that holds another set than the agreed one: ban, its author signed a set that doesn't exist;
+3. a message that holds another set than the agreed one: ban, its author signed a set that does not exist;
 4. all messages of the phase after p are there: everybody takes them and goes on;
 5. the first time, everybody takes p's messages and goes on, with deadlines that count from the same moment:
    entering p, honest peers may have lain a whole phase apart (a Byzantine message that came early to one and
@@ -87,7 +87,7 @@ Decision = Final | Remove | GoOn
 
 
 def read_view(seating: Seating, sealed: Sealed) -> Proof | None:
-    """A view as proof, None where it proves nothing (no honest peer signs such a view)."""
+    """Return a view as proof, None if it proves nothing (no honest peer signs such a view)."""
     view = decode(View, sealed.envelope.payload)
     if isinstance(view, Rejection):
         return None

@@ -115,7 +115,9 @@ class Duties:
         self._results.done(effect, result)
         if isinstance(effect, ComputeGradient):
             self._blobs.hold_parts(result)
-        elif isinstance(effect, Aggregate) and result.aggregate is not None and self._seat is not None:
+        if self._seat is None or not isinstance(effect, Aggregate) or result.aggregate is None:
+            return
+        if len(effect.rows) == len(self._peers):
             self._blobs.hold_part(result.aggregate, self._seat, len(self._peers))
 
     def _taken(self) -> Actions:

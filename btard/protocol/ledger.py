@@ -33,7 +33,7 @@ EVIDENCE_MAX = 2
 """Messages that a transcript may hold of one slot: the agreed one, and one that proves an equivocation."""
 
 _ONWARD: dict[Phase, Phase] = {messages.REVEAL: messages.SCALARS, messages.ACCUSE: messages.VERDICT}
-"""Phases that end the attempt or don't, depending on sets that the views of a dispute don't hold."""
+"""Phases that end the attempt or do not, depending on sets that the views of a dispute do not hold."""
 _LAST = (messages.RELAY, messages.VERDICT)
 """Phases that always end the attempt."""
 
@@ -42,7 +42,7 @@ _LAST = (messages.RELAY, messages.VERDICT)
 class Checked:
     """A record that holds: `state` after it, `sets` the agreed payloads by phase, `signatures` how many were
     verified. `derived` is False where only the endorsements speak for the record: a dispute whose views
-    this ledger doesn't hold."""
+    this ledger does not hold."""
 
     record: Record
     state: RosterState
@@ -53,7 +53,7 @@ class Checked:
 
 def replay(genesis: RosterState, entries: Iterable[Entry]) -> Iterator[Checked]:
     """Check a ledger from its first record on, one entry at a time; the last `Checked.state` is where it
-    ends. Raises LedgerError at the first record that doesn't hold."""
+    ends. Raises LedgerError at the first record that does not hold."""
     state = genesis
     for entry in entries:
         checked = check_entry(state, entry)
@@ -62,7 +62,7 @@ def replay(genesis: RosterState, entries: Iterable[Entry]) -> Iterator[Checked]:
 
 
 def check_entry(state: RosterState, entry: Entry) -> Checked:
-    """Check the entry that follows `state`. Raises LedgerError, naming the record, where it doesn't hold.
+    """Check the entry that follows `state`. Raises LedgerError, naming the record, if it does not hold.
 
     Reads `record`, `transcript` and `certificate` alone: what an entry leaves for the step after it is
     derived from them."""
@@ -186,7 +186,7 @@ class _Check:
     # ------------------------------------------------------------ an attempt that a dispute ended
 
     def _disputed(self) -> bool:
-        """The endorsements hold; whether the views lead to the record too. Views that don't are a failure."""
+        """Check the endorsements; return whether the views lead to the record too."""
         record = self._record
         self._compare(
             make_record(self._seating, Ending(ABORT, record.removals), (), NOTHING, NOTHING, disputed=True)
@@ -266,8 +266,8 @@ class _Check:
 def _decides(
     seating: Seating, agreed: Sequence[Sequence[Sealed]], record: Record, used: Sequence[str], ends: bool
 ) -> bool:
-    """Whether `dispute.decide` removes whom the record removes, if earlier disputes of the attempt used up
-    their lenience at the phases `used`, and the attempt `ends` where the views can't tell."""
+    """Return whether `dispute.decide` removes those that the record removes, if earlier disputes used up
+    their lenience at the phases `used`, and the attempt `ends` where the views cannot tell."""
 
     def next_phase(completed: Completed, posts: dict[int, Post]) -> Phase | Ending:
         if completed == "":

@@ -1,4 +1,4 @@
-"""What peers say to each other, phase by phase, and its bounds.
+"""The messages of all phases, and their bounds.
 
 Every payload of a phase begins with `previous_set`: the digest of the agreed set of messages of the phase
 before it, in the first phase the head of the ledger (`broadcast.py`).
@@ -47,8 +47,9 @@ ENDORSE = "endorse"
 class GradientCommitment:
     """Hashes of all parts of the gradient, and the commitment to this peer's share of the coin.
 
-    Where the last record took a dispute to settle, `silent` names those that did not vote, `equivocal`
-    those that signed two messages for one slot. Whom most name is out before any tensor is sent."""
+    If the previous record needed a dispute, `silent` lists the peers that did not vote in it and `equivocal`
+    those that signed two messages for one slot. A peer listed by a majority is removed before any tensor is
+    sent."""
 
     previous_set: DigestField
     parts: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
@@ -122,7 +123,7 @@ class Accusation:
 @message("u")
 @dataclass(frozen=True, slots=True)
 class Accusations:
-    """This peer's accusations (usually none) and the opening of its fingerprint, where it owes one."""
+    """This peer's accusations (usually none) and the opening of its fingerprint, if it owes one."""
 
     previous_set: DigestField
     accusations: Annotated[tuple[Accusation, ...], MaxLen(MAX_PEERS + 1)]
@@ -169,13 +170,14 @@ PAYLOADS: dict[str, type] = {
 }
 
 SLOT_FLOOR = 4096
-"""Bytes that any slot takes: nonsense of this size still counts as said, and costs its author the seat."""
+"""Every slot accepts at least so many bytes. Garbage up to this size is taken as the author's message, so it
+costs the author its seat."""
 
 
 def size_max(phase: str, members: int, directions: int) -> int:
-    """The most bytes that an honest peer's sealed message of a phase takes: more doesn't get a slot.
+    """Return the upper bound on an honest sealed message of a phase; longer messages are not stored.
 
-    Slots are what views consist of, so that a few of them full of nonsense must not fill a view."""
+    Views are built from stored messages, so without this bound a few oversized ones could fill a view."""
     n, scalars = members, 9 * directions + 24
     payload = {
         GRADIENT: 3 * 34 * n,

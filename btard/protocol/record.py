@@ -70,7 +70,7 @@ NOTHING = Digest(bytes(32))
 @message("x")
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """Who stops taking part, for how long (`BAN`, `LEAVE` or `MISS`) and why."""
+    """A peer that stops taking part, for how long (`BAN`, `LEAVE` or `MISS`) and why."""
 
     peer: Peer
     kind: Literal["ban", "leave", "miss"]
@@ -80,7 +80,7 @@ class Removal:
 @message("j")
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who holds a seat from the next step on. No rule admits anybody yet."""
+    """A peer that holds a seat from the next step on. No rule admits anybody yet."""
 
     peer: Peer
 

@@ -89,7 +89,7 @@ class RosterState:
     def miss(self, peer: PeerId, reason: Cause) -> Removal:
         """The removal of a peer that missed the step: its seat ends at the last allowed strike.
 
-        A miss counts twice where a validator was to examine the peer, so that nobody dodges that for long."""
+        A miss counts twice if a validator was to examine the peer, so that nobody dodges that for long."""
         earlier = sum(1 for who, step in self.strikes if who == peer and self._recent(step))
         struck_out = earlier + self._weight(peer) >= self.config.strikes
         return Removal(peer, LEAVE if struck_out else MISS, reason)

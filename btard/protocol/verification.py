@@ -31,7 +31,7 @@ ScalarTable = Sequence[Sequence[PartScalars]]
 
 
 def row_is_false(published: PartScalars, true: Scalars, tau: float, factor: float = 1.0) -> bool:
-    """Whether a contributor's scalars of one part aren't those of the very bytes that it committed to.
+    """Return whether a contributor's scalars of one part are not those of the bytes that it committed to.
 
     A voter's threshold is `factor` 1, an accuser's `tolerance.ACCUSE_FACTOR`, here and below."""
     return (
@@ -44,7 +44,7 @@ def row_is_false(published: PartScalars, true: Scalars, tau: float, factor: floa
 def gradient_is_false(
     published: Sequence[PartScalars], recomputed: Recomputed, tau: float, factor: float = 1.0
 ) -> bool:
-    """Whether a contributor's scalars, of any part, aren't those of the gradient that it owed.
+    """Return whether a contributor's scalars, of any part, are not those of the gradient that it owed.
 
     Recomputed on other hardware, so within the tolerance of `protocols/fingerprint.md`."""
     return len(published) != len(recomputed.scalars) or any(
@@ -60,13 +60,13 @@ def _part_is_false(said: PartScalars, true: Scalars, gradient_norm: float, tau: 
 
 
 def fingerprint_is_false(published: PartScalars, true: Scalars) -> bool:
-    """Whether the fingerprint of a whole gradient isn't that of the gradient."""
+    """Return whether the fingerprint of a whole gradient is not that of the gradient."""
     slack = tolerance.recomputation_tolerance(true.norm)
     return abs(published.norm - true.norm) > slack or _projections_differ(published, true, slack)
 
 
 def fingerprints_disagree(one: PartScalars, other: PartScalars) -> bool:
-    """Whether validator and target can't both have computed the same gradient."""
+    """Return whether validator and target cannot both have computed the same gradient."""
     slack = tolerance.ACCUSE_FACTOR * tolerance.recomputation_tolerance(max(one.norm, other.norm))
     as_scalars = Scalars(other.projections, other.norm)
     return abs(one.norm - other.norm) > slack or _projections_differ(one, as_scalars, slack)
@@ -79,7 +79,7 @@ def _projections_differ(published: PartScalars, true: Scalars, slack: float) -> 
 
 
 def sum_is_not_zero(table: ScalarTable, part: int, config: ProtocolConfig) -> bool:
-    """Whether the clipped differences of `part` don't cancel in some direction: v(j) is no fixed point.
+    """Return whether the clipped differences of `part` do not cancel in some direction: no fixed point.
 
     Sums in seat order, in float64, over agreed numbers: every peer gets the same answer. The norm of
     v(j) is the (upper) median of what all contributors say, so an honest majority bounds it."""
@@ -112,8 +112,8 @@ def suspicious_parts(table: ScalarTable, delta_max: float) -> tuple[int, ...]:
 
 
 def shape_is_wrong(parts: Sequence[PartScalars], count: int, config: ProtocolConfig) -> bool:
-    """Whether published scalars can't be an honest peer's: the wrong number of parts or projections, a
-    negative norm, or a projection longer than PROJECTION_DEVIATIONS times the vector that it measures."""
+    """Return whether published scalars cannot be an honest peer's: a wrong number of parts or projections,
+    a negative norm, or a projection longer than PROJECTION_DEVIATIONS times the vector that it measures."""
     return len(parts) != count or any(
         len(p.projections) != config.directions
         or min(p.norm, p.center) < 0

@@ -1,4 +1,4 @@
-"""What must hold in every simulated run, looked at after every event.
+"""The properties that must hold in every simulated run, checked after every event.
 
 A checker sees each step of each peer's machine, as the world carries it out, and says what is wrong; the
 world stops at the first complaint. Peers are honest unless an adversary wraps them; *steady* ones are also
@@ -26,7 +26,7 @@ from btard.types import Digest, PeerId
 
 class LedgerAgreement(Checker):
     """Honest peers write the same ledger: the same record and the same state after it at each index (roster,
-    aggregates, coin, scalars, model digest). And nobody honest finds that its model isn't the swarm's."""
+    aggregates, coin, scalars, model digest). And nobody honest finds that its model is not the swarm's."""
 
     name = "agreement"
 
@@ -73,7 +73,7 @@ class Models(Checker):
 
 
 class Innocence(Checker):
-    """Nobody honest is banned, not even where it crashed or was slow."""
+    """Nobody honest is banned, not even after a crash or while it is slow."""
 
     name = "innocence"
 
@@ -109,7 +109,7 @@ class Causes(Checker):
 
 
 def possible_reasons(kind: str) -> frozenset[str]:
-    """Return what an adversary can be banned for: what it does, and, where it changes messages that its own
+    """Return what an adversary can be banned for: what it does, and, if it changes messages that its own
     machine believes to have sent, equivocation, because its views say otherwise."""
     cheat = ADVERSARIES[parse_adversary(kind).name]
     return cheat.reasons | ({"equivocation"} if cheat.tamper is not Adversary.tamper else set())
@@ -192,7 +192,7 @@ class EveryEnding(Checker):
 
 
 class Strikes(Checker):
-    """Who only missed a step has its seat back in the next one."""
+    """A peer that only missed a step has its seat back in the next one."""
 
     name = "strikes"
 

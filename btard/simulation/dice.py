@@ -13,7 +13,7 @@ _FRACTION = 2**53
 
 
 class Dice:
-    """Draws of one purpose: another purpose's draws don't shift them."""
+    """Draws of one purpose: another purpose's draws do not shift them."""
 
     def __init__(self, seed: int, purpose: str) -> None:
         self._draw = Draw(seed.to_bytes(16, "little"), f"simulation {purpose}")
@@ -27,7 +27,7 @@ class Dice:
         return least + (most - least) * self._draw.below(_FRACTION) / _FRACTION
 
     def chance(self, probability: float) -> bool:
-        """True with this probability; draws nothing where it is 0."""
+        """True with this probability; draws nothing if it is 0."""
         return probability > 0 and self.between(0.0, 1.0) < probability
 
     def choose(self, items: Sequence[T]) -> T:

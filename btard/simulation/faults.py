@@ -1,7 +1,7 @@
 """What may break in a simulated swarm, as values that a scenario lists.
 
 Peers are named by their index in the scenario. The protocol promises nothing to more faulty peers than the
-largest minority, so crashed and slow peers count with the Byzantine ones; broken links don't count.
+largest minority, so crashed and slow peers count with the Byzantine ones; broken links do not count.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ class Links:
         self._last: dict[tuple[int, int], float] = {}
 
     def control(self, sender: int, receiver: int, now: float) -> float | None:
-        """When a control message sent now arrives; None where it is lost."""
+        """When a control message sent now arrives; None if it is lost."""
         if any(cut.control for cut in self._cut(sender, receiver, now)):
             return None
         weather = self._weather
@@ -39,7 +39,7 @@ class Links:
         return arrival
 
     def blob(self, sender: int, receiver: int, now: float) -> float | None:
-        """When a blob pushed now has arrived; None where it is lost."""
+        """When a blob pushed now has arrived; None if it is lost."""
         if self._cut(sender, receiver, now):
             return None
         weather = self._weather

@@ -210,7 +210,7 @@ class Engine:
             return self._recipe.task.build(seed).to(self._device)
 
     def _parts(self, aggregates: tuple[Digest, ...]) -> list[Tensor]:
-        """The vectors of all aggregates. Raises ConfigurationError where one is not valid."""
+        """The vectors of all aggregates. Raises ConfigurationError if one is not valid."""
         sizes = split_sizes(self.dimension, len(aggregates))
         vectors = [self._held(name, size) for name, size in zip(aggregates, sizes, strict=True)]
         valid = [vector for vector in vectors if vector is not None]
@@ -222,7 +222,7 @@ class Engine:
         return valid
 
     def _held(self, name: Digest, size: int | None = None) -> Tensor | None:
-        """The vector of a blob, None where it is not held, not finite or not of `size` coordinates."""
+        """Return the vector of a blob, None if it is not held, not finite or not of `size` coordinates."""
         data = self.store.get(name)
         if data is None or (size is not None and len(data) != self.codec.size_bytes(size)):
             return None
