@@ -147,7 +147,7 @@ def test_a_simulation_that_fails_ends_with_status_3_and_prints_its_sums_as_json(
     status, sums = run()
     assert (status, sums["held"], sums["failed"]) == (0, True, {})
     tally = runner.SeedTally()
-    tally.add(replace(runner.run_seed(0, runner.Wish(4, 1)), violation=Violation("test", "planted")))
+    tally.add(replace(runner.run_seed(0, runner.Overrides(4, 1)), violation=Violation("test", "planted")))
     monkeypatch.setattr(report, "run_all", lambda *_: tally)
     status, sums = run()
     assert (status, sums["held"], sums["failed"]) == (3, False, {"0": "planted"})

@@ -102,6 +102,8 @@ def test_a_task_that_is_another_one_here_is_refused_with_what_differs() -> None:
 
 def test_a_run_that_cannot_be_here_is_refused_with_what_can() -> None:
     with pytest.raises(ConfigurationError, match="digits"):
+        RunConfig.from_bytes(changed(task="nowhere")).local_recipe()
+    with pytest.raises(ConfigurationError, match="say --task os:system if you trust"):
         RunConfig.from_bytes(changed(task="os:system")).local_recipe()
     with pytest.raises(ConfigurationError, match="lunch"):
         RunConfig.create("lunch", steps=1, peers=2)
