@@ -215,5 +215,5 @@ def test_a_gradient_that_no_validator_drew_is_found_by_recomputing_it() -> None:
 
 
 def test_a_directory_without_a_ledger_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(LedgerError, match=r"there is no ledger .*: give the directory of a run"):
+    with pytest.raises(ConfigurationError, match=r"there is no ledger .*: give the directory of a run"):
         audit(tmp_path)
