@@ -8,8 +8,8 @@ from typing import Any
 from btard.adversary.base import Adversary
 from btard.machine import Actions, Event, Perform
 from btard.protocol.agreed import Agreed
-from btard.protocol.duties import Duties, Payload
-from btard.protocol.messages import Phase
+from btard.protocol.duties import Duties
+from btard.protocol.messages import Payload, Phase
 from btard.protocol.peer import PeerMachine
 from btard.training import Engine
 

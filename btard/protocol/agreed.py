@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypedDict, cast
+from typing import TypedDict, cast
 
 from btard.protocol import messages, mprng
-from btard.protocol.messages import AGGREGATE, GRADIENT, REVEAL, SCALARS, Phase
+from btard.protocol.messages import AGGREGATE, GRADIENT, REVEAL, SCALARS, Payload, Phase
 from btard.protocol.record import NOTHING
 from btard.protocol.state import Finished, RosterState, roster_digest
 from btard.types import Digest, PeerId, Scalars
@@ -78,7 +78,7 @@ class Agreed:
     trail: tuple[tuple[Phase, Digest], ...] = ()
     sets: Sets = field(default_factory=Sets)
 
-    def after(self, phase: Phase, set_digest: Digest, payloads: Sequence[Any]) -> Agreed:
+    def after(self, phase: Phase, set_digest: Digest, payloads: Sequence[Payload | None]) -> Agreed:
         """Return what is agreed once `phase` is complete too."""
         sets = cast(Sets, {**self.sets, phase: tuple(payloads)})
         return Agreed(self.seating, (*self.trail, (phase, set_digest)), sets)

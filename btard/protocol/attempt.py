@@ -9,7 +9,6 @@ falls into a dispute (`slow_path.py`). The machine has ended when `conclusion` i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from btard.crypto import Identity
 from btard.machine import Actions, BlobHeld, Done, Event, Send, Tick
@@ -20,7 +19,7 @@ from btard.protocol.broadcast import Board, Post, audience, sign
 from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
 from btard.protocol.dispute import Final, GoOn
 from btard.protocol.duties import Duties
-from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, RECORD, Completed, Phase
+from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, RECORD, Completed, Endorse, Payload, Phase
 from btard.protocol.outputs import Diverged
 from btard.protocol.record import ABORT, NOTHING, STEP, Record
 from btard.protocol.requests import Requests
@@ -353,7 +352,7 @@ class AttemptMachine:
 
     # ------------------------------------------------------------ what goes out
 
-    def _post(self, phase: str, payload: Any) -> Sealed:
+    def _post(self, phase: str, payload: Payload | Endorse) -> Sealed:
         """Sign a message of this attempt, take it as ours, send it to the whole roster."""
         sealed = sign(self._identity, self.seating, phase, encode(payload))
         self._out.messages.append(Send(self._others, sealed.raw))

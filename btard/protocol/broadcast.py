@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from btard.crypto import Identity, digest
 from btard.protocol.agreed import Seating
-from btard.protocol.messages import PAYLOADS, size_max
+from btard.protocol.messages import PAYLOADS, Payload, size_max
 from btard.protocol.state import roster_digest
 from btard.types import Digest, FaultKind, PeerId
 from btard.wire import Envelope, Rejection, Sealed, decode, open_sealed, seal
@@ -29,7 +28,7 @@ class Post:
 
     seat: int
     sealed: Sealed
-    payload: Any
+    payload: Payload | None
 
 
 class Board:
@@ -58,7 +57,7 @@ class Board:
             return Rejection(FaultKind.OVERSIZE, f"{len(sealed.raw)} bytes in phase {envelope.phase}")
         if envelope.roster != self._roster:
             return Rejection(FaultKind.WRONG_ROSTER, "the message was signed for another roster")
-        payload = decode(PAYLOADS[envelope.phase], envelope.payload)
+        payload: Payload | Rejection = decode(PAYLOADS[envelope.phase], envelope.payload)
         return Post(seat, sealed, None if isinstance(payload, Rejection) else payload)
 
     def add(self, post: Post) -> bool:
@@ -90,7 +89,7 @@ class Board:
         """Return whether every seat has spoken."""
         return len(self.posts[phase]) == len(self.seat_of)
 
-    def payloads(self, phase: str) -> tuple[Any, ...]:
+    def payloads(self, phase: str) -> tuple[Payload | None, ...]:
         """Payloads of a full phase, by seat."""
         slot = self.posts[phase]
         return tuple(slot[seat].payload for seat in range(len(slot)))

@@ -27,7 +27,7 @@ from typing import cast
 
 from btard.protocol.agreed import Seating
 from btard.protocol.broadcast import Board, Post, set_digest
-from btard.protocol.messages import PHASES, RECORD, REVEAL, Completed, Phase, View
+from btard.protocol.messages import PHASES, RECORD, REVEAL, Completed, Phase, RecordVote, View
 from btard.protocol.record import BAN, LEAVE, Cause, Removal
 from btard.protocol.rules import Ending
 from btard.types import Digest
@@ -149,14 +149,14 @@ def _final(seating: Seating, proofs: Sequence[Proof | None]) -> Final | None:
     votes: dict[Digest, dict[int, Post]] = {}
     for proof in proofs:
         for seat, post in proof.board.posts[RECORD].items() if proof is not None else ():
-            if post.payload is not None:
+            if isinstance(post.payload, RecordVote):
                 votes.setdefault(Digest(post.payload.record), {}).setdefault(seat, post)
     for record, voters in sorted(votes.items()):
         if 2 * len(voters) <= len(seating.participants):
             continue
         for seat, proof in enumerate(proofs):
             own = proof.board.posts[RECORD].get(seat) if proof is not None and proof.completed else None
-            if proof is None or own is None or own.payload is None:
+            if proof is None or own is None or not isinstance(own.payload, RecordVote):
                 continue
             done = proof.completed
             if (own.payload.record, own.payload.previous_set) == (record, proof.board.digest(done)):

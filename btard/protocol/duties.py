@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from btard.crypto import Identity
 from btard.machine import Actions, Aggregate, ComputeGradient, Effect, Project, PushBlob, Send, Update
@@ -15,23 +15,22 @@ from btard.protocol.agreed import Agreed, Reported, Seating
 from btard.protocol.blobs import Blobs
 from btard.protocol.broadcast import audience
 from btard.protocol.examination import Examination, on_wire
-from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RELAY, REVEAL, SCALARS, VERDICT, Phase
+from btard.protocol.messages import (
+    ACCUSE,
+    AGGREGATE,
+    GRADIENT,
+    RELAY,
+    REVEAL,
+    SCALARS,
+    VERDICT,
+    Payload,
+    Phase,
+)
 from btard.protocol.record import NOTHING
 from btard.protocol.results import Results
 from btard.protocol.state import gradient_seed
 from btard.types import Digest, PeerId
 from btard.wire import encode
-
-Payload: TypeAlias = (
-    messages.GradientCommitment
-    | messages.AggregateCommitment
-    | messages.RelayVotes
-    | messages.CoinReveal
-    | messages.PublishedScalars
-    | messages.Accusations
-    | messages.Verdicts
-)
-"""What a peer says in a phase before the vote."""
 
 
 class Duties:

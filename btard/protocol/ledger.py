@@ -22,7 +22,7 @@ from btard.protocol import messages
 from btard.protocol.agreed import Agreed, Seating, Sets
 from btard.protocol.broadcast import Board, Post, is_at, set_digest
 from btard.protocol.dispute import Remove, decide
-from btard.protocol.messages import GRADIENT, PHASES, RECORD, VIEW, Completed, Phase
+from btard.protocol.messages import GRADIENT, PHASES, VIEW, Completed, Phase, RecordVote
 from btard.protocol.record import ABORT, NOTHING, STEP, Entry, Record
 from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import RosterState, roster_digest
@@ -176,7 +176,7 @@ class _Check:
         voters: list[int] = []
         for k, raw in enumerate(self._entry.certificate):
             post = self._post(raw, k, "certificate")
-            if post.sealed.envelope.phase != RECORD or post.payload is None:
+            if not isinstance(post.payload, RecordVote):
                 self._fail(f"message {k} of its certificate is no vote")
             if post.payload.record != self._record.digest:
                 self._fail(f"{self._name(post.seat)} voted for another record")

@@ -158,7 +158,19 @@ class RecordVote:
     record: DigestField
 
 
-PAYLOADS: dict[str, type] = {
+Payload: TypeAlias = (
+    GradientCommitment
+    | AggregateCommitment
+    | RelayVotes
+    | CoinReveal
+    | PublishedScalars
+    | Accusations
+    | Verdicts
+    | RecordVote
+)
+"""What a peer signs in a phase."""
+
+PAYLOADS: dict[str, type[Payload]] = {
     GRADIENT: GradientCommitment,
     AGGREGATE: AggregateCommitment,
     RELAY: RelayVotes,
