@@ -237,9 +237,10 @@ def _in_range(products: Matrix, rows_ND: Tensor, reference: int | None, copies: 
     squares = products.diagonal()
     small = np.flatnonzero(~(squares > SQUARE_LEAST * rows_ND.shape[1])).tolist()
     unexplained = set(small) - {int(np.argmin(squares)), *copies}
+    if not unexplained or not np.isfinite(products).all():
+        return bool(np.isfinite(products).all())
     origin_D = torch.zeros_like(rows_ND[0]) if reference is None else rows_ND[reference]
-    finite = bool(np.isfinite(products).all())
-    return finite and all(same_values(rows_ND[i], origin_D) for i in unexplained)
+    return all(same_values(rows_ND[i], origin_D) for i in unexplained)
 
 
 def _expand(products: Matrix) -> Matrix:
