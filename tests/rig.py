@@ -176,7 +176,7 @@ class Rig:
         def arrive() -> Work:
             answer = to.driver.offered(sender.name, name, claimed)
             if answer is Offer.HELD:
-                return to.driver.held(sender.name, name, self.now)
+                return to.driver.held(name, self.now)
             wanted = answer is Offer.WANTED and claimed == len(data)
             return to.driver.arrived(name, data, self.now) if wanted else Work()
 

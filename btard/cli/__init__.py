@@ -26,7 +26,7 @@ from btard.errors import BtardError, HaltedError
 INTERRUPTED = 130
 
 STATUSES = """Exit status:
-0: done; also after SIGTERM, once all is closed in order.
+0: done; a peer, a bootstrap and a swarm of processes also after SIGTERM, once all is closed in order.
 1: an error, said in one sentence.
 2: a command or option that does not exist.
 3: the answer is no: an audit, a simulation, a cell of the arena or a swarm failed.

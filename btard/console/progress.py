@@ -93,6 +93,10 @@ class RunProgress(Progress):
         names = ", ".join(self.name(peer) for peer in event.missing[:NAMED_MAX])
         more = len(event.missing) - NAMED_MAX
         names += f" and {more} more" if more > 0 else ""
+        if not names:
+            self._waiting = f"{event.phase} for {event.waited_s:.0f} s: at work, or settling a dispute"
+            self.refresh()
+            return
         them = "it" if len(event.missing) == 1 else "them"
         now = event.dispute_in_s <= 0
         then = "deciding whether to go on" if now else f"the others go on in {event.dispute_in_s:.0f} s"

@@ -33,8 +33,8 @@ from btard.types import Digest, Fault, PeerId
 EARLY_PARTS = 2
 """Parts that a sender may push before this peer knows what they are for."""
 
-WAITING_MAX = 256
-"""Messages kept before the first step; the rest is dropped, and asked for by the protocol."""
+WAITING_BYTES_MAX = 2 * 2**20
+"""Bytes of one sender's messages that are kept before the first step; the protocol asks for the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +77,12 @@ class Driver:
         self._early: Counter[PeerId] = Counter()
         self._begun = False
         self._waiting: list[Received] = []
+        self._waiting_bytes: Counter[PeerId] = Counter()
 
     @property
     def wake(self) -> float | None:
-        """When the next tick is due."""
-        return self.machine.wake
+        """When the next tick is due: never before `begin`, whatever has come."""
+        return self.machine.wake if self._begun else None
 
     def begin(self, now: float) -> Work:
         """Begin the first attempt; messages that came before count as having come now."""
@@ -97,7 +98,8 @@ class Driver:
         event = Received(sender, raw)
         if self._begun:
             return self._handle(event, now)
-        if len(self._waiting) < WAITING_MAX:
+        self._waiting_bytes[sender] += len(raw)
+        if self._waiting_bytes[sender] <= WAITING_BYTES_MAX:
             self._waiting.append(event)
         return Work()
 
@@ -106,24 +108,23 @@ class Driver:
 
         Blobs that the attempt expects are wanted, plus a few unannounced ones per sender, because a blob may
         arrive before the message that announces it."""
-        if name in self.store:
-            return Offer.HELD
+        held = name in self.store
         fits = size_bytes <= self.machine.part_bytes_max and size_bytes % self._codec.size_bytes(1) == 0
-        if not fits or not self.store.fits(size_bytes):
+        if not held and not (fits and self.store.fits(size_bytes)):
             return Offer.REFUSED
-        if self.machine.expects(sender, name):
-            return Offer.WANTED
-        self._early[sender] += 1
-        return Offer.WANTED if self._early[sender] <= EARLY_PARTS else Offer.REFUSED
+        if not self.machine.expects(sender, name):
+            self._early[sender] += 1
+            if self._early[sender] > EARLY_PARTS:
+                return Offer.REFUSED
+        return Offer.HELD if held else Offer.WANTED
 
-    def held(self, sender: PeerId, name: Digest, now: float) -> Work:
+    def held(self, name: Digest, now: float) -> Work:
         """Tell the machine of a blob that was offered and is held already. Its size is the store's, whatever
-        the sender claimed. The blob outlives the step only if the sender is entitled to push it."""
+        the sender claimed, and it counts as new: the store must not drop what the machine is told of."""
         data = self.store.get(name)
         if data is None:
             return Work()
-        if self.machine.expects(sender, name):
-            self.store.put(data)
+        self.store.put(data)
         return self._handle(BlobHeld(name, len(data), True), now)
 
     def arrived(self, name: Digest, data: bytes, now: float) -> Work:

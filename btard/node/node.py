@@ -30,7 +30,7 @@ ROSTER_PHASES = 3
 not block the run."""
 
 STALL_S = 1.0
-"""A phase that lasts until the machine ticks is reported then, and so often from then on."""
+"""Interval between reports of a phase that lasts, in seconds; the first comes with the machine's tick."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +118,7 @@ class Node:
         """Answer the offer of a blob."""
         answer = self.driver.offered(sender, digest, size)
         if answer is Offer.HELD:
-            self._loop.call_soon(
-                self._unless_over, lambda: self.driver.held(sender, digest, self._loop.time())
-            )
+            self._loop.call_soon(self._unless_over, lambda: self.driver.held(digest, self._loop.time()))
         return answer is Offer.WANTED
 
     def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
@@ -204,7 +202,7 @@ class Node:
                     step=attempt.state.step,
                     attempt=attempt.state.attempt,
                     phase=attempt.phase,
-                    missing=tuple(peer.hex() for peer in attempt.awaited),
+                    missing=tuple(peer.hex() for peer in attempt.awaited if peer != self.transport.me),
                     waited_s=waited_s,
                     dispute_in_s=max(0.0, attempt.hard - now),
                 )

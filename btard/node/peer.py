@@ -34,7 +34,7 @@ LINGER_DELTAS = 3
 """How long a peer that has finished stays to answer others, in units of delta_s."""
 
 WITHDRAW_S = 2.0
-"""How long taking back this peer's address may hold up its end."""
+"""Time limit for withdrawing this peer's address at its end."""
 
 
 async def run_peer(options: PeerOptions, *, emit: Emit) -> Ended:
@@ -56,7 +56,7 @@ def _make_directory(out: Path, replace: bool) -> RunDirectory:
     if RunDirectory(out).ledger.exists() and not replace:
         raise HaltedError(
             f"{out} holds the ledger of a run that was begun, and a peer cannot rejoin one yet: "
-            "choose another --out, or replace it with --overwrite"
+            "choose another --out to join another run"
         )
     return RunDirectory.create(out, replace)
 

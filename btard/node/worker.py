@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
-Work = Callable[[], Any]
+Task = Callable[[], Any]
 Deliver = Callable[[Any], None]
 Failed = Callable[[BaseException], None]
 
@@ -19,7 +19,7 @@ class Worker(Protocol):
 
     failed: Failed
 
-    def submit(self, work: Work, deliver: Deliver) -> None:
+    def submit(self, work: Task, deliver: Deliver) -> None:
         """Queue a piece of work."""
 
     def stop(self) -> None:
@@ -37,11 +37,11 @@ class InlineWorker:
         self.failed: Failed = _unheard
         self._stopped = False
 
-    def submit(self, work: Work, deliver: Deliver) -> None:
+    def submit(self, work: Task, deliver: Deliver) -> None:
         """Do it in the loop's next round."""
         asyncio.get_running_loop().call_soon(self._do, work, deliver)
 
-    def _do(self, work: Work, deliver: Deliver) -> None:
+    def _do(self, work: Task, deliver: Deliver) -> None:
         if not self._stopped:
             try:
                 deliver(work())
@@ -65,7 +65,7 @@ class ThreadWorker:
         self._executor = ThreadPoolExecutor(1, "btard worker")
         self._stopped = False
 
-    def submit(self, work: Work, deliver: Deliver) -> None:
+    def submit(self, work: Task, deliver: Deliver) -> None:
         """Queue a piece of work."""
         if not self._stopped:
             self._executor.submit(self._do, work, deliver)
@@ -75,7 +75,7 @@ class ThreadWorker:
         self._stopped = True
         self._executor.shutdown(wait=False, cancel_futures=True)
 
-    def _do(self, work: Work, deliver: Deliver) -> None:
+    def _do(self, work: Task, deliver: Deliver) -> None:
         try:
             result = work()
         except Exception as error:

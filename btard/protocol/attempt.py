@@ -199,7 +199,7 @@ class AttemptMachine:
     # ------------------------------------------------------------ the fast path
 
     def run(self, now: float) -> Actions:
-        """Do all that can be done now; return what it takes."""
+        """Advance as far as possible; return the actions that this needs."""
         while self._advance(now) or self._reconsider(now):
             pass
         return self._taken()

@@ -37,6 +37,10 @@ class Blobs:
         """Note one part, made on this machine."""
         self._size_bytes[name] = self.part_bytes(part, parts)
 
+    def names(self) -> tuple[Digest, ...]:
+        """Return the blobs that the store must have."""
+        return tuple(name for name, size in self._size_bytes.items() if size)
+
     def begin_step(self, aggregates: Sequence[Digest]) -> None:
         """Forget all but the aggregates of the step that has ended."""
         self._size_bytes.clear()

@@ -115,8 +115,8 @@ def decide(
 ) -> Decision:
     """The outcome of a dispute; `agreed` are the views by seat (`Agreement.agreed`).
 
-    `lenient_used` are the completed phases at which rule 5 was already used. Where no view proves
-    anything, all miss the step."""
+    `lenient_used` are the completed phases at which rule 5 was already used. If no view proves a
+    phase, every participant misses the step."""
     proofs = [read_view(seating, views[0]) if len(views) == 1 else None for views in agreed]
     held = [proof for proof in proofs if proof is not None]
     union = Board(seating)

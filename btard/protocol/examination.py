@@ -96,7 +96,7 @@ class Examination:
         return tuple(name for case in own for name in agreed.rows(case.target))
 
     def verdicts(self, agreed: Agreed, late: bool) -> tuple[messages.Vote, ...] | None:
-        """Return this peer's vote on each case, None while it can still come to one that it has not."""
+        """Return one vote per case, None while evidence may still arrive."""
         votes = [self._judge(agreed, case, late) for case in disputed(self._seating, agreed.sets)]
         done = tuple(vote for vote in votes if vote is not None)
         return done if len(done) == len(votes) else None

@@ -5,8 +5,8 @@ message, lets `rules.after_phase` say which phase follows and how the attempt en
 and compares it byte for byte, and counts the signatures that certify it. Nothing of the rules is written
 down twice.
 
-What cannot be proven from a ledger, because nobody signs it, and what therefore rests on the majority that
-certified the record: that a peer was silent, that a signed view came in time, how a peer voted about bytes
+Some facts are not signed and cannot be proven from a ledger. They rest on the majority that certified the
+record: that a peer was silent, that a signed view came in time, how a peer voted about bytes
 that were never public, and that `model` is what the aggregates lead to (`btard audit --recompute` compares).
 """
 

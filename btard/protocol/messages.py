@@ -134,7 +134,7 @@ class Accusations:
 @message("o")
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """On one case: who is guilty, and who failed to hand over what judging it takes."""
+    """One vote on a case: the guilty seats, and the seats that withheld evidence."""
 
     guilty: Seats
     unavailable: Seats

@@ -85,6 +85,11 @@ class PeerMachine:
         return self._blobs.holds(name)
 
     @property
+    def inventory(self) -> tuple[Digest, ...]:
+        """The blobs that this machine relies on."""
+        return self._blobs.names()
+
+    @property
     def part_bytes_max(self) -> int:
         """The size of the largest part in the attempt under way: no blob is larger."""
         return self._blobs.part_bytes(0, max(1, len(self.state.participants)))

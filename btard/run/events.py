@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Line(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
 
     time: float | None = Field(default_factory=time.time)
 

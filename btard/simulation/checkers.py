@@ -72,6 +72,19 @@ class Models(Checker):
         return None
 
 
+class Inventory(Checker):
+    """The store of an honest peer has every blob that its machine relies on, also after a step's end."""
+
+    name = "inventory"
+
+    def worked(self, scene: Scene, host: Host, effect: Effect) -> str | None:
+        if host.honest and isinstance(effect, Adopt):
+            lost = [name for name in host.machine.inventory if name not in host.driver.store]
+            if lost:
+                return f"peer {host.index} relies on {len(lost)} blobs that its store has dropped"
+        return None
+
+
 class Innocence(Checker):
     """Nobody honest is banned, not even after a crash or while it is slow."""
 
@@ -248,6 +261,7 @@ def all_checkers() -> tuple[Checker, ...]:
     return (
         LedgerAgreement(),
         Models(),
+        Inventory(),
         Innocence(),
         Seats(),
         Causes(),

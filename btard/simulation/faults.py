@@ -28,8 +28,8 @@ class Weather:
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The peer stops for good in `phase` of `step`, after it has handled `events` more. What it says with its
-    last breath reaches only `heard` of its audience."""
+    """The peer stops for good in `phase` of `step`, after it has handled `events` more. Its last
+    messages reach only the fraction `heard` of their recipients."""
 
     peer: int
     step: int

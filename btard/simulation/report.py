@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -62,9 +63,13 @@ def seeds_json(first: int, count: int, overrides: Overrides) -> tuple[str, bool]
     """Run many seeds; return their sums and the seeds that failed as JSON, and whether all held."""
     tally = run_all(range(first, first + count), overrides)
     failed = {each.scenario.seed: each.violation.text for each in tally.failed if each.violation}
-    rows = {kind: asdict(row) for kind, row in sorted(tally.rows.items())}
-    line = {"held": not failed, "failed": failed, "all": asdict(tally.total), "kinds": rows}
+    rows = {kind: _plain(row) for kind, row in sorted(tally.rows.items())}
+    line = {"held": not failed, "failed": failed, "all": _plain(tally.total), "kinds": rows}
     return json.dumps(line), not failed
+
+
+def _plain(row: TallyRow) -> dict[str, Any]:
+    return {**{f.name: getattr(row, f.name) for f in fields(row)}, "reasons": dict(row.reasons)}
 
 
 def _table(tally: SeedTally) -> Table:

@@ -140,7 +140,7 @@ class World:
             if answer is Offer.WANTED and len(what.data) == what.claimed_bytes:
                 self._step(host, lambda: driver.arrived(what.name, what.data, self.now))
             elif answer is Offer.HELD:
-                self._step(host, lambda: driver.held(what.sender, what.name, self.now))
+                self._step(host, lambda: driver.held(what.name, self.now))
         elif isinstance(what, Tick):
             if host.tick_at is not None and self.now >= host.tick_at:
                 host.tick_at = None

@@ -10,8 +10,10 @@ import asyncio
 import pytest
 
 from btard.crypto import digest
+from btard.machine import Adopt
 from btard.network.frames import UNWANTED, pack_offer
 from btard.node.assembly import assemble
+from btard.node.driver import WAITING_BYTES_MAX, Offer, Work
 from btard.node.worker import InlineWorker
 from btard.protocol.messages import AGGREGATE
 from btard.protocol.outputs import FINISHED
@@ -23,6 +25,7 @@ from btard.types import Digest, PeerId
 from tests.network.rigs import GrpcRig, identity
 from tests.network.test_grpc_hostile import greet, stream_to
 from tests.node.nodes import Nodes, a_run
+from tests.rig import Peer, Rig
 
 
 class LateAndLying:
@@ -87,3 +90,48 @@ async def test_a_held_blob_keeps_its_true_size_whatever_an_offer_over_grpc_claim
     finally:
         node.halt()
         await rig.close()
+
+
+class ReofferedWhileAdopting(Rig):
+    """Seat 3, which is Byzantine, offers every peer all that its store has, between the end of a step and the
+    moment in which the store drops what the step left."""
+
+    offers = 0
+
+    def carry(self, peer: Peer, work: Work) -> None:
+        if any(isinstance(effect, Adopt) for effect in work.effects) and peer.seat != 3:
+            for name, data in list(peer.driver.store._blobs.items()):
+                if peer.driver.offered(self.peers[3].name, name, len(data)) is Offer.HELD:
+                    self.offers += 1
+                    super().carry(peer, peer.driver.held(name, self.now))
+        super().carry(peer, work)
+        assert all(name in peer.driver.store for name in peer.machine.inventory)
+
+
+def test_a_blob_that_is_offered_again_while_its_step_ends_is_kept_or_forgotten_by_all() -> None:
+    rig = ReofferedWhileAdopting(4, 4).run()
+    assert isinstance(rig, ReofferedWhileAdopting)
+    assert rig.offers > 0
+    assert [record.kind for record in rig.agreed()] == [STEP] * 4
+
+
+def test_no_clock_runs_before_the_first_step_whatever_is_said_before() -> None:
+    rig = Rig(3, 1)
+    for peer in rig.peers:
+        peer.driver.received(rig.peers[0].name, b"noise", 0.0)
+        assert peer.driver.wake is None
+    for peer in rig.peers:
+        peer.driver.begin(60.0)
+        assert peer.driver.wake is not None
+        assert peer.driver.wake > 60.0
+
+
+def test_messages_before_the_first_step_are_bounded_in_bytes_for_each_sender() -> None:
+    peer = Rig(3, 1).peers[0]
+    flooder, other = PeerId(bytes(32)), PeerId(bytes([1]) * 32)
+    for _ in range(100):
+        peer.driver.received(flooder, bytes(2**18), 0.0)
+    peer.driver.received(other, b"noise", 0.0)
+    faults = [fault.peer for fault in peer.driver.begin(1.0).faults]
+    assert faults.count(flooder) == WAITING_BYTES_MAX // 2**18
+    assert faults.count(other) == 1

@@ -199,7 +199,7 @@ def test_seats_notices_a_driver_that_believes_what_an_offer_claims(monkeypatch: 
         claims[name] = size_bytes
         return offered(self, sender, name, size_bytes)
 
-    def held(self: Driver, sender: PeerId, name: Digest, now: float) -> Work:
+    def held(self: Driver, name: Digest, now: float) -> Work:
         return self._handle(BlobHeld(name, claims[name], True), now)
 
     liar = (Byzantine(4, "false_offer"),)
