@@ -296,7 +296,6 @@ def main() -> None:
         print(own_peak_memory(options.peak_of, options.d[0]))
         return
     held = [benchmark(options.rules, d, options.repetitions, options.byzfl_up_to) for d in options.d]
-    torch.set_num_threads(1)  # a mean of 2e5 columns takes 0.3 ms: ratios of wall times would be noise
     held.append(on_inputs(options.inputs_at, options.repetitions))
     sys.exit(0 if all(held) else 1)
 
