@@ -26,7 +26,7 @@ Just above it CenteredClip's residual is 1e-7 of tau, and 3e-8 in float64, in a 
 SMALL = 1 << 16
 """Elements up to which NumPy on one thread does the work."""
 
-ELEMENTS_CPU = 1 << 20
+ELEMENTS_CPU = 1 << 19
 ELEMENTS_ACCELERATOR = 1 << 26
 PADDING = 16
 """Elements between rows of a buffer: rows a power of two apart compete for the same lines of the cache."""
@@ -49,15 +49,19 @@ def shifted_blocks(
         yield part, shifted_NB, _shift(rows_ND[:, part], centre_B, unit, shifted_NB)
 
 
-def combine(rows_ND: Tensor, weights: Matrix) -> Tensor:
+def combine(rows_ND: Tensor, weights: Matrix, central: bool = False) -> Tensor:
     """sum_i w_i x_i, shape (d,), for `weights` (n,) that sum to one. Raises `NonFiniteRows`.
 
     Computed as r + sum_i w_i (x_i - r), r the row that weighs most: the error is a rounding of the result,
-    however large the common part of the rows. Equal weights are a mean, and as exact as `torch.mean`.
+    however large the common part of the rows. It is as small without r, and two to three times as fast, if the
+    rows are `central`: then they have a Gram matrix in float32, and are finite. Equal weights are a mean, and
+    as exact as `torch.mean`.
     """
     used = np.flatnonzero(weights)
     if (weights[used] == weights[used[0]]).all():
         return mix(rows_ND, weights[None])[0]
+    if central:
+        return _mix(rows_ND, weights[None])[0]
     dtype = precise_enough(rows_ND)
     result_D = _combine(rows_ND, weights, dtype)
     if not is_finite(result_D):

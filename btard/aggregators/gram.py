@@ -17,6 +17,7 @@ rows through M, which are never formed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,6 @@ from torch import Tensor
 from btard.aggregators.blocks import (
     RUN,
     SQUARE_LEAST,
-    columns_of,
     is_small,
     precise_enough,
     shifted_blocks,
@@ -54,6 +54,7 @@ class Gram:
     """`products[i, j]` = unit^2 <x_i - r, x_j - r>, r = row `reference`, float64 on the CPU.
 
     `unit` is a power of two, 1 unless squares of float64 rows would leave the range of float64.
+    `central` says that the rows have no large common part, so that sums of them need no shifting either.
     """
 
     rows_ND: Tensor
@@ -61,6 +62,7 @@ class Gram:
     products: Matrix
     unit: float
     in_float64: bool
+    central: bool = False
 
     @classmethod
     def of(cls, rows_ND: Tensor, reference: int | None = None, in_float64: bool | None = None) -> Gram:
@@ -85,7 +87,7 @@ class Gram:
                 if _in_range(products, rows_ND, None, []) and _is_central(products, reference, copies):
                     around = _around(products, reference)
                     around[copies] = around[:, copies] = 0.0
-                    return cls(rows_ND, reference, around, unit, in_float64)
+                    return cls(rows_ND, reference, around, unit, in_float64, central=True)
         products = _products(rows_ND, reference, unit, in_float64)
         if not np.isfinite(products).all():
             # A NaN or Inf shows in its row's square; so do finite float32 numbers whose squares are not.
@@ -158,7 +160,7 @@ class Gram:
 
 
 def _products(rows_ND: Tensor, reference: int | None, unit: float, in_float64: bool) -> Matrix:
-    """unit^2 <x_i - r, x_j - r>, or of the rows as they are."""
+    """unit^2 <x_i - r, x_j - r>, or of float32 rows as they are, which takes memory for half a row."""
     if is_small(rows_ND):
         shifted = rows_ND.double().numpy() * unit
         with np.errstate(invalid="ignore", over="ignore"):
@@ -168,9 +170,8 @@ def _products(rows_ND: Tensor, reference: int | None, unit: float, in_float64: b
     n = rows_ND.shape[0]
     dtype = torch.float64 if in_float64 else torch.float32
     total_NN = torch.zeros(n, n, dtype=torch.float64, device=rows_ND.device)
-    if reference is None:
-        blocks = (block_NB.to(dtype) for block_NB in torch.split(rows_ND, columns_of(rows_ND), dim=1))
-    else:
+    blocks: Iterable[Tensor] = (rows_ND,)
+    if reference is not None:
         blocks = (shifted_NB for _, shifted_NB, _ in shifted_blocks(rows_ND, reference, dtype, unit))
     for block_NB in blocks:
         whole = block_NB.shape[1] // RUN * RUN

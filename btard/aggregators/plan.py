@@ -110,7 +110,8 @@ class RowView:
             plan = plan.through(self._mixing)
         if isinstance(plan, Columns):
             return by_column(self._rows_ND, plan.statistic, plan.chosen, plan.mixing)
-        return combine(self._rows_ND, plan.weights)
+        gram = self._source._gram
+        return combine(self._rows_ND, plan.weights, gram is not None and gram.central)
 
     def nearest(self, plan: Plan, count: int) -> tuple[int, ...]:
         """Return the `count` rows nearest to the plan's result, ascending; ties go to the lowest index.

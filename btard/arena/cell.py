@@ -12,7 +12,7 @@ from btard import __version__
 from btard.lab import Experiment, Outcome
 from btard.pool import Failure
 
-NUMERICS: Final = f"btard {__version__}, numerics 2"
+NUMERICS: Final = f"btard {__version__}, numerics 3"
 """Results under another tag are not taken for this version's. Raise the last number with every change of the
 laboratory, a rule, an attack or an estimator after which an experiment has another outcome."""
 
