@@ -98,6 +98,11 @@ class Adversary:
         return peers.index(self.me) if self.me in peers else None
 
     @property
+    def part(self) -> int | None:
+        """The part that it aggregates in the attempt under way, None if none."""
+        return self.seating.part_of(self.seat)
+
+    @property
     def is_attacking(self) -> bool:
         """Whether it takes part in the attempt under way, and attacks in its step."""
         return self.seat is not None and self.active(self.seating.state.step)
@@ -110,3 +115,7 @@ class Adversary:
         """The participants that do not collude with it, in random order."""
         others = tuple(p for p in self.seating.participants if p not in self.colluders)
         return self.draw("victims").shuffle(others)
+
+    def aggregating_victims(self) -> tuple[PeerId, ...]:
+        """Those of `victims` that aggregate a part."""
+        return tuple(peer for peer in self.victims() if peer in self.seating.state.aggregators)

@@ -25,22 +25,22 @@ class ColludingAggregate(WrongAggregate):
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
         result = super().perform(effect, honest, engine)
-        seat = self.seat
+        part = self.part
         if isinstance(effect, Aggregate):
             self._rows = effect.rows
-        elif isinstance(effect, Project) and self.is_attacking and seat is not None:
-            return self._balanced(effect, result, seat, honest)
+        elif isinstance(effect, Project) and self.is_attacking and part is not None:
+            return self._balanced(effect, result, part, honest)
         return result
 
-    def _balanced(self, effect: Project, result: Any, seat: int, honest: Perform) -> Any:
+    def _balanced(self, effect: Project, result: Any, part: int, honest: Perform) -> Any:
         parts = len(effect.aggregates)
         true: tuple[Scalars | None, ...] = honest(
-            ProjectRows(seat, parts, self._rows, effect.aggregates[seat], effect.coin, effect.tau)
+            ProjectRows(part, parts, self._rows, effect.aggregates[part], effect.coin, effect.tau)
         )
-        others = [row for index, row in enumerate(true) if index != seat]
-        if len(self._rows) != parts or any(row is None for row in others):
+        others = [row for index, row in enumerate(true) if index != self.seat]
+        if len(self._rows) != len(self.seating.participants) or any(row is None for row in others):
             return result
         balance = tuple(-sum(p) for p in zip(*(row.projections for row in others if row), strict=True))
         scalars = list(result)
-        scalars[seat] = replace(scalars[seat], projections=balance)
+        scalars[part] = replace(scalars[part], projections=balance)
         return tuple(scalars)

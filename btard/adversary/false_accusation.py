@@ -26,7 +26,7 @@ class FalseAccusation(Adversary):
         result = honest(effect)
         if not self.is_attacking:
             return result
-        if isinstance(effect, ProjectRows) and self.what != "gradient" and effect.part == self.seat:
+        if isinstance(effect, ProjectRows) and self.what != "gradient" and effect.part == self.part:
             return self._rows(effect, result)
         if isinstance(effect, Recompute) and self.what != "row":
             return Recomputed(tuple(map(_shifted, result.scalars)), result.norm)

@@ -64,8 +64,8 @@ class GradientAdversary(Adversary):
             self._forged = {step: self.attack(self._context(effect, state, engine))}
         vector = self._forged[step]
         spans = windows(engine.dimension, effect.parts)
-        if self.spares_own_part and self.seat is not None:
-            start, size = spans[self.seat]
+        if self.spares_own_part and self.part is not None:
+            start, size = spans[self.part]
             vector = vector.clone()
             vector[start : start + size] = own_gradient(engine, step, effect.seed)[start : start + size]
         parts = tuple(put(engine, vector[start : start + size]) for start, size in spans)
@@ -133,6 +133,6 @@ class InvalidGradient(GradientAdversary):
     """Sends a vector that is not finite. The part that it aggregates itself stays honest, because its own
     machine would report that one as missing."""
 
-    reasons: ClassVar[frozenset[str]] = frozenset({"invalid part"})
+    reasons: ClassVar[frozenset[str]] = frozenset({"withheld part", "unreachable"})
 
     spares_own_part: ClassVar[bool] = True

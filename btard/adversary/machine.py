@@ -8,7 +8,7 @@ from typing import Any
 from btard.adversary.base import Adversary
 from btard.machine import Actions, Event, Perform
 from btard.protocol.agreed import Agreed
-from btard.protocol.duties import Duties
+from btard.protocol.duties import Due, Duties
 from btard.protocol.messages import Payload, Phase
 from btard.protocol.peer import PeerMachine
 from btard.training import Engine
@@ -38,9 +38,9 @@ class SpeakingDuties(Duties):
         super().__init__(*arguments)
         self._adversary = adversary
 
-    def prepare(self, phase: Phase, agreed: Agreed, late: bool) -> tuple[Payload | None, Actions]:
+    def prepare(self, phase: Phase, agreed: Agreed, due: Due) -> tuple[Payload | None, Actions]:
         """Return what the adversary says in place of an honest payload."""
-        payload, out = super().prepare(phase, agreed, late)
+        payload, out = super().prepare(phase, agreed, due)
         return None if payload is None else self._adversary.speak(phase, payload), out
 
 

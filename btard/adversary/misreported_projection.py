@@ -23,11 +23,11 @@ class MisreportedProjection(Adversary):
 
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
         result = honest(effect)
-        victims = self.victims() if isinstance(effect, Project) and self.is_attacking else ()
+        victims = self.aggregating_victims() if isinstance(effect, Project) and self.is_attacking else ()
         if not victims:
             return result
         scalars: list[Scalars] = list(result)
-        part = self.seating.participants.index(victims[0])
+        part = self.seating.state.aggregators.index(victims[0])
         true = scalars[part]
         scalars[part] = replace(
             true,

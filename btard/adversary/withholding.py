@@ -27,10 +27,9 @@ class WithheldBlob(Adversary):
 
 @dataclass(kw_only=True, eq=False)
 class WithheldPart(WithheldBlob):
-    """Sends its gradient's parts to all but `count` random peers, and does not publish these parts when they
-    complain."""
+    """Sends its gradient's parts to all but `count` random peers."""
 
-    reasons: ClassVar[frozenset[str]] = frozenset({"withheld part"})
+    reasons: ClassVar[frozenset[str]] = frozenset({"withheld part", "unreachable"})
 
     count: int = 1
 
@@ -42,8 +41,8 @@ class WithheldPart(WithheldBlob):
     def perform(self, effect: Effect, honest: Perform, engine: Engine) -> Any:
         result = honest(effect)
         if isinstance(effect, ComputeGradient):
-            peers = self.seating.participants
-            chosen = self.victims()[: self.count] if self.is_attacking else ()
+            peers = self.seating.state.aggregators
+            chosen = self.aggregating_victims()[: self.count] if self.is_attacking else ()
             names = [result[peers.index(peer)] for peer in chosen if len(result) == len(peers)]
             self._withheld = frozenset(names)
         return result

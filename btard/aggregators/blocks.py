@@ -53,9 +53,9 @@ def combine(rows_ND: Tensor, weights: Matrix, central: bool = False) -> Tensor:
     """sum_i w_i x_i, shape (d,), for `weights` (n,) that sum to one. Raises `NonFiniteRows`.
 
     Computed as r + sum_i w_i (x_i - r), r the row that weighs most: the error is a rounding of the result,
-    however large the common part of the rows. It is as small without r, and two to three times as fast, if the
-    rows are `central`: then they have a Gram matrix in float32, and are finite. Equal weights are a mean, and
-    as exact as `torch.mean`.
+    however large the common part of the rows. It is as small without r, and two to three times as fast, if
+    the rows are `central`: then they have a Gram matrix in float32, and are finite. Equal weights are a mean,
+    and as exact as `torch.mean`.
     """
     used = np.flatnonzero(weights)
     if (weights[used] == weights[used[0]]).all():

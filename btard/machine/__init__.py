@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from btard.machine.actions import Actions, Machine, Output, Send
 from btard.machine.effects import (
+    Abandon,
     Adopt,
     Aggregate,
     Aggregated,
@@ -28,6 +29,7 @@ from btard.machine.effects import (
 from btard.machine.events import BlobHeld, Done, Event, Received, Tick
 
 __all__ = [
+    "Abandon",
     "Actions",
     "Adopt",
     "Aggregate",

@@ -130,6 +130,13 @@ class Update(EffectOf[Digest]):
 
 
 @dataclass(frozen=True, slots=True)
+class Abandon(EffectOf[None]):
+    """An attempt ended without a step: blobs that are not in `keep` may go. No result."""
+
+    keep: tuple[Digest, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Adopt(EffectOf[None]):
     """The step is final: the candidate becomes the model, x_step is kept as the previous model for
     recomputation, older gradients and blobs that are not in `keep` may go. No result."""

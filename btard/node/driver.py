@@ -14,6 +14,7 @@ from typing import Any
 
 from btard.codec import Codec
 from btard.machine import (
+    Abandon,
     Actions,
     Adopt,
     BlobHeld,
@@ -153,8 +154,8 @@ class Driver:
         for effect in out.effects:
             if not isinstance(effect, PushBlob):
                 work.effects.append(effect)
-                if isinstance(effect, Adopt):
-                    # Blobs that arrive until it is performed are of the next step.
+                if isinstance(effect, (Abandon, Adopt)):
+                    # Blobs that arrive until it is performed are of the next attempt.
                     self.store.begin_generation()
             elif (data := self.store.get(effect.digest)) is not None:
                 work.pushes.append(Push(effect.to, effect.digest, data))

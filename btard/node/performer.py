@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from btard.machine import (
+    Abandon,
     Adopt,
     Aggregate,
     Aggregated,
@@ -44,6 +45,8 @@ class Performer:
                 return engine.fingerprint(step, seed, coin)
             case Update(step, aggregates):
                 return engine.update(step, aggregates)
+            case Abandon(keep):
+                return engine.store.retain(keep)
             case Adopt(step, keep):
                 return engine.adopt(step, keep)
             case _:

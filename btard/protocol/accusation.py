@@ -63,16 +63,20 @@ def false_openings(
 
 
 def baseless(
-    seats: int, pairs: Sequence[tuple[int, int]], accusations: Sequence[Accusations]
+    seats: int,
+    pairs: Sequence[tuple[int, int]],
+    aggregators: Sequence[int],
+    accusations: Sequence[Accusations],
 ) -> tuple[int, ...]:
     """Seats that accuse without standing: an unknown kind, a seat that is not there, themselves, twice
-    the same, or the gradient of a peer that they do not validate."""
+    the same, a row if they aggregate no part, or the gradient of a peer that they do not validate."""
 
     def wrong(seat: int, said: Accusations) -> bool:
         return len(set(said.accusations)) != len(said.accusations) or any(
             a.kind not in (ROW, GRADIENT)
             or a.target >= seats
             or a.target == seat
+            or (a.kind == ROW and seat not in aggregators)
             or (a.kind == GRADIENT and (seat, a.target) not in pairs)
             for a in said.accusations
         )
@@ -84,6 +88,7 @@ def cases(
     pairs: Sequence[tuple[int, int]],
     published: Sequence[PublishedScalars],
     accusations: Sequence[Accusations],
+    aggregators: Sequence[int],
     config: ProtocolConfig,
 ) -> tuple[Case, ...]:
     """The disputed quantities, in an order that everybody derives alike."""
@@ -93,7 +98,8 @@ def cases(
         if mine is not None and theirs is not None and verification.fingerprints_disagree(mine, theirs):
             found.append(Case(FINGERPRINT, validator, target))
     table = [p.parts for p in published]
-    found += [Case(AVERAGING, j, j) for j in verification.suspicious_parts(table, config.delta_max)]
+    suspicious = [aggregators[part] for part in verification.suspicious_parts(table, config.delta_max)]
+    found += [Case(AVERAGING, j, j) for j in suspicious]
     return tuple(sorted(set(found), key=lambda case: (case.kind, case.accuser, case.target)))
 
 

@@ -19,7 +19,6 @@ class Sets(TypedDict, total=False):
 
     gradient: tuple[messages.GradientCommitment, ...]
     aggregate: tuple[messages.AggregateCommitment, ...]
-    relay: tuple[messages.RelayVotes, ...]
     reveal: tuple[messages.CoinReveal, ...]
     scalars: tuple[messages.PublishedScalars, ...]
     accuse: tuple[messages.Accusations, ...]
@@ -53,9 +52,19 @@ class Seating:
         return self.seats(self.state.pairs)
 
     @property
-    def relayed(self) -> tuple[tuple[int, int], ...]:
-        """(sender, receiver) seats whose link is known to be broken."""
-        return self.seats([(a, b) for a, b, _ in self.state.relays])
+    def aggregators(self) -> tuple[int, ...]:
+        """The seats that aggregate: part p belongs to seat `aggregators[p]`."""
+        peers = self.participants
+        return tuple(peers.index(peer) for peer in self.state.aggregators)
+
+    @property
+    def parts(self) -> int:
+        """Into how many parts a gradient is cut."""
+        return len(self.state.aggregators)
+
+    def part_of(self, seat: int | None) -> int | None:
+        """Return the part that a seat aggregates, None if none."""
+        return self.aggregators.index(seat) if seat in self.aggregators else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +121,8 @@ class Agreed:
     @property
     def aggregates(self) -> tuple[Digest, ...]:
         """The committed aggregates, by part."""
-        return tuple(Digest(said.aggregate) for said in self.sets[AGGREGATE])
+        said = self.sets[AGGREGATE]
+        return tuple(Digest(said[seat].aggregate) for seat in self.seating.aggregators)
 
     def finished(self) -> Finished:
         """Return what the validation in the next step needs of this one."""

@@ -18,7 +18,7 @@ from btard.protocol.blobs import Blobs, expected, owed
 from btard.protocol.broadcast import Board, Post, audience, sign
 from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
 from btard.protocol.dispute import Final, GoOn
-from btard.protocol.duties import Duties
+from btard.protocol.duties import Due, Duties
 from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, RECORD, Completed, Endorse, Payload, Phase
 from btard.protocol.outputs import Diverged
 from btard.protocol.record import ABORT, NOTHING, STEP, Record
@@ -95,8 +95,15 @@ class AttemptMachine:
     @property
     def _deadline(self) -> float:
         """The next deadline of the phase: to ask early, to ask again, to dispute."""
-        early = self._entered + ASK_SHARE * self.state.config.phase_s
-        return (early, self.soft, self.hard)[self._asked]
+        return (self._early, self.soft, self.hard)[self._asked]
+
+    @property
+    def _early(self) -> float:
+        """When this peer asks for what it lacks."""
+        return self._entered + ASK_SHARE * self.state.config.phase_s
+
+    def _due(self, now: float) -> Due:
+        return Due.LATE if now >= self.soft else Due.ASKING if now >= self._early else Due.WORKING
 
     @property
     def in_dispute(self) -> bool:
@@ -245,7 +252,7 @@ class AttemptMachine:
                 return False
             self._post(RECORD, messages.RecordVote(self.agreed.previous_set, self.record.digest))
             return True
-        payload, out = self._duties.prepare(self.phase, self.agreed, now >= self.soft)
+        payload, out = self._duties.prepare(self.phase, self.agreed, self._due(now))
         self._out.extend(out)
         if payload is None:
             return False

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from btard.codec import Codec
 from btard.parts import part_size
 from btard.protocol import messages
+from btard.protocol.accusation import ROW
 from btard.protocol.agreed import Agreed, Seating
 from btard.protocol.broadcast import Board
-from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RELAY, SCALARS, VERDICT, Phase
+from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, SCALARS, VERDICT, Phase
 from btard.protocol.record import NOTHING
 from btard.types import Digest, PeerId
 
@@ -23,10 +24,17 @@ class Blobs:
         self._dimension = dimension
         self._codec = codec
         self._size_bytes: dict[Digest, int] = {}
+        self._past: tuple[Digest, ...] = ()
+        self._own: tuple[Digest, ...] = ()
 
     def hold(self, name: Digest, size_bytes: int, valid: bool) -> None:
         """Note a blob that has arrived."""
         self._size_bytes[name] = size_bytes if valid else 0
+
+    def hold_gradient(self, names: Sequence[Digest]) -> None:
+        """Note the parts of this machine's gradient."""
+        self._own = tuple(names)
+        self.hold_parts(names)
 
     def hold_parts(self, names: Sequence[Digest]) -> None:
         """Note a whole vector's parts, made on this machine."""
@@ -44,7 +52,17 @@ class Blobs:
     def begin_step(self, aggregates: Sequence[Digest]) -> None:
         """Forget all but the aggregates of the step that has ended."""
         self._size_bytes.clear()
+        self._own = ()
         self.hold_parts(aggregates)
+        self._past = tuple(aggregates)
+
+    def begin_attempt(self, parts: int) -> tuple[Digest, ...]:
+        """Forget what came in an attempt that ended without a step; return what the store must keep. Its own
+        parts stay if the vector is cut into as many again: nothing else makes them anew."""
+        self._own = self._own if len(self._own) == parts else ()
+        kept = {*self._past, *self._own}
+        self._size_bytes = {name: size for name, size in self._size_bytes.items() if name in kept}
+        return self.names()
 
     def knows(self, name: Digest) -> bool:
         """Return whether this blob has arrived, valid or not."""
@@ -68,30 +86,40 @@ def expected(
 ) -> bool:
     """Return whether `sender` is entitled to push this blob to seat `me`; only such blobs may use memory.
 
-    It may push its part for this peer; its other parts, if parts are made public; any committed aggregate; a
-    part that others relay to this peer; and, as evidence, the rows of the part that it aggregates."""
+    It may push its part for this peer, and, as evidence, the rows of the part that it aggregates. Everybody
+    may push any committed aggregate, and a row of which somebody is accused: whoever holds one serves it."""
     for post in board.posts[AGGREGATE].values():
         if isinstance(post.payload, messages.AggregateCommitment) and post.payload.aggregate == name:
             return True
-    seat, relayed = board.seat_of.get(sender), seating.relayed
+    seat, mine = board.seat_of.get(sender), seating.part_of(me)
     if me is None or seat is None:
         return False
-    for author, post in board.posts[GRADIENT].items():
-        if not isinstance(post.payload, messages.GradientCommitment):
-            continue
-        for part in (part for part, each in enumerate(post.payload.parts) if each == name):
-            mine = part == me and (author == seat or (author, me) in relayed)
-            public = author == seat and (phase in (AGGREGATE, RELAY) or (author, part) in relayed)
-            if mine or public or (part == seat and phase in (SCALARS, ACCUSE, VERDICT)):
-                return True
-    return False
+    rows = {
+        author: post.payload.parts
+        for author, post in board.posts[GRADIENT].items()
+        if isinstance(post.payload, messages.GradientCommitment)
+    }
+    if seat in rows and mine is not None and name in rows[seat][mine : mine + 1]:
+        return True
+    theirs = seating.part_of(seat) if phase in (SCALARS, ACCUSE, VERDICT) else None
+    if theirs is not None and any(name in parts[theirs : theirs + 1] for parts in rows.values()):
+        return True
+    accused = {
+        (said.target, seating.part_of(author))
+        for author, post in board.posts[ACCUSE].items()
+        if isinstance(post.payload, messages.Accusations)
+        for said in post.payload.accusations
+    }
+    return any(p is not None and name in rows.get(target, ())[p : p + 1] for target, p in accused)
 
 
 def owed(agreed: Agreed, peer: PeerId) -> set[Digest]:
-    """Return the blobs that `peer` may ask for: the aggregates, and parts that are relayed to it."""
+    """Return the blobs that `peer` may ask for: rows of its part, the aggregates, and disputed rows."""
     found = set(agreed.aggregates) if AGGREGATE in agreed.sets else set()
-    if GRADIENT in agreed.sets:
-        for sender, receiver in agreed.seating.relayed:
-            if agreed.seating.participants[receiver] == peer:
-                found.add(agreed.rows(receiver)[sender])
+    if GRADIENT in agreed.sets and peer in agreed.seating.state.aggregators:
+        found.update(agreed.rows(agreed.seating.state.aggregators.index(peer)))
+    for seat, said in enumerate(agreed.sets.get(ACCUSE, ())):
+        part = agreed.seating.part_of(seat)
+        if part is not None:
+            found |= {agreed.rows(part)[each.target] for each in said.accusations if each.kind == ROW}
     return found - {NOTHING}

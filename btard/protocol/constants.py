@@ -21,8 +21,8 @@ class ProtocolConfig:
     number of projections a part. `delta_s` bounds the delay of a control message between two honest
     peers, retransmissions included; `phase_s` bounds the work and transfers of one phase. Both only
     decide how long the slow path waits: the fast path goes on as soon as everybody has spoken.
-    `strikes` misses within `strike_window` steps end a seat (without a ban); a relay that two peers
-    with a broken link need lasts `relay_steps`. `kind` names the protocol in a run's description.
+    `strikes` misses within `strike_window` steps end a seat, without a ban, and complaints count towards
+    them (`state.RosterState.account`). `kind` names the protocol in a run's description.
     """
 
     tau: float = 1.0
@@ -32,8 +32,7 @@ class ProtocolConfig:
     delta_s: float = 1.0
     phase_s: float = 20.0
     strikes: int = 3
-    strike_window: int = 64
-    relay_steps: int = 64
+    strike_window: int = 512
     kind: Literal["btard"] = "btard"
 
     def __post_init__(self) -> None:
@@ -43,12 +42,12 @@ class ProtocolConfig:
                 raise ConfigurationError(f"{name} must be positive and finite, not {getattr(self, name)}")
         if self.directions > MAX_PROJECTIONS:
             raise ConfigurationError(f"{self.directions} directions: use at most {MAX_PROJECTIONS}")
-        if self.validators < 0 or self.relay_steps < 0:
-            raise ConfigurationError("validators and relay_steps must not be negative")
+        if self.validators < 0:
+            raise ConfigurationError("validators must not be negative")
 
 
 ASK_SHARE = 0.25
-"""Share of phase_s after which a peer asks all others for the messages that it lacks. A message that came to
+"""Share of phase_s after which a peer asks all others for the messages and blobs that it lacks. What came to
 one honest peer then comes to all, so they enter the next phase about this share apart at most, even where a
 Byzantine author sends it to one of them alone; the rest of phase_s is left for work and transfers."""
 

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import Enum, auto
 from typing import Any
 
 from btard.crypto import Identity
 from btard.machine import Actions, Aggregate, ComputeGradient, Effect, Project, PushBlob, Send, Update
-from btard.protocol import accusation, butterfly, messages, mprng
+from btard.protocol import accusation, messages, mprng
 from btard.protocol.agreed import Agreed, Reported, Seating
 from btard.protocol.blobs import Blobs
 from btard.protocol.broadcast import audience
@@ -19,7 +20,6 @@ from btard.protocol.messages import (
     ACCUSE,
     AGGREGATE,
     GRADIENT,
-    RELAY,
     REVEAL,
     SCALARS,
     VERDICT,
@@ -31,6 +31,16 @@ from btard.protocol.results import Results
 from btard.protocol.state import gradient_seed
 from btard.types import Digest, PeerId
 from btard.wire import encode
+
+
+class Due(Enum):
+    """How far the time of a phase has gone: what is lacking is not missed yet, is asked for, or is reported.
+
+    All that a vote depends on is asked for: what came to one honest peer then comes to all."""
+
+    WORKING = auto()
+    ASKING = auto()
+    LATE = auto()
 
 
 class Duties:
@@ -45,13 +55,15 @@ class Duties:
         state = seating.state
         self._me = identity.peer
         self._state = state
-        self._relayed = seating.relayed
         self._peers = seating.participants
+        self._aggregators = seating.aggregators
         self._seat = self._peers.index(self._me) if self._me in self._peers else None
+        self._part = seating.part_of(self._seat)
         self._blobs = blobs
         self._reported = reported
         self._others = audience(state.members, self._me)
         self._results = Results()
+        self._rows: tuple[Digest, ...] = ()
         self._wanted: set[Digest] = set()
         self._seed = gradient_seed(state.coin, self._me)
         self._share, self._salt = mprng.share(secret, state.step, state.attempt)
@@ -59,7 +71,6 @@ class Duties:
         self._prepare = {
             GRADIENT: self._gradient,
             AGGREGATE: self._aggregate,
-            RELAY: self._relay,
             REVEAL: self._reveal,
             SCALARS: self._scalars,
             ACCUSE: self._accuse,
@@ -69,10 +80,10 @@ class Duties:
 
     # ------------------------------------------------------------ what the attempt asks for
 
-    def prepare(self, phase: Phase, agreed: Agreed, late: bool) -> tuple[Payload | None, Actions]:
+    def prepare(self, phase: Phase, agreed: Agreed, due: Due) -> tuple[Payload | None, Actions]:
         """Return the payload of this peer in `phase`, None while it is at work or waits for blobs; and what
-        it takes. `late`: the soft deadline has passed, so what is missing now is reported as missing."""
-        payload = self._prepare[phase](agreed, late)
+        it takes."""
+        payload = self._prepare[phase](agreed, due)
         return payload, self._taken()
 
     def posted(self, payload: Payload, agreed: Agreed) -> Actions:
@@ -82,7 +93,7 @@ class Duties:
         elif isinstance(payload, messages.Accusations):
             for said in payload.accusations:
                 if said.kind == accusation.ROW:
-                    self._push(agreed.rows(self._own_seat)[said.target], self._peers)
+                    self._push(agreed.rows(self._own_part)[said.target], self._peers)
         return self._taken()
 
     def completed(self, phase: Phase, agreed: Agreed) -> Actions:
@@ -90,13 +101,8 @@ class Duties:
         if self._seat is None:
             return Actions()
         if phase == GRADIENT:
-            for receiver, name in enumerate(agreed.sets[GRADIENT][self._seat].parts):
-                public = (self._seat, receiver) in self._relayed
-                self._push(Digest(name), self._peers if public else (self._peers[receiver],))
-        elif phase == AGGREGATE:
-            for sender, receiver in butterfly.complaints(agreed.sets[AGGREGATE]):
-                if sender == self._seat:
-                    self._push(agreed.rows(receiver)[sender], self._peers)
+            for part, name in enumerate(agreed.sets[GRADIENT][self._seat].parts):
+                self._push(Digest(name), (self._peers[self._aggregators[part]],))
         elif phase == ACCUSE:
             for name in self._examination.evidence(agreed):
                 self._push(name, self._peers)
@@ -112,12 +118,12 @@ class Duties:
     def done(self, effect: Effect, result: Any) -> None:
         """Keep the result of an effect, and note the blobs that it made. It may be of an aborted attempt."""
         self._results.done(effect, result)
-        if isinstance(effect, ComputeGradient):
-            self._blobs.hold_parts(result)
-        if self._seat is None or not isinstance(effect, Aggregate) or result.aggregate is None:
+        if isinstance(effect, ComputeGradient) and len(result) == len(self._aggregators):
+            self._blobs.hold_gradient(result)
+        if self._part is None or not isinstance(effect, Aggregate) or result.aggregate is None:
             return
-        if len(effect.rows) == len(self._peers):
-            self._blobs.hold_part(result.aggregate, self._seat, len(self._peers))
+        if len(effect.rows) == len(self._peers) and effect.rows == self._rows:
+            self._blobs.hold_part(result.aggregate, self._part, len(self._aggregators))
 
     def _taken(self) -> Actions:
         out, self._out = self._out, Actions()
@@ -126,8 +132,8 @@ class Duties:
 
     # ------------------------------------------------------------ phases
 
-    def _gradient(self, agreed: Agreed, late: bool) -> messages.GradientCommitment | None:
-        parts = self._results.of(ComputeGradient(self._state.step, self._seed, len(self._peers)))
+    def _gradient(self, agreed: Agreed, due: Due) -> messages.GradientCommitment | None:
+        parts = self._results.of(ComputeGradient(self._state.step, self._seed, len(self._aggregators)))
         if parts is None:
             return None
         self._examination.begin()
@@ -135,13 +141,16 @@ class Duties:
         named = self._reported
         return messages.GradientCommitment(agreed.previous_set, parts, coin, named.silent, named.equivocal)
 
-    def _aggregate(self, agreed: Agreed, late: bool) -> messages.AggregateCommitment | None:
-        me, rows = self._own_seat, agreed.rows(self._own_seat)
-        missing = tuple(seat for seat, name in enumerate(rows) if not self._fits(name, me))
-        relayed = {i for i, j in self._relayed if j == me} & set(missing)
-        self._want(rows[i] for i in sorted(relayed))
+    def _aggregate(self, agreed: Agreed, due: Due) -> messages.AggregateCommitment | None:
+        if self._part is None:
+            return messages.AggregateCommitment(agreed.previous_set, NOTHING, ())
+        self._rows = rows = agreed.rows(self._part)
+        missing = tuple(seat for seat, name in enumerate(rows) if not self._fits(name, self._part))
         if missing:
-            return messages.AggregateCommitment(agreed.previous_set, NOTHING, missing) if late else None
+            if due is Due.ASKING:
+                self._want(rows[seat] for seat in missing)
+            complaint = messages.AggregateCommitment(agreed.previous_set, NOTHING, missing)
+            return complaint if due is Due.LATE else None
         result = self._results.of(Aggregate(rows, self._state.config.tau))
         if result is None:
             return None
@@ -149,25 +158,15 @@ class Duties:
             return messages.AggregateCommitment(agreed.previous_set, NOTHING, tuple(result.invalid))
         return messages.AggregateCommitment(agreed.previous_set, result.aggregate, ())
 
-    def _relay(self, agreed: Agreed, late: bool) -> messages.RelayVotes | None:
-        def vote(sender: int, receiver: int) -> int:
-            name = agreed.rows(receiver)[sender]
-            if not self._blobs.knows(name):
-                return butterfly.ABSENT
-            return butterfly.PRESENT if self._fits(name, receiver) else butterfly.INVALID
-
-        votes = tuple(vote(*pair) for pair in butterfly.complaints(agreed.sets[AGGREGATE]))
-        if butterfly.ABSENT in votes and not late:
-            return None
-        return messages.RelayVotes(agreed.previous_set, votes)
-
-    def _reveal(self, agreed: Agreed, late: bool) -> messages.CoinReveal | None:
-        available = tuple(seat for seat, name in enumerate(agreed.aggregates) if self._fits(name, seat))
-        if len(available) < len(self._peers) and not late:
+    def _reveal(self, agreed: Agreed, due: Due) -> messages.CoinReveal | None:
+        available = tuple(part for part, name in enumerate(agreed.aggregates) if self._fits(name, part))
+        if len(available) < len(self._aggregators) and due is not Due.LATE:
+            if due is Due.ASKING:
+                self._has_aggregates(agreed)
             return None
         return messages.CoinReveal(agreed.previous_set, self._share, self._salt, available)
 
-    def _scalars(self, agreed: Agreed, late: bool) -> messages.PublishedScalars | None:
+    def _scalars(self, agreed: Agreed, due: Due) -> messages.PublishedScalars | None:
         if not self._has_aggregates(agreed):
             return None
         tau = self._state.config.tau
@@ -177,28 +176,30 @@ class Duties:
             return None
         return messages.PublishedScalars(agreed.previous_set, tuple(on_wire(s) for s in parts), promise)
 
-    def _accuse(self, agreed: Agreed, late: bool) -> messages.Accusations | None:
+    def _accuse(self, agreed: Agreed, due: Due) -> messages.Accusations | None:
         found = self._examination.accusations(agreed)
         if found is None:
             return None
         return messages.Accusations(agreed.previous_set, found, *self._examination.opening(agreed))
 
-    def _verdict(self, agreed: Agreed, late: bool) -> messages.Verdicts | None:
-        votes = self._examination.verdicts(agreed, late)
+    def _verdict(self, agreed: Agreed, due: Due) -> messages.Verdicts | None:
+        votes = self._examination.verdicts(agreed, due is Due.LATE)
+        if votes is None and due is Due.ASKING:
+            self._want(self._examination.lacking(agreed))
         return None if votes is None else messages.Verdicts(agreed.previous_set, votes)
 
     # ------------------------------------------------------------ blobs
 
     @property
-    def _own_seat(self) -> int:
-        assert self._seat is not None, "only a participant has duties"
-        return self._seat
+    def _own_part(self) -> int:
+        assert self._part is not None, "only an aggregator has rows"
+        return self._part
 
     def _fits(self, name: Digest, part: int) -> bool:
-        return self._blobs.fits(name, part, len(self._peers))
+        return self._blobs.fits(name, part, len(self._aggregators))
 
     def _has_aggregates(self, agreed: Agreed) -> bool:
-        """Most peers hold every aggregate by now, so those that are lacking here can be had from them."""
+        """Return whether every aggregate is here; ask for those that are lacking."""
         lacking = [name for part, name in enumerate(agreed.aggregates) if not self._fits(name, part)]
         self._want(lacking)
         return not lacking

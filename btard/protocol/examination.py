@@ -66,18 +66,9 @@ class Examination:
 
     def accusations(self, agreed: Agreed) -> tuple[messages.Accusation, ...] | None:
         """Return whom this peer accuses, None while it is at work."""
-        assert self._me is not None
-        rows = self._results.of(self._project_rows(agreed, self._me))
-        if rows is None:
+        found = self._rows_found_false(agreed)
+        if found is None:
             return None
-        published = agreed.sets[SCALARS]
-        found = [
-            messages.Accusation(accusation.ROW, seat)
-            for seat, true in enumerate(rows)
-            if seat != self._me
-            and true is not None
-            and verification.row_is_false(published[seat].parts[self._me], true, self._tau, ACCUSE_FACTOR)
-        ]
         if self._pair is not None and self._pair[0] == self._me:
             target = self._pair[1]
             recomputed = self._recompute(target)
@@ -87,13 +78,29 @@ class Examination:
                 found.append(messages.Accusation(accusation.GRADIENT, target))
         return tuple(found)
 
+    def _rows_found_false(self, agreed: Agreed) -> list[messages.Accusation] | None:
+        part = self._seating.part_of(self._me)
+        if part is None:
+            return []
+        rows = self._results.of(self._project_rows(agreed, part))
+        if rows is None:
+            return None
+        published = agreed.sets[SCALARS]
+        return [
+            messages.Accusation(accusation.ROW, seat)
+            for seat, true in enumerate(rows)
+            if seat != self._me
+            and true is not None
+            and verification.row_is_false(published[seat].parts[part], true, self._tau, ACCUSE_FACTOR)
+        ]
+
     # ------------------------------------------------------------ disputed cases
 
     def evidence(self, agreed: Agreed) -> tuple[Digest, ...]:
         """Return the rows that this peer owes everybody: its part is averaged again (CheckAveraging)."""
         cases = disputed(self._seating, agreed.sets)
         own = [case for case in cases if case.kind == accusation.AVERAGING and case.target == self._me]
-        return tuple(name for case in own for name in agreed.rows(case.target))
+        return tuple(name for case in own for name in agreed.rows(self._part(case.target)))
 
     def verdicts(self, agreed: Agreed, late: bool) -> tuple[messages.Vote, ...] | None:
         """Return one vote per case, None while evidence may still arrive."""
@@ -101,14 +108,25 @@ class Examination:
         done = tuple(vote for vote in votes if vote is not None)
         return done if len(done) == len(votes) else None
 
+    def lacking(self, agreed: Agreed) -> list[Digest]:
+        """Return the rows of disputed cases that have not come."""
+        names: list[Digest] = []
+        for case in disputed(self._seating, agreed.sets):
+            if case.kind == accusation.ROW:
+                names.append(agreed.rows(self._part(case.accuser))[case.target])
+            elif case.kind == accusation.AVERAGING:
+                names += agreed.rows(self._part(case.target))
+        return [name for name in names if not self._blobs.knows(name)]
+
     def _judge(self, agreed: Agreed, case: Case, late: bool) -> messages.Vote | None:
-        sets, parts = agreed.sets, len(self._peers)
+        sets, parts = agreed.sets, self._seating.parts
         if case.kind == accusation.ROW:
-            name = agreed.rows(case.accuser)[case.target]
-            published = sets[SCALARS][case.target].parts[case.accuser]
-            if not self._blobs.fits(name, case.accuser, parts):
+            part = self._part(case.accuser)
+            name = agreed.rows(part)[case.target]
+            published = sets[SCALARS][case.target].parts[part]
+            if not self._blobs.fits(name, part, parts):
                 return accusation.judge_row(case, published, None, self._tau) if late else None
-            rows = self._results.of(self._project_rows(agreed, case.accuser, case.target))
+            rows = self._results.of(self._project_rows(agreed, part, case.target))
             return None if rows is None else accusation.judge_row(case, published, rows[0], self._tau)
         if case.kind == accusation.GRADIENT:
             true = self._recompute(case.target)
@@ -117,20 +135,26 @@ class Examination:
         if case.kind == accusation.FINGERPRINT:
             gradient = self._results.of(self._fingerprint_effect(agreed, case.target))
             return None if gradient is None else accusation.judge_fingerprint(case, sets[ACCUSE], gradient)
-        held = all(self._blobs.fits(name, case.target, parts) for name in agreed.rows(case.target))
+        part = self._part(case.target)
+        held = all(self._blobs.fits(name, part, parts) for name in agreed.rows(part))
         if not held and not late:
             return None
-        rows = self._results.of(self._project_rows(agreed, case.target))
+        rows = self._results.of(self._project_rows(agreed, part))
         if rows is None:
             return None
-        column = [said.parts[case.target] for said in sets[SCALARS]]
+        column = [said.parts[part] for said in sets[SCALARS]]
         return accusation.judge_averaging(case, column, rows, self._seating.state.config)
+
+    def _part(self, seat: int) -> int:
+        part = self._seating.part_of(seat)
+        assert part is not None, "only an aggregator accuses of a row, or is averaged again"
+        return part
 
     def _project_rows(self, agreed: Agreed, part: int, row: int | None = None) -> ProjectRows:
         rows = agreed.rows(part)
         return ProjectRows(
             part=part,
-            parts=len(self._peers),
+            parts=self._seating.parts,
             rows=rows if row is None else (rows[row],),
             aggregate=agreed.aggregates[part],
             coin=agreed.coin,

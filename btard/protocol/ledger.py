@@ -34,7 +34,7 @@ EVIDENCE_MAX = 2
 
 _ONWARD: dict[Phase, Phase] = {messages.REVEAL: messages.SCALARS, messages.ACCUSE: messages.VERDICT}
 """Phases that end the attempt or do not, depending on sets that the views of a dispute do not hold."""
-_LAST = (messages.RELAY, messages.VERDICT)
+_LAST = (messages.VERDICT,)
 """Phases that always end the attempt."""
 
 

@@ -24,19 +24,16 @@ Seats = Annotated[tuple[Seat, ...], MaxLen(MAX_PEERS)]
 
 GRADIENT: Final = "gradient"
 AGGREGATE: Final = "aggregate"
-RELAY: Final = "relay"
 REVEAL: Final = "reveal"
 SCALARS: Final = "scalars"
 ACCUSE: Final = "accuse"
 VERDICT: Final = "verdict"
 RECORD: Final = "record"
-Phase: TypeAlias = Literal[
-    "gradient", "aggregate", "relay", "reveal", "scalars", "accuse", "verdict", "record"
-]
+Phase: TypeAlias = Literal["gradient", "aggregate", "reveal", "scalars", "accuse", "verdict", "record"]
 Completed: TypeAlias = Phase | Literal[""]
 """The last phase that is complete; "" before the first."""
-PHASES: tuple[Phase, ...] = (GRADIENT, AGGREGATE, RELAY, REVEAL, SCALARS, ACCUSE, VERDICT, RECORD)
-"""In order. RELAY follows only a complaint, VERDICT only an accusation; RECORD ends every attempt."""
+PHASES: tuple[Phase, ...] = (GRADIENT, AGGREGATE, REVEAL, SCALARS, ACCUSE, VERDICT, RECORD)
+"""In order. VERDICT follows only an accusation; RECORD ends every attempt."""
 
 VIEW = "view"
 ENDORSE = "endorse"
@@ -62,26 +59,18 @@ class GradientCommitment:
 @dataclass(frozen=True, slots=True)
 class AggregateCommitment:
     """Hash of the aggregate of this peer's part; or, with `missing`, the seats whose part of the
-    gradient did not arrive, or is invalid (not finite, or of a wrong size); then `aggregate` is zero."""
+    gradient did not arrive, or is invalid (not finite, or of a wrong size); then `aggregate` is zero.
+    A peer that aggregates no part says nothing: zero, and nobody missing."""
 
     previous_set: DigestField
     aggregate: DigestField
     missing: Seats
 
 
-@message("y")
-@dataclass(frozen=True, slots=True)
-class RelayVotes:
-    """For each complaint, in order: 0 the part never came here either, 1 it did, 2 it is invalid."""
-
-    previous_set: DigestField
-    votes: Annotated[tuple[Annotated[int, Range(0, 2)], ...], MaxLen(MAX_PEERS * MAX_PEERS)]
-
-
 @message("r")
 @dataclass(frozen=True, slots=True)
 class CoinReveal:
-    """This peer's share of the coin, opened; and the seats whose aggregate it holds."""
+    """This peer's share of the coin, opened; and the parts whose aggregate it holds."""
 
     previous_set: DigestField
     share: Secret
@@ -161,7 +150,6 @@ class RecordVote:
 Payload: TypeAlias = (
     GradientCommitment
     | AggregateCommitment
-    | RelayVotes
     | CoinReveal
     | PublishedScalars
     | Accusations
@@ -173,7 +161,6 @@ Payload: TypeAlias = (
 PAYLOADS: dict[str, type[Payload]] = {
     GRADIENT: GradientCommitment,
     AGGREGATE: AggregateCommitment,
-    RELAY: RelayVotes,
     REVEAL: CoinReveal,
     SCALARS: PublishedScalars,
     ACCUSE: Accusations,
@@ -194,7 +181,6 @@ def size_max(phase: str, members: int, directions: int) -> int:
     payload = {
         GRADIENT: 3 * 34 * n,
         AGGREGATE: 3 * n,
-        RELAY: n * n,
         REVEAL: 3 * n,
         SCALARS: n * scalars,
         ACCUSE: 16 * n + scalars,

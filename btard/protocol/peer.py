@@ -9,7 +9,7 @@ from collections import Counter
 
 from btard.codec import FP32, Codec
 from btard.crypto import Identity
-from btard.machine import Actions, Adopt, Done, Event, Received, Send
+from btard.machine import Abandon, Actions, Adopt, Done, Event, Received, Send
 from btard.protocol.agreed import NOBODY_REPORTED
 from btard.protocol.attempt import AttemptMachine, MakeDuties
 from btard.protocol.blobs import Blobs
@@ -92,7 +92,7 @@ class PeerMachine:
     @property
     def part_bytes_max(self) -> int:
         """The size of the largest part in the attempt under way: no blob is larger."""
-        return self._blobs.part_bytes(0, max(1, len(self.state.participants)))
+        return self._blobs.part_bytes(0, max(1, len(self.state.aggregators)))
 
     def expects(self, sender: PeerId, name: Digest) -> bool:
         """Whether `sender` has a reason to push this blob now."""
@@ -210,6 +210,8 @@ class PeerMachine:
             assert finished is not None
             out.effects.append(Adopt(record.step, finished.aggregates))
             self._blobs.begin_step(finished.aggregates)
+        else:
+            out.effects.append(Abandon(self._blobs.begin_attempt(len(self.state.aggregators))))
         end = self._end(record)
         if end is not None:
             self.ended = Ended(end)

@@ -8,13 +8,13 @@ from typing import Annotated, Final, Literal
 
 from btard.crypto import digest
 from btard.protocol.messages import DigestField, Phase, PhaseName, Small, StepNumber
-from btard.types import Digest, PeerId
+from btard.types import Digest
 from btard.wire import MAX_PEERS, MaxLen, Size, encode, message
 
 STEP: Final = "step"
 """The attempt ended in a step: its aggregates were applied by everybody."""
 ABORT: Final = "abort"
-"""The attempt ended without one: somebody was removed, or a relay was arranged; the step starts again."""
+"""The attempt ended without one: somebody was removed, or a part did not come; the step starts again."""
 
 BAN: Final = "ban"
 """Proven misbehaviour: the identity never holds a seat again."""
@@ -37,8 +37,6 @@ class Cause(str, Enum):
     WRONG_AGGREGATE = "wrong aggregate"
     EQUIVOCATION = "equivocation"
     MALFORMED_MESSAGE = "malformed message"
-    INVALID_PART = "invalid part"
-    CHANGED_PART = "changed part"
     WITHHELD_PART = "withheld part"
     WITHHELD_AGGREGATE = "withheld aggregate"
     WITHHELD_EVIDENCE = "withheld evidence"
@@ -46,7 +44,6 @@ class Cause(str, Enum):
     SILENT = "silent"
     SILENT_IN_GRADIENT = "silent in phase gradient"
     SILENT_IN_AGGREGATE = "silent in phase aggregate"
-    SILENT_IN_RELAY = "silent in phase relay"
     SILENT_IN_REVEAL = "silent in phase reveal"
     SILENT_IN_SCALARS = "silent in phase scalars"
     SILENT_IN_ACCUSE = "silent in phase accuse"
@@ -87,13 +84,13 @@ class Admission:
 
 @message("k")
 @dataclass(frozen=True, slots=True)
-class RelayedPair:
-    """`receiver` gets `sender`'s parts through everybody else: their link is broken. Most peers hold the one
-    of this attempt, the blob `part`."""
+class Complaint:
+    """`receiver` says that `sender`'s part did not come. A transfer concerns two peers and proves nothing
+    against either, so both are charged, and `receiver` aggregates no part for a while. `sender` and
+    `receiver` are one peer if the rows of its part did not come to those who were to examine them."""
 
     sender: Peer
     receiver: Peer
-    part: DigestField
 
 
 @message("R")
@@ -120,18 +117,13 @@ class Record:
     coin: DigestField
     removals: Annotated[tuple[Removal, ...], MaxLen(MAX_PEERS)]
     admissions: Annotated[tuple[Admission, ...], MaxLen(MAX_PEERS)]
-    relayed: Annotated[tuple[RelayedPair, ...], MaxLen(MAX_PEERS * MAX_PEERS)]
+    complaints: Annotated[tuple[Complaint, ...], MaxLen(MAX_PEERS * MAX_PEERS)]
     model: DigestField
 
     @property
     def digest(self) -> Digest:
         """What peers sign and the next record chains to."""
         return digest("record", encode(self))
-
-    @property
-    def relays(self) -> tuple[tuple[PeerId, PeerId, Digest], ...]:
-        """The newly relayed (sender, receiver) pairs, each with the part that most peers hold."""
-        return tuple((PeerId(r.sender), PeerId(r.receiver), Digest(r.part)) for r in self.relayed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,25 +6,25 @@ come to the same phases, the same removals and the same record.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from btard.protocol import accusation, butterfly, messages, mprng, verification
 from btard.protocol.agreed import Seating, Sets
-from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RELAY, REVEAL, SCALARS, VERDICT, Phase
-from btard.protocol.record import ABORT, BAN, LEAVE, NOTHING, STEP, Cause, Record, RelayedPair, Removal
+from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, REVEAL, SCALARS, VERDICT, Phase
+from btard.protocol.record import ABORT, BAN, LEAVE, NOTHING, STEP, Cause, Complaint, Record, Removal
 from btard.protocol.state import roster_digest
-from btard.types import Digest, PeerId
+from btard.types import Digest
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the attempt ends: STEP, or ABORT with who is removed and which links are relayed from now on."""
+    """How the attempt ends: STEP, or ABORT with who is removed, and between whom parts did not come."""
 
     kind: Literal["step", "abort"]
     removals: tuple[Removal, ...] = ()
-    relays: tuple[tuple[PeerId, PeerId, Digest], ...] = ()
+    complaints: tuple[Complaint, ...] = ()
 
 
 def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
@@ -40,22 +40,16 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
         misses = dict.fromkeys(silent, Cause.SILENT_IN_RECORD)
         return _abort(seating, bans=bans, misses=misses) if bans or misses else AGGREGATE
     if phase == AGGREGATE:
-        return RELAY if butterfly.complaints(sets[AGGREGATE]) else REVEAL
-    if phase == RELAY:
         pairs = butterfly.complaints(sets[AGGREGATE])
-        peers, parts = seating.participants, {(i, j): Digest(sets[GRADIENT][i].parts[j]) for i, j in pairs}
-        seen = {(a, b): part for a, b, part in seating.state.witnessed}
-        earlier = {(i, j): seen[peers[i], peers[j]] for i, j in pairs if (peers[i], peers[j]) in seen}
-        witnessed = [pair for pair, part in earlier.items() if parts[pair] == part]
-        changed = [pair for pair in earlier if pair not in witnessed]
-        bans, misses, relays = butterfly.judge_complaints(pairs, sets[RELAY], witnessed, changed)
-        named = [(i, j, parts[i, j]) for i, j in relays]
-        return _abort(seating, bans=bans, misses=misses, relays=named)
+        if not pairs:
+            return REVEAL
+        misses, left = butterfly.judge_complaints(pairs, seating.state.tolerated)
+        return _abort(seating, misses=misses, complaints=left)
     if phase == REVEAL:
         false = mprng.false_reveals(seating.participants, sets[GRADIENT], sets[REVEAL])
-        withheld = butterfly.withheld_aggregates(sets[REVEAL])
+        withheld = butterfly.withheld_aggregates(sets[REVEAL], seating.parts)
         bans = dict.fromkeys(false, Cause.FALSE_REVEAL)
-        leaves = dict.fromkeys(withheld, Cause.WITHHELD_AGGREGATE)
+        leaves = {seating.aggregators[part]: Cause.WITHHELD_AGGREGATE for part in withheld}
         return _abort(seating, bans=bans, leaves=leaves) if bans or leaves else SCALARS
     if phase == SCALARS:
         return ACCUSE
@@ -67,11 +61,6 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
     assert phase == VERDICT, phase
     bans, leaves = accusation.tally(disputed(seating, sets), [v.votes for v in sets[VERDICT]])
     bans = {**_evident(seating, sets), **bans}
-    # An upheld accusation of a contributor explains why the accuser's part does not sum to zero.
-    upheld = {c.accuser for c in disputed(seating, sets) if c.kind == accusation.ROW and c.target in bans}
-    for seat in _sums_not_zero(seating, sets):
-        if seat not in upheld:
-            bans.setdefault(seat, Cause.WRONG_AGGREGATE)
     return _abort(seating, bans=bans, leaves=leaves) if bans or leaves else Ending(STEP)
 
 
@@ -83,11 +72,15 @@ def _named(seating: Seating, ballots: Sequence[Sequence[bytes]]) -> list[int]:
 
 def disputed(seating: Seating, sets: Sets) -> tuple[accusation.Case, ...]:
     """The cases that the VERDICT phase votes on, in order."""
-    return accusation.cases(seating.pairs, sets[SCALARS], sets[ACCUSE], seating.state.config)
+    config, aggregators = seating.state.config, seating.aggregators
+    return accusation.cases(seating.pairs, sets[SCALARS], sets[ACCUSE], aggregators, config)
 
 
 def _evident(seating: Seating, sets: Sets) -> dict[int, Cause]:
-    """Bans that need no vote: everybody sees them in the agreed messages."""
+    """Bans that need no vote: everybody sees them in the agreed messages.
+
+    Who accuses a contributor of its part has a reason why the part does not sum to zero, and is judged by
+    that case: an accusation ends the seat of one of both."""
     rows = [[a for a in said.accusations if a.kind == accusation.ROW] for said in sets[ACCUSE]]
     false = accusation.false_openings(seating.participants, seating.pairs, sets[SCALARS], sets[ACCUSE])
     wrong = [seat for seat in _sums_not_zero(seating, sets) if not rows[seat]]
@@ -95,29 +88,29 @@ def _evident(seating: Seating, sets: Sets) -> dict[int, Cause]:
 
 
 def _sums_not_zero(seating: Seating, sets: Sets) -> list[int]:
+    """Seats whose part's aggregate is no fixed point."""
     table = [p.parts for p in sets[SCALARS]]
     config = seating.state.config
-    return [j for j in range(len(seating.participants)) if verification.sum_is_not_zero(table, j, config)]
+    return [s for p, s in enumerate(seating.aggregators) if verification.sum_is_not_zero(table, p, config)]
 
 
 def _malformed(seating: Seating, phase: Phase, sets: Sets) -> list[int]:
     """Seats whose signed message of `phase` cannot be what an honest peer sends."""
-    seats = len(seating.participants)
+    seats, parts = len(seating.participants), seating.parts
     config = seating.state.config
 
     def wrong(seat: int, said: object) -> bool:
         if isinstance(said, messages.GradientCommitment):
-            return len(said.parts) != seats
+            return len(said.parts) != parts
         if isinstance(said, messages.AggregateCommitment):
-            return any(s >= seats or s == seat for s in said.missing) or (
-                bool(said.missing) == (said.aggregate != NOTHING)
-            )
-        if isinstance(said, messages.RelayVotes):
-            return len(said.votes) != len(butterfly.complaints(sets[AGGREGATE]))
+            aggregated, failed = said.aggregate != NOTHING, bool(said.missing)
+            if seating.part_of(seat) is None:
+                return aggregated or failed
+            return aggregated == failed or any(s >= seats or s == seat for s in said.missing)
         if isinstance(said, messages.CoinReveal):
-            return any(s >= seats for s in said.available)
+            return any(part >= parts for part in said.available)
         if isinstance(said, messages.PublishedScalars):
-            return verification.shape_is_wrong(said.parts, seats, config)
+            return verification.shape_is_wrong(said.parts, parts, config)
         if isinstance(said, messages.Accusations):
             return said.fingerprint is not None and len(said.fingerprint.projections) != config.directions
         if isinstance(said, messages.Verdicts):
@@ -128,7 +121,7 @@ def _malformed(seating: Seating, phase: Phase, sets: Sets) -> list[int]:
 
     found = [seat for seat, said in enumerate(sets[phase]) if wrong(seat, said)]
     if phase == ACCUSE and not found:
-        found = list(accusation.baseless(seats, seating.pairs, sets[ACCUSE]))
+        found = list(accusation.baseless(seats, seating.pairs, seating.aggregators, sets[ACCUSE]))
     return found
 
 
@@ -138,16 +131,22 @@ def _abort(
     bans: Mapping[int, Cause] | None = None,
     leaves: Mapping[int, Cause] | None = None,
     misses: Mapping[int, Cause] | None = None,
-    relays: Sequence[tuple[int, int, Digest]] = (),
+    complaints: Sequence[tuple[int, int]] = (),
+    relieved: Collection[int] = (),
 ) -> Ending:
+    """Return the end of an attempt without a step. `complaints` are charged to both ends; the `relieved` lose
+    their part alone."""
     peers = seating.participants
-    worst = {seat: seating.state.miss(peers[seat], why) for seat, why in (misses or {}).items()}
+    pairs = sorted((peers[i], peers[j]) for i, j in (*complaints, *((seat, seat) for seat in relieved)))
+    overdrawn = seating.state.overdrawn(pairs)
+    worst = {peers.index(peer): Removal(peer, LEAVE, Cause.UNREACHABLE) for peer in overdrawn}
+    worst |= {seat: seating.state.miss(peers[seat], why) for seat, why in (misses or {}).items()}
     worst |= {seat: Removal(peers[seat], LEAVE, why) for seat, why in (leaves or {}).items()}
     worst |= {seat: Removal(peers[seat], BAN, why) for seat, why in (bans or {}).items()}
     return Ending(
         ABORT,
         tuple(worst[seat] for seat in sorted(worst)),
-        tuple(sorted((peers[i], peers[j], part) for i, j, part in relays)),
+        tuple(Complaint(*pair) for pair in pairs),
     )
 
 
@@ -175,6 +174,6 @@ def make_record(
         coin=coin,
         removals=ending.removals,
         admissions=(),
-        relayed=tuple(RelayedPair(*pair) for pair in ending.relays),
+        complaints=ending.complaints,
         model=model,
     )

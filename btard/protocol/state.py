@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from btard.crypto import Draw, digest
-from btard.protocol.constants import ProtocolConfig
+from btard.protocol.constants import ProtocolConfig, tolerated
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, STEP, Cause, Record, Removal
 from btard.types import Digest, PeerId, Scalars
 
@@ -41,9 +41,11 @@ class Finished:
 @dataclass(frozen=True, slots=True)
 class RosterState:
     """Agreed by the ledger. `members` (sorted) hold seats; `excluded` lost the current step only.
-    `coin` is r_(step-1). `witnessed` are the pairs relayed since the participants last changed in this
-    step, with the part of the sender for the receiver that is known to have come to most peers. `pairs`
-    are the (validator, target) pairs that examine `finished`."""
+    `coin` is r_(step-1). `strikes` are the missed steps, `complaints` the (sender, receiver) pairs between
+    which a part did not come, each with the index of its record. `pairs` are the (validator, target) pairs
+    that examine `finished`.
+
+    Derived: `participants` take part in the attempt, `aggregators` are those that aggregate a part."""
 
     run: Digest
     config: ProtocolConfig
@@ -55,15 +57,27 @@ class RosterState:
     attempt: int = 0
     excluded: tuple[PeerId, ...] = ()
     strikes: tuple[tuple[PeerId, int], ...] = ()
-    relays: tuple[tuple[PeerId, PeerId, int], ...] = ()
+    complaints: tuple[tuple[PeerId, PeerId, int], ...] = ()
     pairs: tuple[tuple[PeerId, PeerId], ...] = ()
     finished: Finished | None = None
-    witnessed: tuple[tuple[PeerId, PeerId, Digest], ...] = ()
     participants: tuple[PeerId, ...] = field(init=False)
+    aggregators: tuple[PeerId, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         out = set(self.excluded)
         object.__setattr__(self, "participants", tuple(p for p in self.members if p not in out))
+        object.__setattr__(self, "aggregators", self._aggregators())
+
+    def _aggregators(self) -> tuple[PeerId, ...]:
+        """Return the participants to which a part can be sent: those that complained of none lately.
+
+        At least a third of them, else a few would have to receive the parts of all: those that complained
+        longest ago aggregate again first."""
+        latest = {receiver: index for _, receiver, index in self.complaints}
+        order = sorted(self.participants, key=lambda peer: (latest.get(peer, -1), peer))
+        least = max(1, len(order) // 3)
+        able = [peer for k, peer in enumerate(order) if k < least or peer not in latest]
+        return tuple(sorted(able))
 
     @classmethod
     def genesis(cls, run: Digest, config: ProtocolConfig, members: Sequence[PeerId]) -> RosterState:
@@ -86,13 +100,41 @@ class RosterState:
         """Whether enough of the roster takes part for the attempt's outcome to bind the rest."""
         return 2 * len(self.participants) > len(self.members)
 
-    def miss(self, peer: PeerId, reason: Cause) -> Removal:
-        """The removal of a peer that missed the step: its seat ends at the last allowed strike.
+    @property
+    def tolerated(self) -> int:
+        """f: the largest minority of the members."""
+        return tolerated(len(self.members))
 
-        A miss counts twice if a validator was to examine the peer, so that nobody dodges that for long."""
-        earlier = sum(1 for who, step in self.strikes if who == peer and self._recent(step))
-        struck_out = earlier + self._weight(peer) >= self.config.strikes
+    @property
+    def strike(self) -> int:
+        """What a missed step counts in an account. A complaint counts 1, and up to f Byzantine peers may
+        complain of an honest one: `strikes` misses are more than that."""
+        return 1 + -(-self.tolerated // self.config.strikes)
+
+    @property
+    def credit(self) -> int:
+        """The account at which a seat ends."""
+        return self.strike * self.config.strikes
+
+    def account(self, peer: PeerId, more: Sequence[tuple[PeerId, PeerId]] = ()) -> int:
+        """What is charged to a peer within the window, `more` complaints included: its missed steps, the
+        peers that complained of it, each once, and the attempts in which it complained."""
+        pairs = [*self.complaints, *((sender, receiver, self.index) for sender, receiver in more)]
+        missed = sum(1 for who, step in self.strikes if who == peer and self._recent(step))
+        of_it = {receiver for sender, receiver, _ in pairs if sender == peer}
+        by_it = {index for _, receiver, index in pairs if receiver == peer}
+        return self.strike * missed + len(of_it) + len(by_it)
+
+    def miss(self, peer: PeerId, reason: Cause) -> Removal:
+        """Return the removal of a peer that missed the step: its seat ends when its account reaches the
+        credit. A miss counts twice if a validator was to examine the peer, so that nobody dodges for long."""
+        struck_out = self.account(peer) + self._weight(peer) * self.strike >= self.credit
         return Removal(peer, LEAVE if struck_out else MISS, reason)
+
+    def overdrawn(self, complaints: Sequence[tuple[PeerId, PeerId]]) -> tuple[PeerId, ...]:
+        """Return the members whose account reaches the credit by these complaints."""
+        ends = sorted({peer for pair in complaints for peer in pair})
+        return tuple(peer for peer in ends if self.account(peer, complaints) >= self.credit)
 
     def _weight(self, peer: PeerId) -> int:
         return 2 if any(target == peer for _, target in self.pairs) else 1
@@ -100,13 +142,14 @@ class RosterState:
     def _recent(self, step: int) -> bool:
         return step > self.step - self.config.strike_window
 
+    def _is_charged(self, index: int) -> bool:
+        return index > self.index - self.config.strike_window
+
     def after(self, record: Record, finished: Finished | None) -> RosterState:
         """The state after a certified record; `finished` belongs to a STEP record, None to an ABORT."""
         gone = {r.peer for r in record.removals if r.kind in (BAN, LEAVE)}
         missed = [PeerId(r.peer) for r in record.removals if r.kind == MISS]
-        relays = {(a, b): until for a, b, until in self.relays if until > self.step}
-        for sender, receiver, _ in record.relays:
-            relays[PeerId(sender), PeerId(receiver)] = self.step + self.config.relay_steps
+        said = [(PeerId(c.sender), PeerId(c.receiver), self.index) for c in record.complaints]
         common = replace(
             self,
             head=record.digest,
@@ -114,7 +157,9 @@ class RosterState:
             members=tuple(p for p in self.members if p not in gone),
             strikes=tuple(s for s in self.strikes if self._recent(s[1]) and s[0] not in gone)
             + tuple((p, self.step) for p in missed for _ in range(self._weight(p))),
-            relays=tuple(sorted((a, b, until) for (a, b), until in relays.items() if not {a, b} & gone)),
+            complaints=tuple(
+                c for c in (*self.complaints, *said) if self._is_charged(c[2]) and not {*c[:2]} & gone
+            ),
             excluded=tuple(p for p in self.excluded if p not in gone),
         )
         if record.kind == ABORT:
@@ -122,7 +167,6 @@ class RosterState:
                 common,
                 attempt=self.attempt + 1,
                 excluded=tuple(sorted({*common.excluded, *missed})),
-                witnessed=() if record.removals else tuple(sorted({*self.witnessed, *record.relays})),
                 pairs=tuple(pair for pair in self.pairs if not gone & set(pair)),
             )
         assert record.kind == STEP
@@ -137,7 +181,6 @@ class RosterState:
                 record.coin, [p for p in finished.participants if p not in gone], self.config.validators
             ),
             finished=finished,
-            witnessed=(),
         )
 
 

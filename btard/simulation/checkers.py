@@ -154,8 +154,7 @@ def attempt_max_s(config: ProtocolConfig, peers: int) -> float:
 
 class SteadyProgress(Checker):
     """A steady peer's attempt ends within `attempt_max_s`, and each aborted one had its use: somebody is out
-    or a link is relayed. A link is relayed once for each roster (`state.State.witnessed`), so f faulty peers
-    can cost a step at most (f + 1) (n (n - 1) + 1) attempts, and silent ones f."""
+    or is charged with a part that did not come."""
 
     name = "progress"
 
@@ -166,7 +165,7 @@ class SteadyProgress(Checker):
     def after(self, scene: Scene, host: Host, work: Work) -> str | None:
         for recorded in _records(host, work) if host.steady else ():
             record = recorded.entry.record
-            if record.kind == ABORT and not record.removals and not record.relayed:
+            if record.kind == ABORT and not record.removals and not record.complaints:
                 return f"record {record.index} ends an attempt to no effect"
             self._begun[host.index] = scene.now
         return None

@@ -11,7 +11,8 @@ from btard.types import Digest
 
 
 class BlobStore:
-    """Maps a digest to the bytes that it names, at most `capacity_bytes` in all.
+    """Maps a digest to the bytes that it names. `fits` says whether bytes of others may come in: at most
+    `capacity_bytes` in all. What this machine makes always has room; the protocol bounds it.
 
     Names are computed here, never taken on trust. The network fills it on the event loop while the
     engine reads and fills it on a worker thread, hence the lock.
@@ -29,7 +30,7 @@ class BlobStore:
     def put(self, data: bytes) -> Digest:
         """Hold a blob; returns `digest("blob", data)`. A blob that is put again counts as new.
 
-        Raises ConfigurationError if it does not fit: ask `fits` before accepting bytes of others.
+        Ask `fits` before accepting bytes of others: a full store refuses those, and stops no own work.
         """
         name = digest("blob", data)
         with self._lock:
@@ -37,11 +38,6 @@ class BlobStore:
                 self._young.add(name)
             if name in self._blobs:
                 return name
-            if self._size_bytes + len(data) > self._capacity_bytes:
-                raise ConfigurationError(
-                    f"the blob store is full ({self._size_bytes} of {self._capacity_bytes} bytes): "
-                    f"give it room for {len(data)} bytes more"
-                )
             self._blobs[name] = bytes(data)
             self._size_bytes += len(data)
         return name

@@ -18,11 +18,11 @@ from btard.protocol.agreed import Seating
 from btard.protocol.agreement import Agreement
 from btard.protocol.broadcast import Board, Post
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.messages import AGGREGATE, ENDORSE, GRADIENT, PAYLOADS, RELAY, VIEW
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Cause, Record, Removal
+from btard.protocol.messages import AGGREGATE, ENDORSE, GRADIENT, PAYLOADS, VIEW
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Cause, Complaint, Record, Removal
 from btard.protocol.rules import Ending, make_record
 from btard.protocol.state import RosterState, gradient_seed, roster_digest
-from btard.types import Digest, PeerId
+from btard.types import Digest
 from btard.wire import Sealed, encode
 
 FOLDER = Path(__file__).parent
@@ -96,7 +96,6 @@ def payloads() -> list[tuple[str, Any]]:
         ("gradient", reported),
         ("aggregate", messages.AggregateCommitment(SET, blob("aggregate 0"), ())),
         ("aggregate", messages.AggregateCommitment(SET, NOTHING, (1, 2))),
-        ("relay", messages.RelayVotes(SET, (0, 1, 2))),
         ("reveal", messages.CoinReveal(SET, share, salt, (0, 1, 2))),
         ("scalars", messages.PublishedScalars(SET, scalars, promise)),
         ("accuse", messages.Accusations(SET, (), None, NOTHING)),
@@ -121,19 +120,17 @@ def relayed() -> messages.ViewRelay:
 
 
 def records() -> dict[str, Record]:
-    """A step; an abort with removals and a relayed pair; an abort that a dispute ended."""
-    trail = [
-        (phase, digest("vectors", phase.encode())) for phase in PAYLOADS if phase not in (RELAY, "record")
-    ]
+    """A step; an abort with removals and a complaint; an abort that a dispute ended."""
+    trail = [(phase, digest("vectors", phase.encode())) for phase in PAYLOADS if phase != "record"]
     coin = digest("vectors", b"coin")
-    removals = (Removal(PEERS[0], BAN, Cause.INVALID_PART), Removal(PEERS[2], MISS, Cause.WITHHELD_PART))
-    pairs = ((PeerId(PEERS[1]), PeerId(PEERS[0]), blob("part 0 of 1")),)
+    removals = (Removal(PEERS[0], BAN, Cause.FALSE_REVEAL), Removal(PEERS[2], MISS, Cause.WITHHELD_PART))
+    complaints = (Complaint(PEERS[1], PEERS[0]),)
     silent = (Removal(PEERS[1], LEAVE, Cause.SILENT_IN_REVEAL),)
-    aborted = Ending(ABORT, removals, pairs)
-    to_relay = [(phase, digest("vectors", phase.encode())) for phase in (GRADIENT, AGGREGATE, RELAY)]
+    aborted = Ending(ABORT, removals, complaints)
+    lacking = [(phase, digest("vectors", phase.encode())) for phase in (GRADIENT, AGGREGATE)]
     return {
         "step": make_record(SEATING, Ending(STEP), trail, coin, digest("model", b"vectors")),
-        "abort": make_record(SEATING, aborted, to_relay, NOTHING, NOTHING),
+        "abort": make_record(SEATING, aborted, lacking, NOTHING, NOTHING),
         "disputed": make_record(SEATING, Ending(ABORT, silent), (), NOTHING, NOTHING, disputed=True),
     }
 

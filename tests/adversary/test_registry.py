@@ -57,7 +57,7 @@ def test_any_list_of_kinds_is_read_as_it_is_written(kinds: list[tuple[str, int]]
         ("mimic(row=-1)", "row"),
         ("optimised_alie(strength_max=0)", "strength_max"),
         ("optimised_ipm(evaluations=1)", "evaluations"),
-        ("equivocation(phase=lunch)", "give one of gradient, aggregate, relay, reveal"),
+        ("equivocation(phase=lunch)", "give one of gradient, aggregate, reveal"),
         ("silent(phase=lunch)", "give one of gradient"),
         ("garbage(phase=lunch)", "give one of gradient"),
         ("garbage(count=0)", "use 1 to 1000 messages"),

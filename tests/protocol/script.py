@@ -10,7 +10,7 @@ from btard.protocol import messages, mprng
 from btard.protocol.accusation import fingerprint_commitment
 from btard.protocol.broadcast import Board, Post, sign
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RECORD, RELAY, REVEAL, SCALARS, VERDICT
+from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RECORD, REVEAL, SCALARS, VERDICT
 from btard.protocol.rules import Seating
 from btard.protocol.state import RosterState
 from btard.wire import Sealed, encode
@@ -45,7 +45,6 @@ def said(phase: str, seat: int) -> Any:
     return {
         GRADIENT: messages.GradientCommitment(NONE, tuple(part(seat, j) for j in range(N)), promise, (), ()),
         AGGREGATE: messages.AggregateCommitment(NONE, digest("blob", b"aggregate", bytes([seat])), ()),
-        RELAY: messages.RelayVotes(NONE, ()),
         REVEAL: messages.CoinReveal(NONE, share, salt, tuple(range(N))),
         SCALARS: messages.PublishedScalars(NONE, (ZERO,) * N, opened),
         ACCUSE: messages.Accusations(NONE, (), FINGERPRINT if paired else None, salt),
@@ -58,7 +57,7 @@ def sets(**changes: dict[int, Any]) -> dict[str, tuple[Any, ...]]:
     """The payloads of all phases by seat. `reveal={2: {"share": x}}` changes a field of what seat 2 says;
     a value that is no dictionary of fields takes the payload's place."""
     table: dict[str, tuple[Any, ...]] = {}
-    for phase in (GRADIENT, AGGREGATE, RELAY, REVEAL, SCALARS, ACCUSE, VERDICT):
+    for phase in (GRADIENT, AGGREGATE, REVEAL, SCALARS, ACCUSE, VERDICT):
         row = [said(phase, seat) for seat in range(N)]
         for seat, change in changes.get(phase, {}).items():
             row[seat] = replace(row[seat], **change) if isinstance(change, dict) else change

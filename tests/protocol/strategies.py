@@ -27,7 +27,6 @@ payloads: dict[type, st.SearchStrategy[Any]] = {
         messages.GradientCommitment, digests, some(digests), digests, some(digests), some(digests)
     ),
     messages.AggregateCommitment: st.builds(messages.AggregateCommitment, digests, digests, some(seats)),
-    messages.RelayVotes: st.builds(messages.RelayVotes, digests, some(st.integers(0, 2))),
     messages.CoinReveal: st.builds(messages.CoinReveal, digests, digests, digests, some(seats)),
     messages.PublishedScalars: st.builds(messages.PublishedScalars, digests, some(scalars), digests),
     messages.Accusations: st.builds(

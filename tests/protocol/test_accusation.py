@@ -29,7 +29,7 @@ def test_accusations_fingerprints_and_norms_make_cases_in_one_order() -> None:
         accuse={4: {"accusations": (Accusation(ROW, 2), Accusation(ROW, 0))}, TARGET: {"fingerprint": other}},
         scalars=suspicious,
     )
-    assert cases(PAIRS, table["scalars"], table["accuse"], CONFIG) == (
+    assert cases(PAIRS, table["scalars"], table["accuse"], range(N), CONFIG) == (
         Case(AVERAGING, 1, 1),
         Case(FINGERPRINT, VALIDATOR, TARGET),
         Case(ROW, 4, 0),
@@ -39,9 +39,9 @@ def test_accusations_fingerprints_and_norms_make_cases_in_one_order() -> None:
 
 def test_honest_peers_give_no_cause_for_a_case() -> None:
     table = sets()
-    assert cases(PAIRS, table["scalars"], table["accuse"], CONFIG) == ()
+    assert cases(PAIRS, table["scalars"], table["accuse"], range(N), CONFIG) == ()
     assert accusation.false_openings(PEERS, PAIRS, table["scalars"], table["accuse"]) == ()
-    assert accusation.baseless(N, PAIRS, table["accuse"]) == ()
+    assert accusation.baseless(N, PAIRS, range(N), table["accuse"]) == ()
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_honest_peers_give_no_cause_for_a_case() -> None:
 )
 def test_whoever_accuses_without_standing_is_found(accuser: int, said: Accusation) -> None:
     table = sets(accuse={accuser: {"accusations": (said,)}})
-    assert accusation.baseless(N, PAIRS, table["accuse"]) == (accuser,)
+    assert accusation.baseless(N, PAIRS, range(N), table["accuse"]) == (accuser,)
 
 
 def test_a_validator_may_accuse_its_target_and_anybody_a_row() -> None:
     said = {"accusations": (Accusation(GRADIENT, TARGET), Accusation(ROW, 0))}
-    assert accusation.baseless(N, PAIRS, sets(accuse={VALIDATOR: said})["accuse"]) == ()
+    assert accusation.baseless(N, PAIRS, range(N), sets(accuse={VALIDATOR: said})["accuse"]) == ()
 
 
 def test_only_members_of_pairs_owe_an_opening() -> None:

@@ -14,7 +14,7 @@ from btard.crypto import digest
 from btard.protocol import messages
 from btard.protocol.broadcast import Board, Post, set_digest
 from btard.protocol.dispute import Decision, Final, GoOn, Remove, decide, read_view
-from btard.protocol.messages import AGGREGATE, GRADIENT, RECORD, RELAY, REVEAL, SCALARS, VIEW
+from btard.protocol.messages import AGGREGATE, GRADIENT, RECORD, REVEAL, SCALARS, VIEW
 from btard.protocol.record import BAN, LEAVE, MISS
 from btard.protocol.rules import Ending, after_phase
 from btard.wire import Sealed, encode
@@ -236,7 +236,7 @@ def test_no_view_whatever_it_says_is_more_than_nothing_without_messages(nonsense
 
 
 def test_a_view_keeps_evidence_of_later_phases_on_its_board() -> None:
-    proof = read_view(ATTEMPT, view(0, (), GRADIENTS, [post(2, SCALARS, b"x")], [post(3, RELAY, b"y")])[0])
+    proof = read_view(ATTEMPT, view(0, (), GRADIENTS, [post(2, SCALARS, b"x")], [post(3, REVEAL, b"y")])[0])
     assert proof is not None
     assert isinstance(proof.board, Board)
     assert (proof.completed, proof.rank) == ("", -1)

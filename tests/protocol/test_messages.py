@@ -45,7 +45,6 @@ def test_noise_is_refused_by_every_phase_and_is_no_request(noise: bytes) -> None
 TOO_MUCH: list[Any] = [
     messages.AggregateCommitment(D, D, (256,)),
     messages.AggregateCommitment(D, D, (-1,)),
-    messages.RelayVotes(D, (3,)),
     messages.CoinReveal(D, D[:31], D, ()),
     messages.GradientCommitment(D[:31], (), D, (), ()),
     messages.GradientCommitment(D, (D,) * 257, D, (), ()),
@@ -76,7 +75,6 @@ def test_the_largest_message_of_an_honest_peer_gets_a_slot_and_fits_into_a_view(
     largest = {
         messages.GRADIENT: messages.GradientCommitment(D, (D,) * n, D, (D,) * n, (D,) * n),
         messages.AGGREGATE: messages.AggregateCommitment(D, D, seats),
-        messages.RELAY: messages.RelayVotes(D, (1,) * (n * (n - 1))),
         messages.REVEAL: messages.CoinReveal(D, D, D, seats),
         messages.SCALARS: messages.PublishedScalars(D, (scalars,) * n, D),
         messages.ACCUSE: messages.Accusations(D, (messages.Accusation("gradient", n - 1),) * n, scalars, D),

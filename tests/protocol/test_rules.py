@@ -15,7 +15,6 @@ from btard.protocol.messages import (
     GRADIENT,
     PHASES,
     RECORD,
-    RELAY,
     REVEAL,
     SCALARS,
     VERDICT,
@@ -23,7 +22,7 @@ from btard.protocol.messages import (
     PartScalars,
     Vote,
 )
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Complaint
 from btard.protocol.rules import Ending, after_phase, disputed, make_record
 from btard.protocol.state import roster_digest
 from tests.protocol.script import FINGERPRINT, NONE, PEERS, TARGET, VALIDATOR, ZERO, N, attempt, part, sets
@@ -52,37 +51,39 @@ def test_honest_accusations_of_nobody_end_in_a_step() -> None:
 COMPLAINT = {2: {"aggregate": NONE, "missing": (4,)}}
 
 
-def test_a_complaint_calls_the_witnesses() -> None:
-    assert ending(AGGREGATE, aggregate=COMPLAINT) == RELAY
+def test_a_complaint_ends_the_attempt_and_is_charged_to_both_ends() -> None:
+    follows = after_phase(attempt(), AGGREGATE, sets(aggregate=COMPLAINT))
+    assert follows == Ending(ABORT, (), (Complaint(PEERS[4], PEERS[2]),))
 
 
-@pytest.mark.parametrize(
-    ("answers", "expected"),
-    [
-        ((1, 1, 1, 0, 0), []),
-        ((1, 1, 0, 0, 2), [(4, MISS, "withheld part")]),
-        ((0, 0, 0, 0, 0), [(4, MISS, "withheld part")]),
-        ((2, 2, 2, 1, 1), [(4, BAN, "invalid part")]),
-    ],
-)
-def test_witnesses_decide_about_a_missing_part(answers: tuple[int, ...], expected: list[Any]) -> None:
-    votes = {seat: {"votes": (answer,)} for seat, answer in enumerate(answers)}
-    assert ending(RELAY, aggregate=COMPLAINT, relay=votes) == expected
-
-
-def test_a_part_that_most_saw_is_relayed_and_remembered() -> None:
-    votes = {seat: {"votes": (1,)} for seat in range(N)}
-    follows = after_phase(attempt(), RELAY, sets(aggregate=COMPLAINT, relay=votes))
+def test_a_peer_of_which_more_than_a_minority_complains_misses_the_step_alone() -> None:
+    lacking = {seat: {"aggregate": NONE, "missing": (4,)} for seat in (0, 1, 2)}
+    follows = after_phase(attempt(), AGGREGATE, sets(aggregate=lacking))
     assert isinstance(follows, Ending)
-    assert (follows.kind, follows.relays) == (ABORT, ((PEERS[4], PEERS[2], part(4, 2)),))
+    assert [(r.peer, r.kind, r.reason) for r in follows.removals] == [(PEERS[4], MISS, "withheld part")]
+    assert follows.complaints == ()
 
 
-def test_whoever_complains_again_of_a_part_that_most_hold_misses_the_step() -> None:
-    votes = {seat: {"votes": (1,)} for seat in range(N)}
-    again = attempt(witnessed=((PEERS[4], PEERS[2], part(4, 2)),))
-    follows = after_phase(again, RELAY, sets(aggregate=COMPLAINT, relay=votes))
+def test_a_complaint_beyond_the_credit_ends_the_seat_of_its_end() -> None:
+    earlier = tuple((PEERS[4], PEERS[0], index) for index in range(5))
+    struck = attempt(complaints=earlier, strikes=((PEERS[4], 0), (PEERS[4], 0)))
+    parts = {seat: {"parts": tuple(part(seat, p) for p in range(4))} for seat in range(N)}
+    lacking = {**COMPLAINT, 0: {"aggregate": NONE}}
+    follows = after_phase(struck, AGGREGATE, sets(gradient=parts, aggregate=lacking))
     assert isinstance(follows, Ending)
-    assert [(r.peer, r.kind, r.reason) for r in follows.removals] == [(PEERS[2], MISS, "unreachable")]
+    assert [(r.peer, r.kind, r.reason) for r in follows.removals] == [(PEERS[4], LEAVE, "unreachable")]
+
+
+def test_who_aggregates_no_part_says_nothing_in_aggregate() -> None:
+    relieved = attempt(complaints=((PEERS[4], PEERS[2], 0),))
+    assert relieved.aggregators == (0, 1, 3, 4)
+    assert [relieved.part_of(seat) for seat in range(N)] == [0, 1, None, 2, 3]
+    said_nothing = {2: {"aggregate": NONE}}
+    parts = {seat: {"parts": tuple(part(seat, p) for p in range(4))} for seat in range(N)}
+    assert after_phase(relieved, AGGREGATE, sets(gradient=parts, aggregate=said_nothing)) == REVEAL
+    follows = after_phase(relieved, AGGREGATE, sets(gradient=parts))
+    assert isinstance(follows, Ending)
+    assert [(r.peer, r.kind) for r in follows.removals] == [(PEERS[2], BAN)]
 
 
 def test_a_false_reveal_is_banned_and_a_withheld_aggregate_leaves() -> None:
@@ -139,7 +140,6 @@ MALFORMED: list[tuple[str, Any]] = [
     (AGGREGATE, {"missing": (2,), "aggregate": NONE}),
     (AGGREGATE, {"missing": (0,)}),
     (AGGREGATE, {"aggregate": NONE}),
-    (RELAY, {"votes": (1,)}),
     (REVEAL, {"available": (N,)}),
     (SCALARS, {"parts": ()}),
     (SCALARS, {"parts": (ZERO,) * (N + 1)}),

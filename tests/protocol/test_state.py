@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from btard.crypto import digest
 from btard.errors import ConfigurationError
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Cause, Record, RelayedPair, Removal
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Cause, Complaint, Record, Removal
 from btard.protocol.rules import Ending, make_record
 from btard.protocol.state import Finished, RosterState, draw_pairs, gradient_seed, roster_digest
 from btard.types import PeerId
@@ -95,26 +95,37 @@ def test_a_miss_counts_twice_for_a_target_that_was_to_be_examined() -> None:
     assert state.miss(PEERS[1], Cause.SILENT).kind == MISS
 
 
-def test_a_relay_lasts_its_steps_and_ends_with_a_seat_of_the_pair() -> None:
-    config = replace(CONFIG, relay_steps=2)
-    state = RosterState.genesis(digest("run"), config, PEERS)
-    pairs = tuple(RelayedPair(a, b, digest("part")) for a, b in (PEERS[:2], PEERS[2:4]))
-    state = abort(state, relayed=pairs)
-    assert [pair[:2] for pair in state.relays] == [PEERS[:2], PEERS[2:4]]
-    assert [pair[:2] for pair in abort(state, Removal(PEERS[1], BAN, Cause.SILENT)).relays] == [PEERS[2:4]]
-    for _ in range(2):
-        state = step(state)
-        assert len(state.relays) == 2
-    assert step(state).relays == ()
+def test_a_complaint_takes_the_part_from_its_receiver_until_its_window_or_its_sender_ends() -> None:
+    config = replace(CONFIG, strike_window=2)
+    start = RosterState.genesis(digest("run"), config, PEERS)
+    state = abort(start, complaints=(Complaint(PEERS[0], PEERS[1]),))
+    assert state.aggregators == tuple(peer for peer in PEERS if peer != PEERS[1])
+    assert abort(state, Removal(PEERS[0], BAN, Cause.SILENT)).aggregators == PEERS[1:]
+    assert step(step(state)).aggregators == PEERS
 
 
-def test_witnesses_are_remembered_until_somebody_is_removed() -> None:
-    pair = RelayedPair(PEERS[0], PEERS[1], digest("part"))
-    state = abort(STATE, relayed=(pair,))
-    assert state.witnessed == ((PEERS[0], PEERS[1], digest("part")),)
-    assert abort(state).witnessed == state.witnessed
-    assert abort(state, Removal(PEERS[4], MISS, Cause.SILENT)).witnessed == ()
-    assert step(state).witnessed == ()
+def test_at_least_a_third_of_the_participants_aggregate_and_the_latest_complaint_counts() -> None:
+    state = STATE
+    for receiver in (*PEERS[1:], PEERS[0]):
+        state = abort(state, complaints=(Complaint(PEERS[4], receiver),))
+    assert state.aggregators == PEERS[1:2]
+
+
+def test_an_account_counts_each_end_of_a_complaint_once_and_misses_more() -> None:
+    pairs = [Complaint(PEERS[0], PEERS[1]), Complaint(PEERS[0], PEERS[2]), Complaint(PEERS[3], PEERS[1])]
+    state = abort(abort(STATE, complaints=tuple(pairs)), complaints=(Complaint(PEERS[0], PEERS[1]),))
+    assert [state.account(peer) for peer in PEERS[:4]] == [2, 2, 1, 1]
+    missed = abort(state, state.miss(PEERS[0], Cause.SILENT))
+    assert missed.account(PEERS[0]) == 2 + STATE.strike
+
+
+@given(st.integers(1, 31), st.integers(1, 6))
+def test_complaints_of_all_byzantine_peers_alone_end_no_seat(f: int, strikes: int) -> None:
+    peers = tuple(PeerId(digest("member", bytes([k]))) for k in range(2 * f + 1))
+    state = RosterState.genesis(digest("run"), replace(CONFIG, strikes=strikes), peers)
+    honest, liars = state.members[0], state.members[1 : f + 1]
+    assert state.overdrawn([(honest, liar) for liar in liars]) == ()
+    assert state.credit >= f + strikes
 
 
 def test_a_pair_ends_with_a_seat_in_it_and_outlasts_a_miss_of_others() -> None:

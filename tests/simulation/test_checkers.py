@@ -105,7 +105,7 @@ def test_innocence_notices_a_rule_that_bans_honest_peers(monkeypatch: pytest.Mon
 
 
 def test_seats_notices_a_rule_that_takes_a_step_from_honest_peers(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(butterfly, "withheld_aggregates", lambda reveals: (len(reveals) - 1,))
+    monkeypatch.setattr(butterfly, "withheld_aggregates", lambda reveals, parts: (parts - 1,))
     assert violated(swarm()) == "seats"
 
 

@@ -71,12 +71,14 @@ def test_withheld_reveal_costs_the_seat_and_the_coin_is_drawn_again() -> None:
     assert world.records[-1].state.coin != world.genesis.coin
 
 
-def test_broken_link_between_two_honest_peers_is_relayed() -> None:
+def test_broken_link_between_two_honest_peers_takes_the_part_from_both() -> None:
     world, outcome = go(cuts=(Cut(0, 3, 0.0, 1e9),))
     assert outcome.bans == ()
     assert all(recorded.entry.record.removals == () for recorded in world.records)
-    relayed = {pair[:2] for recorded in world.records for pair in recorded.entry.record.relays}
-    assert {(world.hosts[0].peer, world.hosts[3].peer), (world.hosts[3].peer, world.hosts[0].peer)} <= relayed
+    one, other = world.hosts[0].peer, world.hosts[3].peer
+    charged = [{c.sender, c.receiver} for r in world.records for c in r.entry.record.complaints]
+    assert charged == [{one, other}] * 2
+    assert not {one, other} & set(world.records[-1].state.aggregators)
 
 
 def test_link_that_only_loses_tensors_costs_nobody_a_seat() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from btard.crypto import digest
-from btard.errors import ConfigurationError
 from btard.training import BlobStore
 from btard.types import Digest
 
@@ -19,15 +16,14 @@ def test_a_blob_is_named_by_its_bytes() -> None:
     assert store.get(Digest(bytes(32))) is None
 
 
-def test_a_full_store_refuses_and_says_so() -> None:
+def test_a_full_store_has_no_room_for_others_and_stops_no_own_work() -> None:
     store = BlobStore(10)
     name = store.put(bytes(8))
     assert not store.fits(3)
-    with pytest.raises(ConfigurationError, match="full"):
-        store.put(bytes(3))
-    assert store.put(bytes(8)) == name, "what is held already needs no room"
-    assert len(store) == 1
     assert store.fits(2)
+    own = store.put(bytes(3))
+    assert store.put(bytes(8)) == name
+    assert (len(store), own in store, store.fits(0)) == (2, True, False)
 
 
 def test_forgetting_makes_room() -> None:
