@@ -195,7 +195,8 @@ class Node:
         self._stall_timer = None
         now, attempt = self._loop.time(), self.machine.attempt
         waited_s = attempt.waited(now)
-        due_s = ASK_SHARE * attempt.state.config.phase_s - 1e-6  # floats round
+        limit_s = min(attempt.state.patience_s(attempt.phase), attempt.state.config.phase_s)
+        due_s = ASK_SHARE * limit_s - 1e-6  # floats round
         if not self._over.done() and waited_s >= due_s:
             report(
                 Stalled(

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict, cast
 
-from btard.protocol import messages, mprng
+from btard.protocol import messages, mprng, pace
 from btard.protocol.messages import AGGREGATE, GRADIENT, REVEAL, SCALARS, Payload, Phase
+from btard.protocol.pace import NOTHING_SEEN, Seen
 from btard.protocol.record import NOTHING
 from btard.protocol.state import Finished, RosterState, roster_digest
 from btard.types import Digest, PeerId, Scalars
@@ -69,11 +70,12 @@ class Seating:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """Peers that a peer names in its gradient commitment: those that did not vote for the last record, and
-    those that signed two messages for one slot, as the dispute showed that settled it."""
+    """What a peer tells of the attempt before in its gradient commitment: who did not vote for its record,
+    and who signed two messages for one slot, as the dispute showed that settled it; and how it went."""
 
     silent: tuple[PeerId, ...] = ()
     equivocal: tuple[PeerId, ...] = ()
+    seen: Seen = NOTHING_SEEN
 
 
 NOBODY_REPORTED = Reported()
@@ -107,6 +109,12 @@ class Agreed:
     def previous_set(self) -> Digest:
         """What the next message of a peer names as the set before it: at first, the head of the ledger."""
         return self.trail[-1][1] if self.trail else self.seating.state.head
+
+    @property
+    def seen(self) -> Seen:
+        """How the attempt before this one went."""
+        said = self.sets.get(GRADIENT, ())
+        return NOTHING_SEEN if not said or None in said else pace.agreed(said)
 
     @property
     def coin(self) -> bytes:

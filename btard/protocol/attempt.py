@@ -19,8 +19,19 @@ from btard.protocol.broadcast import Board, Post, audience, sign
 from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
 from btard.protocol.dispute import Final, GoOn
 from btard.protocol.duties import Due, Duties
-from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, RECORD, Completed, Endorse, Payload, Phase
+from btard.protocol.messages import (
+    ENDORSE,
+    GRADIENT,
+    PHASES,
+    RECORD,
+    REVEAL,
+    Completed,
+    Endorse,
+    Payload,
+    Phase,
+)
 from btard.protocol.outputs import Diverged
+from btard.protocol.pace import Seen, Watch
 from btard.protocol.record import ABORT, NOTHING, STEP, Record
 from btard.protocol.requests import Requests
 from btard.protocol.rules import Ending, after_phase, make_record
@@ -72,13 +83,15 @@ class AttemptMachine:
         self._out = Actions()
         self._asked = 0
         self._entered = now
+        paired = {seat for pair in self.seating.pairs for seat in pair}
+        self._watch = Watch(len(self.seating.participants), paired, state.config.patience)
 
     # ------------------------------------------------------------ time
 
     @property
     def soft(self) -> float:
         """When this phase's work should be done: what is missing then is asked for, or complained about."""
-        return self._entered + self.state.config.phase_s
+        return self._entered + self.state.patience_s(self.phase)
 
     @property
     def hard(self) -> float:
@@ -100,7 +113,8 @@ class AttemptMachine:
     @property
     def _early(self) -> float:
         """When this peer asks for what it lacks."""
-        return self._entered + ASK_SHARE * self.state.config.phase_s
+        state = self.state
+        return self._entered + ASK_SHARE * min(state.config.phase_s, state.patience_s(self.phase))
 
     def _due(self, now: float) -> Due:
         return Due.LATE if now >= self.soft else Due.ASKING if now >= self._early else Due.WORKING
@@ -118,6 +132,22 @@ class AttemptMachine:
     def awaited(self) -> tuple[PeerId, ...]:
         """The participants that have yet to speak in this phase."""
         return tuple(self.seating.participants[seat] for seat in self.board.missing(self.phase))
+
+    @property
+    def seen(self) -> Seen:
+        """How this attempt went, as this peer saw it."""
+        return self._watch.seen(self.seating.participants)
+
+    def _spoke(self, post: Post, now: float) -> None:
+        phase = post.sealed.envelope.phase
+        if phase == self.phase:
+            self._watch.spoke(phase, post.seat, now - self._entered)
+
+    def _came(self, name: Digest, now: float) -> None:
+        """Note when an aggregate came: REVEAL waits for all of them."""
+        if self.phase == REVEAL and name in self.agreed.aggregates:
+            seat = self.seating.aggregators[self.agreed.aggregates.index(name)]
+            self._watch.aggregate_came(seat, now - self._entered)
 
     def _overdue(self, now: float) -> bool:
         """Whether the vote is overdue for an honest peer: deadlines differ by at most 2 delta_s."""
@@ -151,6 +181,7 @@ class AttemptMachine:
             self._duties.done(event.effect, event.result)
         elif isinstance(event, BlobHeld):
             self._blobs.hold(event.digest, event.size_bytes, event.finite)
+            self._came(event.digest, now)
             self._serve()
         elif isinstance(event, Tick):
             self._tick(now)
@@ -174,6 +205,7 @@ class AttemptMachine:
             # A vote for our record counts even if its author also voted for other records.
             self._votes.setdefault(post.seat, post)
         if self.board.add(post):
+            self._spoke(post, now)
             self._out.extend(self._requests.came(sealed, post.seat, sender))
         return self.run(now)
 
@@ -223,6 +255,7 @@ class AttemptMachine:
             self._make_record()
             votes = self._unanimous()
             if self.record is not None and votes is not None:
+                self._watch.completed(RECORD, self.seating.aggregators)
                 self._conclude(conclusion(self.record, self.agreed, self.board, votes))
                 return False
         if self._slow.active:
@@ -242,6 +275,7 @@ class AttemptMachine:
             if self.record is not None:  # somebody voted for another record
                 self._dispute(now)
             return False
+        self._watch.completed(self.phase, self.seating.aggregators)
         self._complete(self.phase, now)
         return True
 
@@ -250,13 +284,13 @@ class AttemptMachine:
         if self.phase == RECORD:
             if self.record is None:
                 return False
-            self._post(RECORD, messages.RecordVote(self.agreed.previous_set, self.record.digest))
+            self._post(RECORD, messages.RecordVote(self.agreed.previous_set, self.record.digest), now)
             return True
         payload, out = self._duties.prepare(self.phase, self.agreed, self._due(now))
         self._out.extend(out)
         if payload is None:
             return False
-        self._post(self.phase, payload)
+        self._post(self.phase, payload, now)
         self._out.extend(self._duties.posted(payload, self.agreed))
         return True
 
@@ -287,7 +321,10 @@ class AttemptMachine:
                 model, out = self._duties.updated(agreed)
                 self._out.extend(out)
             if model is not None:
-                self.record = make_record(self.seating, self.ending, agreed.trail, agreed.coin, model)
+                seen = agreed.seen
+                self.record = make_record(
+                    self.seating, self.ending, agreed.trail, agreed.coin, model, seen=seen
+                )
 
     def _unanimous(self) -> tuple[bytes, ...] | None:
         """Return everybody's vote for this peer's record, None while one is lacking.
@@ -334,7 +371,7 @@ class AttemptMachine:
         elif isinstance(decision, Unsettled):
             self._enter(self.phase, now)
         elif decision is not None and self.seat is not None:
-            sealed = self._post(ENDORSE, messages.Endorse(encode(decision)))
+            sealed = self._post(ENDORSE, messages.Endorse(encode(decision)), now)
             self._conclude(self._slow.endorse(sealed, now))
 
     def _catch_up(self, completed: Completed, posts: Mapping[int, Post], now: float) -> None:
@@ -359,7 +396,7 @@ class AttemptMachine:
 
     # ------------------------------------------------------------ what goes out
 
-    def _post(self, phase: str, payload: Payload | Endorse) -> Sealed:
+    def _post(self, phase: str, payload: Payload | Endorse, now: float) -> Sealed:
         """Sign a message of this attempt, take it as ours, send it to the whole roster."""
         sealed = sign(self._identity, self.seating, phase, encode(payload))
         self._out.messages.append(Send(self._others, sealed.raw))
@@ -368,9 +405,10 @@ class AttemptMachine:
             assert isinstance(post, Post), post
             assert post.payload is not None, "an honest peer's payload decodes"
             self.board.add(post)
+            self._spoke(post, now)
         return sealed
 
     def _serve(self) -> None:
         """Push the blobs that others wait for."""
         if self.ending is None or self.ending.kind != ABORT:
-            self._out.extend(self._requests.serve(self._blobs.holds, lambda peer: owed(self.agreed, peer)))
+            self._out.extend(self._requests.serve(self._blobs.holds, lambda peer: owed(self.agreed)))

@@ -113,11 +113,9 @@ def expected(
     return any(p is not None and name in rows.get(target, ())[p : p + 1] for target, p in accused)
 
 
-def owed(agreed: Agreed, peer: PeerId) -> set[Digest]:
-    """Return the blobs that `peer` may ask for: rows of its part, the aggregates, and disputed rows."""
+def owed(agreed: Agreed) -> set[Digest]:
+    """Return the blobs that any peer may ask for: the aggregates, and the rows that are disputed."""
     found = set(agreed.aggregates) if AGGREGATE in agreed.sets else set()
-    if GRADIENT in agreed.sets and peer in agreed.seating.state.aggregators:
-        found.update(agreed.rows(agreed.seating.state.aggregators.index(peer)))
     for seat, said in enumerate(agreed.sets.get(ACCUSE, ())):
         part = agreed.seating.part_of(seat)
         if part is not None:

@@ -19,8 +19,10 @@ class ProtocolConfig:
     the paper publishes no value: `btard/protocol/verification.py` says how to choose it),
     `validators` the number of disjoint (validator, target) pairs drawn each step, `directions` the
     number of projections a part. `delta_s` bounds the delay of a control message between two honest
-    peers, retransmissions included; `phase_s` bounds the work and transfers of one phase. Both only
-    decide how long the slow path waits: the fast path goes on as soon as everybody has spoken.
+    peers, retransmissions included; `phase_s` bounds the work and transfers of one phase,
+    `gradient_s` those of the first, in which the gradient is computed. The fast path goes on as soon as
+    everybody has spoken, and deadlines follow what phases usually take (`pace.py`), within these bounds. A
+    peer that takes more than `patience` times as long as most is charged with the difference.
     `strikes` misses within `strike_window` steps end a seat, without a ban, and complaints count towards
     them (`state.RosterState.account`). `kind` names the protocol in a run's description.
     """
@@ -31,25 +33,32 @@ class ProtocolConfig:
     directions: int = 4
     delta_s: float = 1.0
     phase_s: float = 20.0
+    gradient_s: float = 60.0
+    patience: float = 1.5
     strikes: int = 3
     strike_window: int = 512
     kind: Literal["btard"] = "btard"
 
     def __post_init__(self) -> None:
-        positive = ("tau", "delta_max", "directions", "delta_s", "phase_s", "strikes", "strike_window")
+        positive = (
+            *("tau", "delta_max", "directions", "delta_s", "phase_s", "gradient_s", "patience"),
+            *("strikes", "strike_window"),
+        )
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigurationError(f"{name} must be positive and finite, not {getattr(self, name)}")
         if self.directions > MAX_PROJECTIONS:
             raise ConfigurationError(f"{self.directions} directions: use at most {MAX_PROJECTIONS}")
+        if not self.patience > 1:
+            raise ConfigurationError(f"patience is {self.patience}: use more than 1")
         if self.validators < 0:
             raise ConfigurationError("validators must not be negative")
 
 
 ASK_SHARE = 0.25
-"""Share of phase_s after which a peer asks all others for the messages and blobs that it lacks. What came to
-one honest peer then comes to all, so they enter the next phase about this share apart at most, even where a
-Byzantine author sends it to one of them alone; the rest of phase_s is left for work and transfers."""
+"""Share of a phase's time after which a peer asks all others for the messages and blobs that it lacks. What
+came to one honest peer then comes to all, so they enter the next phase about this share apart at most, even
+where a Byzantine author sends it to one of them alone; the rest is left for work and transfers."""
 
 SLACK_ROUNDS = 3
 """From the soft to the hard deadline of a phase, in delta: a request, its answer, the skew of peers."""

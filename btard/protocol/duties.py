@@ -139,7 +139,10 @@ class Duties:
         self._examination.begin()
         coin = mprng.share_commitment(self._me, self._share, self._salt)
         named = self._reported
-        return messages.GradientCommitment(agreed.previous_set, parts, coin, named.silent, named.equivocal)
+        seen = named.seen
+        return messages.GradientCommitment(
+            agreed.previous_set, parts, coin, named.silent, named.equivocal, seen.took, seen.late
+        )
 
     def _aggregate(self, agreed: Agreed, due: Due) -> messages.AggregateCommitment | None:
         if self._part is None:
@@ -147,8 +150,6 @@ class Duties:
         self._rows = rows = agreed.rows(self._part)
         missing = tuple(seat for seat, name in enumerate(rows) if not self._fits(name, self._part))
         if missing:
-            if due is Due.ASKING:
-                self._want(rows[seat] for seat in missing)
             complaint = messages.AggregateCommitment(agreed.previous_set, NOTHING, missing)
             return complaint if due is Due.LATE else None
         result = self._results.of(Aggregate(rows, self._state.config.tau))

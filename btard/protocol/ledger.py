@@ -140,7 +140,9 @@ class _Check:
         if agreed.coin != self._record.coin:
             self._fail("its coin is not that of the reveals")
         model = Digest(self._record.model) if following.kind == STEP else NOTHING
-        self._compare(make_record(self._seating, following, agreed.trail, agreed.coin, model))
+        self._compare(
+            make_record(self._seating, following, agreed.trail, agreed.coin, model, seen=agreed.seen)
+        )
         return agreed
 
     def _transcript(self) -> list[tuple[Phase, list[Post]]]:

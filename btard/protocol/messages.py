@@ -38,6 +38,18 @@ PHASES: tuple[Phase, ...] = (GRADIENT, AGGREGATE, REVEAL, SCALARS, ACCUSE, VERDI
 VIEW = "view"
 ENDORSE = "endorse"
 
+MILLIS_MAX = 2**24
+Millis = Annotated[int, Range(0, MILLIS_MAX)]
+
+
+@message("t")
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A peer was late by so many milliseconds (`pace.py`)."""
+
+    peer: DigestField
+    millis: Millis
+
 
 @message("g")
 @dataclass(frozen=True, slots=True)
@@ -46,13 +58,15 @@ class GradientCommitment:
 
     If the previous record needed a dispute, `silent` lists the peers that did not vote in it and `equivocal`
     those that signed two messages for one slot. A peer listed by a majority is removed before any tensor is
-    sent."""
+    sent. `took` and `late` tell how the attempt before went (`pace.py`); empty at first."""
 
     previous_set: DigestField
     parts: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
     coin: DigestField
     silent: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
     equivocal: Annotated[tuple[DigestField, ...], MaxLen(MAX_PEERS)]
+    took: Annotated[tuple[Millis, ...], MaxLen(8)] = ()
+    late: Annotated[tuple[Late, ...], MaxLen(MAX_PEERS)] = ()
 
 
 @message("a")
@@ -179,7 +193,7 @@ def size_max(phase: str, members: int, directions: int) -> int:
     Views are built from stored messages, so without this bound a few oversized ones could fill a view."""
     n, scalars = members, 9 * directions + 24
     payload = {
-        GRADIENT: 3 * 34 * n,
+        GRADIENT: 4 * 42 * n,
         AGGREGATE: 3 * n,
         REVEAL: 3 * n,
         SCALARS: n * scalars,

@@ -6,6 +6,7 @@ The machine that node and simulator drive. It opens and routes what comes in; `a
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from btard.codec import FP32, Codec
 from btard.crypto import Identity
@@ -205,7 +206,8 @@ class PeerMachine:
         self._last, self._answered = self.attempt, set()
         self._former.update(self._last.state.members)
         heard = record.kind == STEP or GRADIENT in record.phases
-        self._reported = conclusion.reported if heard else self._reported
+        reported = conclusion.reported if heard else self._reported
+        self._reported = replace(reported, seen=self.attempt.seen)
         if record.kind == STEP:
             assert finished is not None
             out.effects.append(Adopt(record.step, finished.aggregates))

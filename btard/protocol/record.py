@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Annotated, Final, Literal
 
 from btard.crypto import digest
-from btard.protocol.messages import DigestField, Phase, PhaseName, Small, StepNumber
+from btard.protocol.messages import DigestField, Late, Millis, Phase, PhaseName, Small, StepNumber
 from btard.types import Digest
 from btard.wire import MAX_PEERS, MaxLen, Size, encode, message
 
@@ -41,6 +41,7 @@ class Cause(str, Enum):
     WITHHELD_AGGREGATE = "withheld aggregate"
     WITHHELD_EVIDENCE = "withheld evidence"
     UNREACHABLE = "unreachable"
+    SLOW = "slow"
     SILENT = "silent"
     SILENT_IN_GRADIENT = "silent in phase gradient"
     SILENT_IN_AGGREGATE = "silent in phase aggregate"
@@ -102,6 +103,7 @@ class Record:
     and the digest of each agreed set of messages (all commitments, reveals, scalars, accusations and
     votes), `disputed` says that the slow path ended it, `coin` is r_t (zero if it was not reached),
     `model` the digest of the parameters after a STEP. `admissions` is empty: nobody joins a run under way.
+    `took` and `late` tell how the attempt before went, as GRADIENT agreed on it.
     """
 
     run: DigestField
@@ -118,6 +120,8 @@ class Record:
     removals: Annotated[tuple[Removal, ...], MaxLen(MAX_PEERS)]
     admissions: Annotated[tuple[Admission, ...], MaxLen(MAX_PEERS)]
     complaints: Annotated[tuple[Complaint, ...], MaxLen(MAX_PEERS * MAX_PEERS)]
+    took: Annotated[tuple[Millis, ...], MaxLen(8)]
+    late: Annotated[tuple[Late, ...], MaxLen(MAX_PEERS)]
     model: DigestField
 
     @property

@@ -10,9 +10,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from btard.protocol import accusation, butterfly, messages, mprng, verification
+from btard.protocol import accusation, butterfly, messages, mprng, pace, verification
 from btard.protocol.agreed import Seating, Sets
 from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, REVEAL, SCALARS, VERDICT, Phase
+from btard.protocol.pace import NOTHING_SEEN, Seen
 from btard.protocol.record import ABORT, BAN, LEAVE, NOTHING, STEP, Cause, Complaint, Record, Removal
 from btard.protocol.state import roster_digest
 from btard.types import Digest
@@ -38,7 +39,10 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
         equivocal = _named(seating, [said.equivocal for said in sets[GRADIENT]])
         bans = dict.fromkeys(equivocal, Cause.EQUIVOCATION)
         misses = dict.fromkeys(silent, Cause.SILENT_IN_RECORD)
-        return _abort(seating, bans=bans, misses=misses) if bans or misses else AGGREGATE
+        slow = seating.state.too_late(pace.agreed(sets[GRADIENT]))
+        leaves = {seating.participants.index(p): Cause.SLOW for p in slow if p in seating.participants}
+        removed = bans or misses or leaves
+        return _abort(seating, bans=bans, leaves=leaves, misses=misses) if removed else AGGREGATE
     if phase == AGGREGATE:
         pairs = butterfly.complaints(sets[AGGREGATE])
         if not pairs:
@@ -157,8 +161,10 @@ def make_record(
     coin: bytes,
     model: Digest,
     disputed: bool = False,
+    seen: Seen = NOTHING_SEEN,
 ) -> Record:
-    """The record of an attempt that completed the phases of `trail` (name and digest of the agreed set)."""
+    """The record of an attempt that completed the phases of `trail` (name and digest of the agreed set).
+    `seen` is how the attempt before it went, as its GRADIENT agreed."""
     state = seating.state
     return Record(
         run=state.run,
@@ -175,5 +181,7 @@ def make_record(
         removals=ending.removals,
         admissions=(),
         complaints=ending.complaints,
+        took=seen.took,
+        late=seen.late,
         model=model,
     )

@@ -11,8 +11,25 @@ from dataclasses import dataclass, field, replace
 
 from btard.crypto import Draw, digest
 from btard.protocol.constants import ProtocolConfig, tolerated
+from btard.protocol.messages import AGGREGATE, GRADIENT, PHASES, Phase
+from btard.protocol.pace import Seen
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, STEP, Cause, Record, Removal
 from btard.types import Digest, PeerId, Scalars
+
+LATE_FACTOR = 5
+"""How many times the usual time of a phase is waited for what ends a seat or a step if it is missing."""
+
+PACE_STEPS = 4
+"""Steps until the pace of a run is known; the description's limits hold until then."""
+
+PACE_WINDOW = 16
+"""Steps of which the slowest says how long a phase usually takes."""
+
+LATE_FLOOR = 2
+"""And at least so many delta_s: a message may have been sent again."""
+
+AGGREGATE_FLOOR = 0.5
+"""What is waited for a part beyond `patience` times the usual time, in delta_s."""
 
 
 def roster_digest(peers: Sequence[PeerId]) -> Digest:
@@ -40,10 +57,11 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class RosterState:
-    """Agreed by the ledger. `members` (sorted) hold seats; `excluded` lost the current step only.
-    `coin` is r_(step-1). `strikes` are the missed steps, `complaints` the (sender, receiver) pairs between
-    which a part did not come, each with the index of its record. `pairs` are the (validator, target) pairs
-    that examine `finished`.
+    """Agreed by the ledger. `members` (sorted) hold seats; `excluded` lost the current step only. `coin` is
+    r_(step-1). `strikes` are the missed steps, `complaints` the (sender, receiver) pairs between which a
+    part did not come, each with the index of its record. `paces` are the milliseconds that each phase took
+    in the last steps; `delays` how long a peer held the others up, in thousandths of a step, with the index
+    of its record. `pairs` are the (validator, target) pairs that examine `finished`.
 
     Derived: `participants` take part in the attempt, `aggregators` are those that aggregate a part."""
 
@@ -58,6 +76,8 @@ class RosterState:
     excluded: tuple[PeerId, ...] = ()
     strikes: tuple[tuple[PeerId, int], ...] = ()
     complaints: tuple[tuple[PeerId, PeerId, int], ...] = ()
+    delays: tuple[tuple[PeerId, int, int], ...] = ()
+    paces: tuple[tuple[int, ...], ...] = ()
     pairs: tuple[tuple[PeerId, PeerId], ...] = ()
     finished: Finished | None = None
     participants: tuple[PeerId, ...] = field(init=False)
@@ -118,12 +138,14 @@ class RosterState:
 
     def account(self, peer: PeerId, more: Sequence[tuple[PeerId, PeerId]] = ()) -> int:
         """What is charged to a peer within the window, `more` complaints included: its missed steps, the
-        peers that complained of it, each once, and the attempts in which it complained."""
+        peers that complained of it, each once, the attempts in which it complained, and the steps' time that
+        the others waited for it."""
         pairs = [*self.complaints, *((sender, receiver, self.index) for sender, receiver in more)]
         missed = sum(1 for who, step in self.strikes if who == peer and self._recent(step))
         of_it = {receiver for sender, receiver, _ in pairs if sender == peer}
         by_it = {index for _, receiver, index in pairs if receiver == peer}
-        return self.strike * missed + len(of_it) + len(by_it)
+        delayed = sum(thousandths for who, _, thousandths in self.delays if who == peer)
+        return self.strike * missed + len(of_it) + len(by_it) + delayed // 1000
 
     def miss(self, peer: PeerId, reason: Cause) -> Removal:
         """Return the removal of a peer that missed the step: its seat ends when its account reaches the
@@ -135,6 +157,47 @@ class RosterState:
         """Return the members whose account reaches the credit by these complaints."""
         ends = sorted({peer for pair in complaints for peer in pair})
         return tuple(peer for peer in ends if self.account(peer, complaints) >= self.credit)
+
+    def too_late(self, seen: Seen) -> tuple[PeerId, ...]:
+        """Return the members whose account reaches the credit by what they were late by."""
+        after = replace(self, delays=(*self.delays, *self._delays(seen)))
+        return tuple(
+            PeerId(late.peer) for late in seen.late if after.account(PeerId(late.peer)) >= self.credit
+        )
+
+    @property
+    def took(self) -> tuple[int, ...]:
+        """How many milliseconds a phase usually takes, empty while that is not known."""
+        if len(self.paces) < PACE_STEPS:
+            return ()
+        return tuple(max(column) for column in zip(*self.paces, strict=True))
+
+    def _paces(self, record: Record) -> tuple[tuple[int, ...], ...]:
+        """Add what a record tells of the attempt before it, if that one went through all phases."""
+        is_new = bool(record.took) and self.attempt == 0
+        return (*self.paces, record.took)[-PACE_WINDOW:] if is_new else self.paces
+
+    def _delays(self, seen: Seen) -> list[tuple[PeerId, int, int]]:
+        step_ms = max(1, sum(self.took))
+        return [
+            (PeerId(late.peer), self.index, 1000 * late.millis // step_ms)
+            for late in seen.late
+            if self.took and late.peer in self.members
+        ]
+
+    def patience_s(self, phase: Phase) -> float:
+        """Return after how many seconds what is missing in a phase counts as late.
+
+        What a phase usually takes, some times over, and never more than the run's description allows. A part
+        is waited for least: to complain of it ends no seat."""
+        config = self.config
+        most = config.gradient_s if phase == GRADIENT else config.phase_s
+        usual = self.took[PHASES.index(phase)] / 1000 if self.took else 0.0
+        if not usual:
+            return most
+        if phase == AGGREGATE:
+            return min(most, config.patience * usual + AGGREGATE_FLOOR * config.delta_s)
+        return min(most, max(LATE_FACTOR * usual, LATE_FLOOR * config.delta_s))
 
     def _weight(self, peer: PeerId) -> int:
         return 2 if any(target == peer for _, target in self.pairs) else 1
@@ -157,6 +220,12 @@ class RosterState:
             members=tuple(p for p in self.members if p not in gone),
             strikes=tuple(s for s in self.strikes if self._recent(s[1]) and s[0] not in gone)
             + tuple((p, self.step) for p in missed for _ in range(self._weight(p))),
+            paces=self._paces(record),
+            delays=tuple(
+                d
+                for d in (*self.delays, *self._delays(Seen(record.took, record.late)))
+                if self._is_charged(d[1]) and d[0] not in gone
+            ),
             complaints=tuple(
                 c for c in (*self.complaints, *said) if self._is_charged(c[2]) and not {*c[:2]} & gone
             ),

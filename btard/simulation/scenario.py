@@ -31,7 +31,7 @@ class Scenario:
     seed: int
     peers: int
     steps: int = 3
-    config: ProtocolConfig = field(default_factory=ProtocolConfig)
+    config: ProtocolConfig = field(default_factory=lambda: ProtocolConfig(gradient_s=20.0))
     weather: Weather = field(default_factory=Weather)
     byzantine: tuple[Byzantine, ...] = ()
     crashes: tuple[Crash, ...] = ()
@@ -71,7 +71,7 @@ def draw_scenario(
     drawn = dice.below(dice.choose((6, PEERS_MAX - PEERS_MIN + 1))) + PEERS_MIN
     count = peers if peers is not None else max(floor, drawn)
     length = dice.below(STEPS_MAX - STEPS_MIN + 1) + STEPS_MIN
-    config = ProtocolConfig(validators=1 + dice.below(max(1, count // 3)))
+    config = ProtocolConfig(validators=1 + dice.below(max(1, count // 3)), gradient_s=20.0)
     budget = tolerated(count) if dice.chance(2 / 3) else dice.below(tolerated(count) + 1)
     if kinds is not None:
         budget = max(len(kinds), budget)

@@ -164,7 +164,7 @@ def recertified(ledger: Ledger, at: int, /, **changes: object) -> Ledger:
         ({"model": bytes(31) + b"x"}, "its messages lead to another one (model)"),
         ({"sets": (bytes(32),) * 6}, "its messages lead to another one (sets)"),
         (
-            {"disputed": True, "phases": (), "sets": (), "coin": NOTHING},
+            {"disputed": True, "phases": (), "sets": (), "coin": NOTHING, "took": (), "late": ()},
             "of its transcript|view 0 belongs elsewhere",
         ),
         ({"phases": (GRADIENT,)}, "24 messages, 5 belong|30 messages, 5 belong"),

@@ -1,0 +1,137 @@
+"""The pace of a run: how long phases usually take, who holds them up, and what all agree on about it.
+
+Each peer notes when the messages of a phase came, and in its next gradient commitment says how long each
+phase took until most had spoken, and who came how much later than that. Of what the participants say the
+median counts, so it lies within what honest peers saw. It sets the deadlines of the steps to come, and what
+a peer is late by is charged to its account (`state.RosterState.account`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median_high
+
+from btard.protocol.constants import tolerated
+from btard.protocol.messages import (
+    ACCUSE,
+    AGGREGATE,
+    GRADIENT,
+    MILLIS_MAX,
+    PHASES,
+    REVEAL,
+    SCALARS,
+    GradientCommitment,
+    Late,
+    Phase,
+)
+from btard.types import PeerId
+
+PARTS_PATIENCE = 7 / 6
+"""How much later than others an aggregator may speak: it may have waited for a part before it complained."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How an attempt went: the milliseconds until most had spoken, by phase, 0 for those that were not
+    reached; and the milliseconds that a peer was late by, over all phases."""
+
+    took: tuple[int, ...] = ()
+    late: tuple[Late, ...] = ()
+
+
+NOTHING_SEEN = Seen()
+
+
+class Watch:
+    """Takes the times of one attempt, of `seats` participants; `paired` are those that examine or are
+    examined.
+
+    Nothing that a message says is used, only when it came: whoever lies about that is one of the minority."""
+
+    def __init__(self, seats: int, paired: Collection[int], patience: float) -> None:
+        self._seats = seats
+        self._paired = frozenset(paired)
+        self._patience = patience
+        self._came: dict[tuple[str, int], float] = {}
+        self._blobs: dict[int, float] = {}
+        self._took: dict[str, float] = {}
+        self._late = [0.0] * seats
+
+    def spoke(self, phase: str, seat: int, seconds: float) -> None:
+        """Note when a message of the phase under way came, in seconds from its beginning; the first
+        counts."""
+        self._came.setdefault((phase, seat), seconds)
+
+    def aggregate_came(self, seat: int, seconds: float) -> None:
+        """Note when an aggregate came, in seconds from the beginning of REVEAL, which waits for all of
+        them."""
+        self._blobs.setdefault(seat, seconds)
+
+    def completed(self, phase: Phase, aggregators: Sequence[int]) -> None:
+        """Note that a phase went by without a dispute. A message that came before the phase began came at
+        0."""
+        came = [self._came.get((phase, seat), 0.0) for seat in range(self._seats)]
+        if phase == REVEAL:
+            blobs = [self._blobs.get(seat, 0.0) for seat in aggregators]
+            self._took[phase] = median_high(blobs)
+            for seat, seconds in zip(aggregators, blobs, strict=True):
+                self._charge(seat, seconds, self._took[phase])
+            ready = max(blobs)  # nobody is late for what others were late with
+            came = [max(0.0, seconds - ready) for seconds in came]
+        usual = _usual(came)
+        self._took.setdefault(phase, usual)
+        for seat, seconds in enumerate(came):
+            self._charge(seat, seconds, self._allowance(phase, seat, usual))
+
+    def seen(self, peers: Sequence[PeerId]) -> Seen:
+        """Return what this peer saw of an attempt of these participants."""
+        took = tuple(_millis(self._took.get(phase, 0.0)) for phase in PHASES)
+        late = [(peer, _millis(seconds)) for peer, seconds in zip(peers, self._late, strict=True)]
+        return Seen(took, tuple(Late(peer, millis) for peer, millis in late if millis))
+
+    def _allowance(self, phase: Phase, seat: int, usual: float) -> float:
+        if phase == AGGREGATE:
+            return PARTS_PATIENCE * usual
+        if phase in (SCALARS, ACCUSE) and seat in self._paired:
+            return usual + self._took.get(GRADIENT, 0.0)  # it computes a gradient more than others do
+        return usual
+
+    def _charge(self, seat: int, seconds: float, allowance: float) -> None:
+        self._late[seat] += max(0.0, seconds - self._patience * allowance)
+
+
+def _usual(came: Sequence[float]) -> float:
+    """Return when all but a minority had spoken: no later than the slowest honest peer."""
+    return sorted(came)[len(came) - tolerated(len(came)) - 1]
+
+
+def _millis(seconds: float) -> int:
+    return min(MILLIS_MAX, int(1000 * seconds))
+
+
+def agreed(said: Sequence[GradientCommitment]) -> Seen:
+    """Return the medians of what the participants saw of the attempt before.
+
+    A peer is late by what more than half of them saw, or more: the median is the lower one."""
+    took = [each.took for each in said if len(each.took) == len(PHASES)]
+    if 2 * len(took) <= len(said):
+        return NOTHING_SEEN
+    usual = tuple(median_high(column) for column in zip(*took, strict=True))
+    by_peer: dict[PeerId, list[int]] = {}
+    for each in said:
+        for peer, millis in _named(each.late).items():
+            by_peer.setdefault(peer, []).append(millis)
+    late = {peer: _seen_by_most(millis, len(said)) for peer, millis in by_peer.items()}
+    return Seen(usual, tuple(Late(peer, millis) for peer, millis in sorted(late.items()) if millis))
+
+
+def _named(late: Iterable[Late]) -> Mapping[PeerId, int]:
+    return {PeerId(each.peer): each.millis for each in late}
+
+
+def _seen_by_most(millis: Sequence[int], voters: int) -> int:
+    """Return the most of which more than half of the voters saw at least so much."""
+    ranked = sorted(millis, reverse=True)
+    needed = voters // 2
+    return ranked[needed] if needed < len(ranked) else 0
