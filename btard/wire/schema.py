@@ -91,7 +91,7 @@ def decode(kinds: type[M] | tuple[type[M], ...], raw: bytes) -> M | Rejection:
     try:
         # The decoder allocates an array as soon as it sees its length, nested up to 1,024 deep, and 5 kB of
         # headers can claim gigabytes. `skip` allocates nothing, and fails unless every item is there.
-        whole = msgpack.Unpacker(max_buffer_size=len(raw))
+        whole = msgpack.Unpacker(max_buffer_size=max(1, len(raw)))  # 0 is no bound: it takes a MiB
         whole.feed(raw)
         whole.skip()
         tree = msgpack.unpackb(
