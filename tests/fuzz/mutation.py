@@ -59,7 +59,7 @@ def mutate_packed(random: Random, raw: bytes, others: Sequence[bytes]) -> bytes:
         return random.choice((mutate_bytes, _array_headers))(random, raw, others)
     try:
         tree = _unpack(raw)
-        donors = [_unpack(random.choice(others))] if others else []
+        donors = [_unpack(random.choice(others))] if others and random.random() < 0.3 else []
     except ValueError:
         return mutate_bytes(random, raw, others)
     for _ in range(1 + int(random.expovariate(1.0))):
@@ -73,7 +73,7 @@ def mutate_json(random: Random, raw: bytes, others: Sequence[bytes]) -> bytes:
         return mutate_bytes(random, raw, others)
     try:
         tree = json.loads(raw)
-        donors = [json.loads(random.choice(others))] if others else []
+        donors = [json.loads(random.choice(others))] if others and random.random() < 0.3 else []
     except (ValueError, RecursionError):
         return mutate_bytes(random, raw, others)
     tree = mutate_tree(random, tree, donors)
@@ -86,7 +86,7 @@ def mutate_tree(random: Random, tree: Any, donors: Sequence[Any] = (), depth: in
     if children and depth < DEPTH_MAX and random.random() < 0.85:
         place = random.choice(children)
         return _with(tree, place, mutate_tree(random, tree[place], donors, depth + 1))
-    if donors and random.random() < 0.2:
+    if donors and random.random() < 0.5:
         return random.choice(list(_nodes(random.choice(donors))))
     if isinstance(tree, bytes) and len(tree) > 40 and random.random() < 0.7:
         try:

@@ -88,7 +88,7 @@ def fuzz(
         for raw in tuple(pool):
             _read(target, raw, report, traced=True)
         while report.inputs < inputs and len(report.failures) < failures_max:
-            if target.fresh is not None and random.random() < 0.2:
+            if target.fresh is not None and random.random() < 0.1:
                 raw = target.fresh(random)
             else:
                 raw = target.mutate(random, random.choice(pool), pool)
