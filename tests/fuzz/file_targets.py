@@ -1,4 +1,4 @@
-"""Targets of documents and files that others wrote: descriptions, ledgers, events, checkpoints, keys, images."""
+"""Targets of documents and files that others wrote: descriptions, ledgers, events, checkpoints, images."""
 
 from __future__ import annotations
 

@@ -42,7 +42,9 @@ class Hostile:
         kinds = (self.post, self.variant, self.replay, self.noise, self.request, self.view, self.endorsement)
         # A few kinds of each sequence: a second message in a slot, or a view, begins a dispute that hides the
         # rest.
-        self._say: Sequence[Callable[[PeerMachine], bytes]] = random.sample(kinds, random.choice((1, 2, 3, 7)))
+        self._say: Sequence[Callable[[PeerMachine], bytes]] = random.sample(
+            kinds, random.choice((1, 2, 3, 7))
+        )
 
     def message(self, machine: PeerMachine) -> bytes:
         """Bytes for a victim in the state of `machine`."""
@@ -58,7 +60,9 @@ class Hostile:
         """Requests of later attempts, of many bytes each and unsigned."""
         digests = tuple(self._random.randbytes(32) for _ in range(256))
         step = machine.state.step + 1
-        return [encode(messages.Want(step, number % 100, digests[: 1 + number % 256])) for number in range(count)]
+        return [
+            encode(messages.Want(step, number % 100, digests[: 1 + number % 256])) for number in range(count)
+        ]
 
     # ------------------------------------------------------------ what it says
 
@@ -106,7 +110,9 @@ class Hostile:
         """A view, true or not, on its way through a dispute, with signatures that hold or do not."""
         random = self._random
         dispute = random.choice((0, 0, 0, 1, 1, 2, 65536))
-        trail: tuple[str, ...] = random.choice(((), machine.attempt.agreed.phases, PHASES[:1], PHASES, ("lunch",)))
+        trail: tuple[str, ...] = random.choice(
+            ((), machine.attempt.agreed.phases, PHASES[:1], PHASES, ("lunch",))
+        )
         board = machine.attempt.board
         held = [*board.raws(PHASES), *board.evidence(), *self._heard]
         count = random.choice((0, 1, 4, 4, 8, 30))
@@ -136,20 +142,31 @@ class Hostile:
     # ------------------------------------------------------------ what it knows
 
     def _phase(self, machine: PeerMachine) -> str:
-        return self._random.choice((machine.attempt.phase, machine.attempt.phase, self._random.choice(PHASES)))
+        return self._random.choice(
+            (machine.attempt.phase, machine.attempt.phase, self._random.choice(PHASES))
+        )
 
     def _place(self, machine: PeerMachine) -> tuple[int, int]:
         step, attempt = machine.state.step, machine.state.attempt
         return self._random.choice(
-            ((step, attempt),) * 5 + ((step + 1, 0), (step, attempt + 1), (max(0, step - 1), 0), (2**40, 2**16))
+            ((step, attempt),) * 5
+            + ((step + 1, 0), (step, attempt + 1), (max(0, step - 1), 0), (2**40, 2**16))
         )
 
     def _known(self, machine: PeerMachine) -> tuple[bytes, ...]:
         """Digests and keys that mean something in the attempt."""
         attempt = machine.attempt
         said = [post.payload for post in attempt.board.posts[messages.GRADIENT].values()]
-        parts = [part for each in said if isinstance(each, messages.GradientCommitment) for part in each.parts]
-        return (*attempt.seating.participants, *machine.inventory, *parts[:64], *BLOB_NAMES, machine.state.head)
+        parts = [
+            part for each in said if isinstance(each, messages.GradientCommitment) for part in each.parts
+        ]
+        return (
+            *attempt.seating.participants,
+            *machine.inventory,
+            *parts[:64],
+            *BLOB_NAMES,
+            machine.state.head,
+        )
 
     def _views(self) -> list[bytes]:
         return [each.raw for each in self._sealed if each.envelope.phase == VIEW][:8]

@@ -1,4 +1,4 @@
-"""Targets of the network: frames, hellos, addresses, certificates, records, and what a DHT is asked to store."""
+"""Targets of the network: frames, hellos, addresses, certificates, records, and what a DHT stores."""
 
 from __future__ import annotations
 

@@ -18,13 +18,16 @@ from tests.fuzz.mutation import Mutate, mutate_packed
 POOL_MAX = 512
 """Inputs that are kept to be changed again: the seeds, and each input that led to a new outcome."""
 
+POOLED_BYTES_MAX = 4096
+"""Of an input that is kept, unless a seed is longer: inputs grow by being changed, and slow the rest down."""
+
 TRACED = 64
 """One input of so many is read under `tracemalloc`."""
 
 MEMORY_FLOOR_BYTES = 1 << 20
 MEMORY_FACTOR = 256
-"""Reading n bytes may allocate 1 MiB and 256 n bytes at its peak: a JSON object of three bytes an entry takes
-about 100 bytes an entry."""
+"""Reading n bytes may allocate 256 n bytes beyond the floor at its peak: a JSON object of three bytes an entry
+takes about 100 bytes an entry."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Target:
     refusals: tuple[type[Exception], ...] = ()
     mutate: Mutate = mutate_packed
     fresh: Callable[[Random], bytes] | None = None
+    memory_bytes: int = MEMORY_FLOOR_BYTES
 
 
 @dataclass
@@ -62,7 +66,8 @@ class Report:
 
     def __str__(self) -> str:
         return (
-            f"{self.name:<14} {self.inputs:>8} inputs  {self.accepted:>7} accepted  {len(self.outcomes):>4} outcomes  "
+            f"{self.name:<14} {self.inputs:>8} inputs  {self.accepted:>7} accepted  "
+            f"{len(self.outcomes):>4} outcomes  "
             f"{self.cpu_s:>7.1f} s  slowest {1e3 * self.slowest_s:>7.2f} ms ({len(self.slowest)} bytes)  "
             f"memory {self.traced_bytes / 1024:>6.0f} KiB  {len(self.failures)} failures"
         )
@@ -81,6 +86,7 @@ def fuzz(
     random = Random(f"{target.name} {seed}")
     report = Report(target.name)
     pool = [*corpus, *target.seeds()]
+    bytes_max = max(POOLED_BYTES_MAX, *map(len, pool), 0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         # Of certificates whose serial number is not positive: a later version of cryptography refuses them.
@@ -92,7 +98,8 @@ def fuzz(
                 raw = target.fresh(random)
             else:
                 raw = target.mutate(random, random.choice(pool), pool)
-            if _read(target, raw, report, traced=report.inputs % TRACED == 0):
+            is_new = _read(target, raw, report, traced=report.inputs % TRACED == 0)
+            if is_new and len(raw) <= bytes_max:
                 if len(pool) < POOL_MAX:
                     pool.append(raw)
                 else:
@@ -119,7 +126,7 @@ def _read(target: Target, raw: bytes, report: Report, traced: bool) -> bool:
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         report.traced_bytes = max(report.traced_bytes, peak)
-        if peak > MEMORY_FLOOR_BYTES + MEMORY_FACTOR * len(raw):
+        if peak > target.memory_bytes + MEMORY_FACTOR * len(raw):
             report.fail(f"! {peak >> 20} MiB of memory for {len(raw) >> 10} KiB", raw)
     else:
         report.cpu_s += spent

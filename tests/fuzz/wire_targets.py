@@ -66,7 +66,7 @@ def read_sealed(raw: bytes) -> object:
 
 
 def read_signed(raw: bytes) -> object:
-    """A body that a member signs as it is, on its way to a slot of the board; honest bytes where none fits."""
+    """A body that a member signs: for the place that it names, and for a slot of the board."""
     envelope = told(decode(Envelope, raw))
     envelope = replace(envelope, sender=_key().peer)
     opened = told(open_sealed(seal(_key(), envelope)))
