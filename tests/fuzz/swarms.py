@@ -27,8 +27,8 @@ LIES_MAX = 60
 """Messages that one cheat makes up in a run."""
 
 KNOWN = {("miss", "silent in phase record")}
-"""How an honest peer loses a step today. A liar tells it alone another message of AGGREGATE than the rest,
-who find theirs malformed and vote; it waits in REVEAL until the same deadline, and is named for its silence."""
+"""How an honest peer loses a step today: a liar tells it alone another message of AGGREGATE than the rest.
+They find theirs malformed and vote; it waits in REVEAL until the same deadline, and is named for silence."""
 
 
 @dataclass(kw_only=True, eq=False)

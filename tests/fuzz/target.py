@@ -26,8 +26,8 @@ TRACED = 64
 
 MEMORY_FLOOR_BYTES = 1 << 20
 MEMORY_FACTOR = 256
-"""Reading n bytes may allocate 256 n bytes beyond the floor at its peak: a JSON object of three bytes an entry
-takes about 100 bytes an entry."""
+"""Reading n bytes may allocate 256 n bytes beyond the floor at its peak: an entry of three bytes in a JSON
+object takes about 100 bytes."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,77 @@
+"""The production driver and machine against a small batch of hostile sequences, and of swarms with a liar."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from btard.machine import Actions, Received, Send
+from btard.protocol.messages import AGGREGATE
+from tests.cheats import MakeAdversary, Scripted, envelope, is_of, sending
+from tests.fuzz.corpus import corpus
+from tests.fuzz.material import BYZANTINE
+from tests.fuzz.sequences import Sequence, kept_bytes, kept_bytes_max, read_sequence
+from tests.fuzz.swarms import KNOWN
+from tests.fuzz.target import fuzz
+from tests.fuzz.targets import KEPT_BYTES_MAX, MACHINES
+from tests.rig import Rig
+
+INPUTS = {"sequence": 60, "swarm": 12}
+BY_NAME = {target.name: target for target in MACHINES}
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_hostile_events_raise_nothing_and_no_honest_peer_is_blamed(name: str) -> None:
+    report = fuzz(BY_NAME[name], INPUTS[name], seed=1, corpus=corpus(name))
+    assert report.failures == []
+    assert report.inputs >= INPUTS[name]
+
+
+def test_sequences_reach_faults_disputes_and_the_end_of_the_run() -> None:
+    played = [read_sequence(b"%d" % seed) for seed in range(60)]
+    assert any(each.faults for each in played)
+    assert any(each.peer.machine.attempt.in_dispute for each in played)
+    assert any(each.ended for each in played)
+    assert any(each.peer.machine.state.step for each in played)
+
+
+def test_a_flood_is_kept_within_bounds_and_blamed_on_its_sender() -> None:
+    sequence = Sequence(Random(0))
+    sequence.run()
+    peer = sequence.tape.rig.peer(0, sequence.keys[0])
+    peer.driver.begin(0.0)
+    flood = sequence.hostile.flood(peer.machine, 4000)
+    sender = sequence.keys[BYZANTINE].peer
+    faults = [fault for raw in flood for fault in peer.driver.received(sender, raw, 0.0).faults]
+    assert {(fault.peer, str(fault.kind)) for fault in faults} == {(sender, "flood")}
+    assert kept_bytes(peer.driver) < KEPT_BYTES_MAX < sum(map(len, flood)) * 20
+
+
+def test_kept_bytes_are_those_of_everything_that_can_be_reached() -> None:
+    body = bytes(1000)
+    assert kept_bytes({"a": [Received(b"p" * 32, body), (body, Send((), body))]}) == 1000 + 32  # type: ignore[arg-type]
+    assert kept_bytes_max(5, 2) > kept_bytes_max(4, 2)
+
+
+def tells_one_another_aggregate(victim: int) -> MakeAdversary:
+    """In AGGREGATE of step 1: the true message for one peer, a malformed one for the rest; then silence."""
+
+    def tamper(cheat: Scripted, out: Actions) -> Actions:
+        mine = [send for send in out.messages if is_of(send.raw, AGGREGATE)]
+        if mine and (said := envelope(mine[0].raw)) is not None and said.sender == cheat.me:
+            true, only = mine[0], (cheat.state.members[victim],)
+            rest = tuple(peer for peer in true.to if peer not in only)
+            out.messages = [Send(only, true.raw), Send(rest, cheat.sealed(AGGREGATE, b"malformed"))]
+        elif (
+            cheat.state.step == 1 and cheat.machine is not None and cheat.machine.attempt.phase != "gradient"
+        ):
+            out.messages = []
+        return out
+
+    return sending(tamper)
+
+
+def test_an_honest_peer_that_is_told_another_message_misses_the_step_today() -> None:
+    rig = Rig(5, 2, cheats={0: tells_one_another_aggregate(victim=2)}).run()
+    assert {removal[1:] for removal in rig.removals() if removal[0] == 2} == KNOWN
