@@ -7,14 +7,15 @@ from random import Random
 import pytest
 
 from btard.machine import Actions, Received, Send
-from btard.protocol.messages import AGGREGATE
+from btard.protocol.messages import AGGREGATE, GRADIENT
+from btard.protocol.peer import EARLY_BYTES_MAX, PeerMachine
 from tests.cheats import MakeAdversary, Scripted, envelope, is_of, sending
 from tests.fuzz.corpus import corpus
 from tests.fuzz.material import BYZANTINE
 from tests.fuzz.sequences import Sequence, kept_bytes, kept_bytes_max, read_sequence
 from tests.fuzz.swarms import KNOWN
 from tests.fuzz.target import fuzz
-from tests.fuzz.targets import KEPT_BYTES_MAX, MACHINES
+from tests.fuzz.targets import MACHINES
 from tests.rig import Rig
 
 INPUTS = {"sequence": 60, "swarm": 12}
@@ -45,13 +46,17 @@ def test_a_flood_is_kept_within_bounds_and_blamed_on_its_sender() -> None:
     sender = sequence.keys[BYZANTINE].peer
     faults = [fault for raw in flood for fault in peer.driver.received(sender, raw, 0.0).faults]
     assert {(fault.peer, str(fault.kind)) for fault in faults} == {(sender, "flood")}
-    assert kept_bytes(peer.driver) < KEPT_BYTES_MAX < sum(map(len, flood)) * 20
+    assert EARLY_BYTES_MAX / 2 < kept_bytes(peer.driver) < EARLY_BYTES_MAX + (1 << 18) < sum(map(len, flood))
 
 
 def test_kept_bytes_are_those_of_everything_that_can_be_reached() -> None:
     body = bytes(1000)
     assert kept_bytes({"a": [Received(b"p" * 32, body), (body, Send((), body))]}) == 1000 + 32  # type: ignore[arg-type]
     assert kept_bytes_max(5, 2) > kept_bytes_max(4, 2)
+
+
+def is_after_aggregate(machine: PeerMachine) -> bool:
+    return machine.state.step == 1 and machine.attempt.phase != GRADIENT
 
 
 def tells_one_another_aggregate(victim: int) -> MakeAdversary:
@@ -63,9 +68,7 @@ def tells_one_another_aggregate(victim: int) -> MakeAdversary:
             true, only = mine[0], (cheat.state.members[victim],)
             rest = tuple(peer for peer in true.to if peer not in only)
             out.messages = [Send(only, true.raw), Send(rest, cheat.sealed(AGGREGATE, b"malformed"))]
-        elif (
-            cheat.state.step == 1 and cheat.machine is not None and cheat.machine.attempt.phase != "gradient"
-        ):
+        elif cheat.machine is not None and is_after_aggregate(cheat.machine):
             out.messages = []
         return out
 
