@@ -188,7 +188,9 @@ def _other_list(random: Random, items: list[Any]) -> list[Any]:
             lambda: items[::-1],
             lambda: [*items[:place], other_leaf(random), *items[place:]],
             lambda: items[:place],
-            lambda: [item] * random.choice((2, 5, 64, 65, 256, 257, 1000)),
+            lambda: (
+                [item] * min(random.choice((2, 5, 64, 65, 256, 257, 1000)), 2 + BYTES_MAX // len(pack(item)))
+            ),
             lambda: [items],
             lambda: sorted(items, key=repr),
         )

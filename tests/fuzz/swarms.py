@@ -13,14 +13,15 @@ import msgpack
 
 from btard.crypto import Identity, digest
 from btard.machine import Actions, Send
-from btard.protocol.outputs import FINISHED
+from btard.node.driver import Work
+from btard.protocol.outputs import FINISHED, Diverged
 from btard.protocol.peer import PeerMachine
 from btard.types import PeerId
 from btard.wire import Sealed, open_sealed
 from tests.cheats import Scripted
 from tests.fuzz.hostile import Hostile
 from tests.fuzz.mutation import mutate_tree, pack
-from tests.rig import CONFIG, Rig
+from tests.rig import CONFIG, Peer, Rig
 
 STEPS = 2
 LIES_MAX = 60
@@ -87,6 +88,15 @@ class Liar(Scripted):
         return self.sealed(opened.envelope.phase, payload)
 
 
+class LiarsRig(Rig):
+    """A rig in which a liar may deceive its own machine so far that it ends with another model."""
+
+    def carry(self, peer: Peer, work: Work) -> None:
+        if peer.adversary is not None:
+            work.outputs = [output for output in work.outputs if not isinstance(output, Diverged)]
+        super().carry(peer, work)
+
+
 class Swarm:
     """One run, all of whose choices `random` makes."""
 
@@ -102,7 +112,7 @@ class Swarm:
             return Liar(identity=identity, random=random, rate=rate, **given)  # type: ignore[arg-type]
 
         delay = random.choice((0.0, 0.3))
-        self.rig = Rig(
+        self.rig = LiarsRig(
             self.peers,
             STEPS,
             config=CONFIG,
