@@ -65,13 +65,16 @@ class Row:
 
 
 class Stage:
-    """A victim and its attacker in an attempt of `peers`, all of whose GRADIENT messages have come."""
+    """A victim and its attacker in an attempt of `peers`, all of whose GRADIENT messages have come. `number`
+    tells runs apart: opened messages are remembered, so those of another repetition would cost nothing."""
 
-    def __init__(self, peers: int) -> None:
+    def __init__(self, peers: int, number: int) -> None:
         keys = [Identity.from_seed(digest("benchmark", bytes([k]))) for k in range(peers)]
         self.keys = sorted(keys, key=lambda key: key.peer)
         self.byzantine = self.keys[-1]
-        state = RosterState.genesis(digest("hostile run"), CONFIG, [key.peer for key in self.keys])
+        state = RosterState.genesis(
+            digest("hostile run", _number(number)), CONFIG, [key.peer for key in self.keys]
+        )
         self.seating = Seating(state)
         machine = PeerMachine(self.keys[0], bytes(32), state, 10, DIMENSION, 0.0)
         self.driver = Driver(machine, BlobStore(1 << 24), FP32)
@@ -126,7 +129,7 @@ def _fields(phase: str, room: int) -> tuple[object, ...]:
     fields: dict[str, tuple[object, ...]] = {
         messages.GRADIENT: ((bytes(range(32)),) * min(256, room // 34), b"c" * 32, (), ()),
         messages.AGGREGATE: (b"a" * 32, (1,) * 256),
-        messages.RELAY: ((1,) * min(65536, room - 100),),
+        "relay": ((1,) * min(65536, room - 100),),
         messages.REVEAL: (b"a" * 32, b"b" * 32, (1,) * 256),
         messages.SCALARS: ((scalars,) * min(256, room // 320), b"f" * 32),
         messages.ACCUSE: ((messages.Accusation("row", 1),) * min(257, room // 9), None, b"s" * 32),
@@ -160,7 +163,7 @@ def noise(size: int) -> Make:
 def nested(stage: Stage, count: int) -> list[bytes]:
     """Arrays in arrays that claim more items than there are, as a payload that the attacker signs."""
     bomb = b"\xdd\x00\x01\x00\x00" * 600
-    return [stage.sealed(messages.RELAY, bomb + _number(k, 4)) for k in range(count)]
+    return [stage.sealed(messages.VERDICT, bomb + _number(k, 4)) for k in range(count)]
 
 
 def endorsements(stage: Stage, count: int) -> list[bytes]:
@@ -259,9 +262,9 @@ class Wire:
         self._far.close()
 
 
-def measure(kind: str, make: Make, peers: int, count: int) -> Row:
+def measure(kind: str, make: Make, peers: int, count: int, number: int) -> Row:
     """Let a fresh attacker make `count` messages for a fresh victim."""
-    stage, wire, answers = Stage(peers), Wire(), Wire()
+    stage, wire, answers = Stage(peers, number), Wire(), Wire()
     start = process_time()
     made = make(stage, count)
     attacker = process_time() - start
@@ -319,7 +322,7 @@ def main() -> int:
     chosen = {options.kind: KINDS[options.kind]} if options.kind else KINDS
     rows = []
     for kind, make in chosen.items():
-        found = [measure(kind, make, options.peers, options.messages) for _ in range(options.repetitions)]
+        found = [measure(kind, make, options.peers, options.messages, k) for k in range(options.repetitions)]
         rows.append(min(found, key=lambda row: row.attacker_us + row.victim_us))
         print(f"{kind}: {rows[-1].factor:.2f}", file=sys.stderr, flush=True)
     where = describe()
