@@ -147,7 +147,7 @@ def repeated(stage: Stage, count: int) -> list[bytes]:
 def unsigned(stage: Stage, count: int) -> list[bytes]:
     """A message with other signatures, none of which holds."""
     raw = stage.sealed(GRADIENT, b"x")
-    return [raw[:-8] + _number(k, 8) for k in range(count)]
+    return [raw[:-64] + _number(k, 8) + raw[-56:] for k in range(count)]  # not its end: that is seen at once
 
 
 def later(stage: Stage, count: int) -> list[bytes]:
