@@ -40,7 +40,7 @@ fix: $(STAMP) ## Format, and repair what ruff can repair
 sim: $(STAMP) ## Simulate many seeds of a swarm under faults; a failure prints the command that replays it
 	@$(BIN)/btard simulate $(SIM_ARGS)
 
-fuzz: $(STAMP) ## Give hostile bytes to every decoder, for an hour; an input that breaks one is kept
+fuzz: $(STAMP) ## Give hostile bytes and events to everything, for an hour or two; what breaks is kept
 	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 bench: $(STAMP) ## Measure; writes benchmarks/results

@@ -210,7 +210,7 @@ TARGETS: tuple[Target, ...] = (
     Target("genesis", _headers, read_genesis, LEDGER),
     Target("ledger", _ledgers, read_ledger, LEDGER, mutate=mutate_bytes),
     Target("entry", _entries, read_entry, LEDGER),
-    Target("audit", _entries, read_audit, LEDGER),
+    Target("audit", _entries, read_audit, LEDGER, counts_as=20),
     Target("event", _lines, read_line, (ValidationError,), mutate=mutate_json),
     Target("checkpoint", _checkpoint_files, read_checkpoint, (ConfigurationError,), mutate=mutate_bytes),
     Target("checkpoints", _checkpoint_files, read_checkpoints, (ConfigurationError,), mutate=mutate_bytes),

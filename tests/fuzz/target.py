@@ -33,7 +33,8 @@ object takes about 100 bytes."""
 @dataclass(frozen=True)
 class Target:
     """`read` takes hostile bytes and returns a value, or raises one of `refusals`; it asserts what must hold
-    of the value. `seeds` are inputs to begin with. `fresh` gives one as random as its schema allows."""
+    of the value. `seeds` are inputs to begin with. `fresh` gives one as random as its schema allows.
+    An input of a costly target counts as `counts_as` of a decoder."""
 
     name: str
     seeds: Callable[[], Sequence[bytes]]
@@ -42,6 +43,7 @@ class Target:
     mutate: Mutate = mutate_packed
     fresh: Callable[[Random], bytes] | None = None
     memory_bytes: int = MEMORY_FLOOR_BYTES
+    counts_as: int = 1
 
 
 @dataclass

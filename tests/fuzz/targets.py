@@ -14,8 +14,10 @@ DECODERS: tuple[Target, ...] = (*wire_targets.TARGETS, *network_targets.TARGETS,
 KEPT_BYTES_MAX = kept_bytes_max(PEERS, CONFIG.directions)
 
 MACHINES: tuple[Target, ...] = (
-    Target("sequence", lambda: [b"0"], read_sequence, mutate=another, memory_bytes=KEPT_BYTES_MAX),
-    Target("swarm", lambda: [b"0"], read_swarm, mutate=another, memory_bytes=KEPT_BYTES_MAX),
+    Target(
+        "sequence", lambda: [b"0"], read_sequence, mutate=another, memory_bytes=KEPT_BYTES_MAX, counts_as=10
+    ),
+    Target("swarm", lambda: [b"0"], read_swarm, mutate=another, memory_bytes=KEPT_BYTES_MAX, counts_as=200),
 )
 """Their inputs are seeds: a sequence of events and a run of a swarm are all that follows from one."""
 
