@@ -8,13 +8,15 @@ STAMP := $(VENV)/.installed
 # What `make demo` hands to `btard swarm`, and `make sim` to `btard simulate`; override on the command line.
 DEMO_ARGS ?= --name demo --peers 8 --byzantine sign_flip,wrong_aggregate,false_accusation --attack-start 20 --require-bans --overwrite
 SIM_ARGS ?= --seeds 1000
+# What `make fuzz` hands to the fuzzers: `FUZZ_ARGS='certificate --seed 7'` runs one of them.
+FUZZ_ARGS ?= --inputs 1000000
 # What `make bench` measures; arguments only make sense for one of them.
 BENCH ?= aggregators draco lab
 BENCH_ARGS ?=
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix sim bench clean
+.PHONY: help demo test check fix sim fuzz bench clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +39,9 @@ fix: $(STAMP) ## Format, and repair what ruff can repair
 
 sim: $(STAMP) ## Simulate many seeds of a swarm under faults; a failure prints the command that replays it
 	@$(BIN)/btard simulate $(SIM_ARGS)
+
+fuzz: $(STAMP) ## Give hostile bytes and events to everything, for an hour or two; what breaks is kept
+	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
 
 bench: $(STAMP) ## Measure; writes benchmarks/results
 	@failed=; for part in $(BENCH); do $(BIN)/python -m benchmarks.$$part $(BENCH_ARGS) || failed="$$failed $$part"; done; \

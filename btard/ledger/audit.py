@@ -27,7 +27,7 @@ from btard.protocol.record import BAN, MISS, STEP, Entry
 from btard.protocol.state import Finished, gradient_seed
 from btard.protocol.verification import gradient_is_false
 from btard.run.config import RunConfig
-from btard.training.checkpoints import Checkpoint, load_checkpoint
+from btard.training.checkpoints import STEP_TEXT, Checkpoint, load_checkpoint
 from btard.training.store import BlobStore
 from btard.types import Digest, PeerId, short
 
@@ -179,7 +179,7 @@ def _checkpoints(folder: Path) -> dict[int, Path]:
             raise ConfigurationError(
                 f"cannot read the checkpoint {path}: move it away or restore it"
             ) from error
-        if step.isascii() and step.isdigit():
+        if STEP_TEXT.fullmatch(step):
             found[int(step)] = path
     return found
 

@@ -70,7 +70,7 @@ class Certificate:
 
 
 def pem_of(der: bytes) -> bytes:
-    """Return a DER certificate as PEM. Raises ValueError if it is malformed."""
+    """Return a DER certificate as PEM. Raises ValueError or x509.InvalidVersion if it is malformed."""
     return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM)
 
 
@@ -78,7 +78,7 @@ def is_certificate(der: bytes) -> bool:
     """Return whether hostile bytes are a certificate of bounded size that a client can pin."""
     try:
         return len(der) <= CERTIFICATE_BYTES_MAX and bool(pem_of(der))
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return False
 
 

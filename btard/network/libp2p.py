@@ -94,7 +94,8 @@ def _id_text(multiaddr: str) -> str | None:
     if match is None:
         return None
     kind, host, port, text = match.groups()
-    return (text or "") if is_address(f"[{host}]:{port}" if kind == "ip6" else f"{host}:{port}") else None
+    is_known = is_address(f"[{host}]:{port}" if kind == "ip6" else f"{host}:{port}")
+    return (text or "") if is_known and kind in (_kind(host), "dns", "dns4", "dns6") else None
 
 
 def _kind(host: str) -> str:

@@ -57,7 +57,7 @@ class PeerMachine:
         self._make_duties = make_duties
         self._reported = NOBODY_REPORTED
         self._last: AttemptMachine | None = None
-        self._answered: set[PeerId] = set()
+        self._answered: set[tuple[PeerId, type[object]]] = set()
         self._former: set[PeerId] = set()  # a peer that lost its seat may not know it yet, and may ask
         self._early: list[Received] = []
         self._early_count: Counter[PeerId] = Counter()
@@ -167,11 +167,12 @@ class PeerMachine:
         return last if is_last else None
 
     def _prove(self, place: Envelope | ViewRelay, sender: PeerId) -> Actions:
-        """The certificate of the attempt that this peer ended last; once to each who is still in it."""
+        """The certificate of the attempt that this peer ended last; to each who is still in it once for its
+        views, and once for its endorsement: by then it knows which certificate it needs."""
         last = self._ended_at(place)
-        if last is None or sender in self._answered or last.conclusion is None:
+        if last is None or (sender, type(place)) in self._answered or last.conclusion is None:
             return Actions()
-        self._answered.add(sender)
+        self._answered.add((sender, type(place)))
         return Actions(messages=[Send((sender,), raw) for raw in last.conclusion.entry.certificate])
 
     def _order(self, step: int, attempt: int) -> int:

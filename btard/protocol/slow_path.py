@@ -69,6 +69,7 @@ class SlowPath:
         self._kept: dict[tuple[PeerId, int, Digest], messages.ViewRelay] = {}
         self._overdue = False
         self._said: tuple[bytes, ...] = ()
+        self._endorsed: bytes | None = None
         self._repeat: float | None = None
         self._repeats = 0
         self._final: Final | None = None
@@ -251,7 +252,7 @@ class SlowPath:
 
     def endorse(self, sealed: Sealed, now: float) -> Conclusion | None:
         """Note this peer's own endorsement, and resend it until enough others endorse too."""
-        self._said = (sealed.raw,)
+        self._said, self._endorsed = (sealed.raw,), sealed.envelope.payload
         self._repeat = now + self._state.config.phase_s
         return self.endorsed(sealed)
 
@@ -262,7 +263,9 @@ class SlowPath:
         seat, payload = self._board.seat_of.get(envelope.sender), envelope.payload
         if seat is None or not is_at(sealed, self._seating.place(ENDORSE)):
             return None
-        self._endorsements.setdefault(seat, (payload, sealed.raw))
+        # An endorsement of our record counts even if its author endorsed another one before.
+        if seat not in self._endorsements or payload == self._endorsed:
+            self._endorsements[seat] = (payload, sealed.raw)
         same = sorted(s for s, (said, _) in self._endorsements.items() if said == payload)
         if 2 * len(same) <= len(self._seating.participants):
             return None

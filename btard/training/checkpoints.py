@@ -23,6 +23,9 @@ from btard.types import Digest
 
 FORMAT = "btard-checkpoint-1"
 
+STEP_TEXT = re.compile(r"[0-9]{1,15}")
+"""The step in a file's metadata, as text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -77,9 +80,22 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (OSError, SafetensorError) as error:
         raise ConfigurationError(f"cannot read the checkpoint {path}: {error}") from error
     step = metadata.get("step", "")
-    if metadata.get("format") != FORMAT or not re.fullmatch(r"[0-9]{1,15}", step):
+    if metadata.get("format") != FORMAT or not STEP_TEXT.fullmatch(step):
         raise ConfigurationError(f"{path} is not a checkpoint of btard: give a file that a run has written")
+    if strange := [name for name, tensor in tensors.items() if not _is_plain(tensor)]:
+        raise ConfigurationError(
+            f"tensor {strange[0][:100]!r} in {path} has a type that no run writes: the file is corrupt"
+        )
     aggregate = tensors.pop("aggregate", None)
     if aggregate is not None and (aggregate.dtype != torch.float32 or aggregate.dim() != 1):
         raise ConfigurationError(f"the aggregate in {path} is not a float32 vector: the file is corrupt")
     return Checkpoint(int(step), Snapshot(metadata.get("settings", ""), tensors), aggregate)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Return whether numpy has this type; the digest of a state is of numpy's bytes."""
+    try:
+        tensor.numpy()
+    except TypeError:
+        return False
+    return True

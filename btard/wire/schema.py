@@ -89,13 +89,16 @@ def decode(kinds: type[M] | tuple[type[M], ...], raw: bytes) -> M | Rejection:
     if len(raw) > reader.bytes_max:
         return Rejection(FaultKind.OVERSIZE, f"{len(raw)} bytes instead of at most {reader.bytes_max}")
     try:
+        # The decoder allocates an array as soon as it sees its length, nested up to 1,024 deep, and 5 kB of
+        # headers can claim gigabytes. `skip` allocates nothing, and fails unless every item is there.
+        whole = msgpack.Unpacker(max_buffer_size=max(1, len(raw)))  # 0 is no bound: it takes a MiB
+        whole.feed(raw)
+        whole.skip()
         tree = msgpack.unpackb(
             raw,
             raw=False,
             max_str_len=len(raw),
             max_bin_len=len(raw),
-            # The decoder allocates an array as soon as it sees its length, nested up to 1,024 deep: without
-            # this bound 5 kB of headers would make it allocate gigabytes.
             max_array_len=reader.items_max,
             max_map_len=0,
             max_ext_len=0,
