@@ -18,7 +18,6 @@ from btard.protocol.messages import ViewRelay
 from btard.types import Digest, PeerId
 from btard.wire import Sealed
 
-
 VIEWS_MAX = 2
 """Views of one author that count: two prove it false."""
 
@@ -53,7 +52,7 @@ class Agreement:
         return self._start + self._rounds * self._round_s
 
     def wants(self, author: int, view: Digest) -> bool:
-        """Whether a view of this digest, claimed of seat `author`, would be new. Two already prove it false."""
+        """Whether a view of this digest, of seat `author`, would be new: two prove it false."""
         held = self._accepted[author]
         return len(held) < VIEWS_MAX and all(view != other.digest for other in held)
 

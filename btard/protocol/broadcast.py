@@ -113,7 +113,7 @@ class Board:
         )
 
     def evidence(self) -> tuple[bytes, ...]:
-        """The bytes of one pair of conflicting posts, the one in the slot first; empty if there is no pair."""
+        """The bytes of one pair of conflicting posts, the one in the slot first; empty without a pair."""
         for (phase, seat), pair in sorted(self.conflicts.items(), key=lambda item: item[0]):
             first = self.posts[phase].get(seat, pair[0])
             second = next(post for post in pair if post.sealed.digest != first.sealed.digest)

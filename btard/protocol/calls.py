@@ -16,7 +16,7 @@ from btard.wire import Rejection, Sealed, decode
 
 
 class Calls:
-    """The calls of one attempt. Bounded: of the dispute to come and the one after it, one each peer and phase.
+    """The calls of one attempt. Bounded: of the next dispute and the one after it, one a peer and phase.
 
     The one after it counts too: peers end a dispute at most delta_s apart."""
 

@@ -5,7 +5,7 @@ The machine that node and simulator drive. It opens and routes what comes in; `a
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 
 from btard.codec import FP32, Codec
 from btard.crypto import Identity
@@ -14,7 +14,7 @@ from btard.protocol.agreed import NOBODY_REPORTED
 from btard.protocol.attempt import AttemptMachine, MakeDuties
 from btard.protocol.blobs import Blobs
 from btard.protocol.duties import Duties
-from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, REQUESTS, Need, ViewRelay, Want
+from btard.protocol.messages import CALL, ENDORSE, GRADIENT, PHASES, REQUESTS, Need, ViewRelay, Want
 from btard.protocol.outputs import FINISHED, Ended, Recorded
 from btard.protocol.record import BAN, LEAVE, STEP, Record
 from btard.protocol.slow_path import Conclusion
@@ -27,6 +27,10 @@ EARLY_MAX = 512
 
 EARLY_BYTES_MAX = 8 * 2**20
 """Their bytes, of one sender."""
+
+
+PAST_MAX = 8
+"""Attempts that a peer has ended and still answers for."""
 
 
 class PeerMachine:
@@ -55,8 +59,8 @@ class PeerMachine:
         self._blobs = Blobs(dimension, codec)
         self._make_duties = make_duties
         self._reported = NOBODY_REPORTED
-        self._last: AttemptMachine | None = None
-        self._answered: set[PeerId] = set()
+        self._past: deque[AttemptMachine] = deque(maxlen=PAST_MAX)
+        self._answered: set[tuple[PeerId, int, int]] = set()
         self._former: set[PeerId] = set()  # a peer that lost its seat may not know it yet, and may ask
         self._early: list[Received] = []
         self._early_count: Counter[PeerId] = Counter()
@@ -130,7 +134,7 @@ class PeerMachine:
         envelope = sealed.envelope
         if envelope.run != self.state.run:
             return _fault(event.sender, FaultKind.WRONG_RUN, "a message of another run")
-        if envelope.phase not in PHASES and envelope.phase != ENDORSE:
+        if envelope.phase not in PHASES and envelope.phase not in (CALL, ENDORSE):
             return _fault(event.sender, FaultKind.OUT_OF_BOUNDS, f"no such phase: {envelope.phase}")
         order = self._order(envelope.step, envelope.attempt)
         if order == 0 and self.ended is None:
@@ -139,12 +143,12 @@ class PeerMachine:
             if event.sender not in self.state.members:
                 return _fault(event.sender, FaultKind.NOT_A_MEMBER, "a message from outside of the roster")
             return self._keep_early(event)
-        if envelope.phase == ENDORSE and event.sender in self.state.members:
+        if envelope.phase in (CALL, ENDORSE) and event.sender in self.state.members:
             return self._prove(envelope, event.sender)
         return Actions()
 
     def _answer(self, request: Need | Want | ViewRelay, event: Received, now: float) -> Actions:
-        """Answer a request; one of the attempt that this peer ended last gets messages, and the proof."""
+        """Answer a request; one of an attempt that this peer has ended gets messages, and the proof."""
         order = self._order(request.step, request.attempt)
         if order > 0:
             return self._keep_early(event)
@@ -155,23 +159,27 @@ class PeerMachine:
             return attempt.need(request, event.sender)
         if isinstance(request, Want):
             return attempt.want(request, event.sender)
-        if attempt is self._last:
+        if attempt.conclusion is not None:
             return self._prove(request, event.sender)
         return attempt.relay(request, event.sender, now)
 
     def _ended_at(self, place: Envelope | Need | Want | ViewRelay) -> AttemptMachine | None:
-        """The attempt that this peer ended last, if `place` is of it."""
-        last = self._last
-        is_last = last is not None and (place.step, place.attempt) == (last.state.step, last.state.attempt)
-        return last if is_last else None
+        """The attempt of `place`, if this peer has ended it and still answers for it."""
+        at = (place.step, place.attempt)
+        return next((past for past in self._past if (past.state.step, past.state.attempt) == at), None)
 
     def _prove(self, place: Envelope | ViewRelay, sender: PeerId) -> Actions:
-        """The certificate of the attempt that this peer ended last; once to each who is still in it."""
-        last = self._ended_at(place)
-        if last is None or sender in self._answered or last.conclusion is None:
-            return Actions()
-        self._answered.add(sender)
-        return Actions(messages=[Send((sender,), raw) for raw in last.conclusion.entry.certificate])
+        """The certificates of the attempts from `place` on, each once to each who has not ended it yet."""
+        out = Actions()
+        if self._ended_at(place) is None:
+            return out
+        for past in self._past:
+            at = (past.state.step, past.state.attempt)
+            if at < (place.step, place.attempt) or (sender, *at) in self._answered or past.conclusion is None:
+                continue
+            self._answered.add((sender, *at))
+            out.messages += [Send((sender,), raw) for raw in past.conclusion.entry.certificate]
+        return out
 
     def _order(self, step: int, attempt: int) -> int:
         mine, theirs = (self.state.step, self.state.attempt), (step, attempt)
@@ -194,6 +202,12 @@ class PeerMachine:
         """Enter the next attempt where this one has ended; attempts may end at once when all is known."""
         while self.ended is None and self.attempt.conclusion is not None:
             out.extend(self._next(self.attempt.conclusion, now))
+        if self.ended is None and self.attempt.halted:
+            self.ended = Ended(
+                f"no record of step {self.state.step} can get a majority of votes: give all peers the same "
+                "version of btard and like processors, and start a new run from the last checkpoint"
+            )
+            out.outputs.append(self.ended)
         return out
 
     def _next(self, conclusion: Conclusion, now: float) -> Actions:
@@ -202,8 +216,10 @@ class PeerMachine:
         record = entry.record
         self.state = self.state.after(record, finished)
         out.outputs.append(Recorded(entry, self.state))
-        self._last, self._answered = self.attempt, set()
-        self._former.update(self._last.state.members)
+        self._past.append(self.attempt)
+        kept = {(past.state.step, past.state.attempt) for past in self._past}
+        self._answered = {each for each in self._answered if each[1:] in kept}
+        self._former.update(self.attempt.state.members)
         heard = record.kind == STEP or GRADIENT in record.phases
         self._reported = conclusion.reported if heard else self._reported
         if record.kind == STEP:
