@@ -142,14 +142,20 @@ class SlowPath:
             sealed = sign(self._identity, self._seating, VIEW, encode(view))
             agreement.accept(self._seat, sealed, self._unsigned(sealed), now)
             # All honest peers must begin within delta_s: who has not ended the last attempt gets the proof
-            # of its end, and everybody gets the reason, calls or the messages that hold the evidence.
+            # of its end, and everybody gets the reason, on which it begins too.
             proof = self._proof if not agreed.trail else ()
-            reason = self._calls.enough() or view.messages
+            reason = self._reason(agreed, collecting)
             out.extend(self._to_all(*proof, *reason, encode(self._unsigned(sealed))))
         for author in range(len(self._seating.participants)):
             for sealed in self._kept.pop((self._dispute, author), {}).values():
                 out.extend(self._accept(agreement, author, sealed, self._unsigned(sealed), now))
         return out
+
+    def _reason(self, agreed: Agreed, collecting: Phase) -> tuple[bytes, ...]:
+        """Return why the dispute begins: enough calls, or a pair of messages in one slot, or the two sets of
+        messages that do not agree with each other."""
+        calls_or_pair = self._calls.enough() or self._board.evidence()
+        return calls_or_pair or self._board.raws((*agreed.phases[-1:], collecting))
 
     def relay(self, request: messages.ViewRelay, sender: PeerId, now: float) -> Actions:
         """Take a relayed view. Until the agreement on it begins it is kept unread, and begins nothing.

@@ -98,11 +98,11 @@ def test_what_one_peer_begins_on_makes_every_other_begin() -> None:
     assert other.path.is_called
 
 
-def test_evidence_is_sent_before_the_view_one_message_at_a_time() -> None:
+def test_evidence_is_sent_before_the_view() -> None:
     peer = Disputing(0, 1, 2)
     peer.board.add(post(1, GRADIENT, b"x"))
     out = peer.begin()
-    assert sent(out) == ["?", *[GRADIENT] * 4, "relay"]
+    assert sent(out) == ["?", GRADIENT, GRADIENT, "relay"]
     other = Board(attempt())
     other.add(post(1, GRADIENT, said(GRADIENT, 1)))
     for send in out.messages[1:-1]:
@@ -112,6 +112,11 @@ def test_evidence_is_sent_before_the_view_one_message_at_a_time() -> None:
         assert not isinstance(read, Rejection)
         other.add(read)
     assert list(other.conflicts) == [(GRADIENT, 1)]
+
+
+def test_without_a_pair_the_messages_that_do_not_agree_are_the_evidence() -> None:
+    peer = Disputing(0, 1, 2, 3, 4)
+    assert sent(peer.begin()) == ["?", *[GRADIENT] * N, "relay"]
 
 
 def test_a_follower_calls_for_nothing_and_gives_no_view() -> None:
