@@ -1,10 +1,11 @@
 """Authenticated agreement on what everybody's view is (Dolev and Strong 1983, all senders in parallel).
 
 The slow path of broadcast. Every participant signs one view; all honest participants end with the same
-view, or none, of each participant, for any number f < n of Byzantine ones, under synchrony: a message
-between honest peers arrives within delta. Rounds last 2 delta (one for the message, one for the skew with
-which honest peers start), there are f + 1 of them, and a view that arrives in round r counts only with r
-signatures of distinct relays besides its author's. A peer that accepts a view relays it, signed.
+view, or none, of each participant, under synchrony: a message between honest peers arrives within delta.
+Rounds last 2 delta (one for the message, one for the skew with which honest peers start), there are f + 1 of
+them, and a view that arrives in round r counts only with r signatures of distinct relays besides its
+author's. A peer that accepts a view relays it, signed. f is any bound on the Byzantine participants, n / 2
+or more included; the largest minority of the *members* bounds them in every attempt.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from btard.crypto import Identity, digest, verify
-from btard.protocol.constants import tolerated
 from btard.protocol.messages import ViewRelay
-from btard.types import PeerId
+from btard.types import Digest, PeerId
 from btard.wire import Sealed
+
+VIEWS_MAX = 2
+"""Views of one author that count: two prove it false."""
 
 
 class Agreement:
-    """One instance: `accept` relays until `deadline`, then read `agreed`.
+    """One instance, against up to `faults` Byzantine participants: `accept` relays until `deadline`, then
+    read `agreed`.
 
     A peer without a seat follows it, and relays nothing."""
 
@@ -28,6 +32,7 @@ class Agreement:
         self,
         identity: Identity,
         participants: Sequence[PeerId],
+        faults: int,
         place: bytes,
         delta_s: float,
         now: float,
@@ -37,7 +42,7 @@ class Agreement:
         self._place = place
         self._start = now
         self._round_s = 2 * delta_s
-        self._rounds = tolerated(len(self._participants)) + 1
+        self._rounds = faults + 1
         self._accepted: dict[int, list[Sealed]] = {seat: [] for seat in range(len(self._participants))}
         self._seat = participants.index(identity.peer) if identity.peer in participants else None
 
@@ -46,13 +51,17 @@ class Agreement:
         """When the last round is over."""
         return self._start + self._rounds * self._round_s
 
+    def wants(self, author: int, view: Digest) -> bool:
+        """Whether a view of this digest, of seat `author`, would be new: two prove it false."""
+        held = self._accepted[author]
+        return len(held) < VIEWS_MAX and all(view != other.digest for other in held)
+
     def accept(self, author: int, view: Sealed, relay: ViewRelay, now: float) -> ViewRelay | None:
         """Take a relayed view of seat `author` whose envelope was checked; what to relay in turn."""
-        held = self._accepted[author]  # two views of one author already prove it false
-        is_new = len(held) < 2 and all(view.digest != other.digest for other in held)
-        if not is_new or now > self.deadline or not self._signatures_hold(author, view, relay, now):
+        is_due = self.wants(author, view.digest) and now <= self.deadline
+        if not is_due or not self._signatures_hold(author, view, relay, now):
             return None
-        held.append(view)
+        self._accepted[author].append(view)
         if self._seat is None or self._seat in (author, *relay.signers):
             return None
         signature = self._identity.sign(self._statement(view))

@@ -2,8 +2,9 @@
 
 In every phase the peer first prepares what it has to say, which may take effects (`duties.py`), posts it,
 and collects what the others post (`broadcast.py`); the agreed messages decide what follows (`rules.py`). At
-the soft deadline it asks others for what it lacks; at the hard deadline, or on evidence, the attempt
-falls into a dispute (`slow_path.py`). The machine has ended when `conclusion` is there.
+the soft deadline it asks others for what it lacks; at the hard deadline it calls for a dispute
+(`slow_path.py`), and goes on working; on enough calls, or on evidence, the attempt falls into dispute. The
+machine has ended when `conclusion` is there, or `halted`: no record can get a majority any more.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported, Seating
 from btard.protocol.blobs import Blobs, expected, owed
 from btard.protocol.broadcast import Board, Post, audience, sign
 from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
-from btard.protocol.dispute import Final, GoOn
+from btard.protocol.dispute import Final, GoOn, Halt
 from btard.protocol.duties import Due, Duties
 from btard.protocol.messages import (
+    CALL,
     ENDORSE,
     GRADIENT,
     PHASES,
@@ -42,6 +44,9 @@ from btard.wire import Rejection, Sealed, encode
 
 MakeDuties = Callable[[Identity, bytes, Seating, Blobs, Reported], Duties]
 """`Duties`, or a wrapper of it."""
+
+_CALLS_FROM = 2
+"""Deadlines of a phase before the hard one, at which a peer only asks for what it lacks."""
 
 
 class AttemptMachine:
@@ -73,6 +78,7 @@ class AttemptMachine:
         self.ending: Ending | None = None
         self.record: Record | None = None
         self.conclusion: Conclusion | None = None
+        self.halted = False
         self._blobs = blobs
         self._identity = identity
         self._duties = make_duties(identity, secret, self.seating, blobs, reported)
@@ -95,7 +101,7 @@ class AttemptMachine:
 
     @property
     def hard(self) -> float:
-        """When the attempt falls into dispute."""
+        """When this peer calls for a dispute."""
         return self.soft + SLACK_ROUNDS * self.state.config.delta_s
 
     @property
@@ -107,8 +113,11 @@ class AttemptMachine:
 
     @property
     def _deadline(self) -> float:
-        """The next deadline of the phase: to ask early, to ask again, to dispute."""
-        return (self._early, self.soft, self.hard)[self._asked]
+        """The next deadline of the phase: to ask early, to ask again, to call for a dispute, and to repeat
+        the call while there are too few."""
+        if self._asked < _CALLS_FROM:
+            return (self._early, self.soft)[self._asked]
+        return self.hard + (self._asked - _CALLS_FROM) * self.state.config.phase_s
 
     @property
     def _early(self) -> float:
@@ -123,6 +132,11 @@ class AttemptMachine:
     def in_dispute(self) -> bool:
         """Whether the attempt is on its slow path."""
         return self._slow.active
+
+    @property
+    def disputes(self) -> int:
+        """How many disputes of this attempt are over: the number of the next."""
+        return self._slow.number
 
     def waited(self, now: float) -> float:
         """Return for how long this phase has lasted, in seconds; 0 if it has just begun."""
@@ -156,12 +170,9 @@ class AttemptMachine:
     def _tick(self, now: float) -> None:
         if self._slow.active:
             self._settle(now)
-        elif now >= self.hard:
-            if self.seat is not None:
-                self._dispute(now)
-            else:
-                self._enter(self.phase, now)  # a follower waits, and asks again
         elif now >= self._deadline:
+            if self._asked >= _CALLS_FROM:
+                self._out.extend(self._slow.call(self.phase))
             self._asked += 1
             missing = self.board.missing(self.phase)
             if missing:
@@ -191,6 +202,9 @@ class AttemptMachine:
         """Take a sealed message of this attempt, from its author or forwarded."""
         if sealed.envelope.phase == ENDORSE:
             self._conclude(self._slow.endorsed(sealed))
+            return self.run(now)
+        if sealed.envelope.phase == CALL:
+            self._out.faults += self._slow.called(sealed, sender)
             return self.run(now)
         post = self.board.read(sealed)
         if isinstance(post, Rejection):
@@ -222,25 +236,26 @@ class AttemptMachine:
     def relay(self, request: messages.ViewRelay, sender: PeerId, now: float) -> Actions:
         """Take a view on its way through the agreement of a dispute."""
         if self.conclusion is None:
-            self._out.extend(self._slow.relay(request, sender, self.agreed, self._overdue(now), now))
+            self._out.extend(self._slow.relay(request, sender, now))
         return self.run(now)
 
     def expects(self, sender: PeerId, name: Digest) -> bool:
         """Return whether `sender` is entitled to push this blob now."""
         return expected(self.seating, self.board, self.phase, self.seat, sender, name)
 
-    def dispute(self, now: float) -> Actions:
-        """Begin a dispute, as at the hard deadline."""
-        if not self._slow.active:
-            self._dispute(now)
+    def call(self, now: float) -> Actions:
+        """Call for a dispute, as at the hard deadline."""
+        self._out.extend(self._slow.call(self.phase))
         return self.run(now)
 
     # ------------------------------------------------------------ the fast path
 
     def run(self, now: float) -> Actions:
         """Advance as far as possible; return the actions that this needs."""
-        while self._advance(now) or self._reconsider(now):
+        while self._advance(now):
             pass
+        if self.conclusion is None and self._slow.is_called:
+            self._dispute(now)
         return self._taken()
 
     def _taken(self) -> Actions:
@@ -261,7 +276,7 @@ class AttemptMachine:
         if self._slow.active:
             self._end_final()
             return False
-        if self.board.conflicts and self.seat is not None:
+        if self.board.conflicts and self._slow.acts_on_evidence:
             self._dispute(now)
             return False
         if self.seat is not None and self.seat not in self.board.posts[self.phase] and self._speak(now):
@@ -269,10 +284,11 @@ class AttemptMachine:
         if not self.board.is_full(self.phase):
             return False
         if not self.board.agrees(self.phase, self.agreed.previous_set):
-            self._dispute(now)
+            if self._slow.acts_on_evidence:
+                self._dispute(now)
             return False
         if self.phase == RECORD:
-            if self.record is not None:  # somebody voted for another record
+            if self.record is not None and self._slow.acts_on_evidence:  # a vote for another record
                 self._dispute(now)
             return False
         self._watch.completed(self.phase, self.seating.aggregators)
@@ -340,22 +356,14 @@ class AttemptMachine:
         return found if len(found) == len(votes) else None
 
     def _conclude(self, end: Conclusion | None) -> None:
-        if self.conclusion is None:
+        if self.conclusion is None and end is not None:
             self.conclusion = end
+            self._slow.forget()
 
     # ------------------------------------------------------------ the slow path
 
     def _dispute(self, now: float) -> None:
-        """Start a dispute. A follower has no seat and therefore no view to contribute; it waits for the
-        participants' views."""
-        if self.seat is not None:
-            self._out.extend(self._slow.begin(self.agreed, self._overdue(now), now))
-
-    def _reconsider(self, now: float) -> bool:
-        out = self._slow.reconsider(self.agreed, self._overdue(now), now)
-        if out is not None:
-            self._out.extend(out)
-        return out is not None
+        self._out.extend(self._slow.begin(self.agreed, self.phase, self._overdue(now), now))
 
     def _settle(self, now: float) -> None:
         """Do what the agreed views of a dispute decide, if they are agreed by now."""
@@ -370,6 +378,8 @@ class AttemptMachine:
             self._enter(self.phase, now)
         elif isinstance(decision, Unsettled):
             self._enter(self.phase, now)
+        elif isinstance(decision, Halt):
+            self.halted = True
         elif decision is not None and self.seat is not None:
             sealed = self._post(ENDORSE, messages.Endorse(encode(decision)), now)
             self._conclude(self._slow.endorse(sealed, now))

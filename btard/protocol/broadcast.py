@@ -19,7 +19,7 @@ from btard.protocol.agreed import Seating
 from btard.protocol.messages import PAYLOADS, Payload, size_max
 from btard.protocol.state import roster_digest
 from btard.types import Digest, FaultKind, PeerId
-from btard.wire import Envelope, Rejection, Sealed, decode, open_sealed, seal
+from btard.wire import Claim, Envelope, Rejection, Sealed, decode, open_sealed, seal
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Board:
     Bounded: phases x seats slots, and at most one conflicting message a slot."""
 
     def __init__(self, seating: Seating) -> None:
-        self._state = seating.state
+        self.state = seating.state
         self._roster = roster_digest(seating.participants)
         self.seat_of = {peer: seat for seat, peer in enumerate(seating.participants)}
         self.posts: dict[str, dict[int, Post]] = {phase: {} for phase in PAYLOADS}
@@ -45,7 +45,7 @@ class Board:
 
     def read(self, sealed: Sealed) -> Post | Rejection:
         """Return a sealed message as a post of this attempt, or why it is none."""
-        envelope, state = sealed.envelope, self._state
+        envelope, state = sealed.envelope, self.state
         if envelope.run != state.run:
             return Rejection(FaultKind.WRONG_RUN, "the message belongs to another run")
         seat = self.seat_of.get(envelope.sender)
@@ -113,8 +113,12 @@ class Board:
         )
 
     def evidence(self) -> tuple[bytes, ...]:
-        """The bytes of all conflicting posts, of whatever phase: the second may come long after the first."""
-        return tuple(post.sealed.raw for slot in sorted(self.conflicts) for post in self.conflicts[slot])
+        """The bytes of one pair of conflicting posts, the one in the slot first; empty without a pair."""
+        for (phase, seat), pair in sorted(self.conflicts.items(), key=lambda item: item[0]):
+            first = self.posts[phase].get(seat, pair[0])
+            second = next(post for post in pair if post.sealed.digest != first.sealed.digest)
+            return (first.sealed.raw, second.sealed.raw)
+        return ()
 
 
 def set_digest(phase: str, posts: Sequence[Post]) -> Digest:
@@ -122,7 +126,7 @@ def set_digest(phase: str, posts: Sequence[Post]) -> Digest:
     return digest("phase set", phase.encode(), *(post.sealed.digest for post in posts))
 
 
-def is_at(sealed: Sealed, place: tuple[bytes, int, int, str, bytes]) -> bool:
+def is_at(sealed: Sealed | Claim, place: tuple[bytes, int, int, str, bytes]) -> bool:
     """Return whether a message was signed for this place (`Seating.place`)."""
     said = sealed.envelope
     return (said.run, said.step, said.attempt, said.phase, said.roster) == place

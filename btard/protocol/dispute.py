@@ -10,9 +10,13 @@ view, and honest peers signed some of them, so every honest peer completed the p
 3. a message that holds another set than the agreed one: ban, its author signed a set that does not exist;
 4. all messages of the phase after p are there: everybody takes them and goes on;
 5. the first time, everybody takes p's messages and goes on, with deadlines that count from the same moment:
-   entering p, honest peers may have lain a whole phase apart (a Byzantine message that came early to one and
-   late to another), and a Byzantine peer may begin a dispute whenever it likes;
+   entering p, honest peers may have lain a quarter of a phase apart (a Byzantine message that came early to
+   one and late to another), and the dispute began at the first of their deadlines;
 6. else whoever is missing in the phase after p misses the step.
+
+Peers are removed as missing (2, 6) only where most others are not: if half of the participants are missing,
+the deadlines are too short for them, and everybody waits. If no record can get a majority of votes any more,
+the run is over.
 
 From the reveal to the verdict a missing peer loses its seat: it has seen the coin, and could otherwise stay
 silent whenever a validator drew it. Silence in the vote itself gains nothing: peers that had to settle a
@@ -21,36 +25,21 @@ vote in a dispute name the silent, and equivocators, in their next gradient comm
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 from btard.protocol.agreed import Seating
 from btard.protocol.broadcast import Board, Post, set_digest
-from btard.protocol.messages import PHASES, RECORD, REVEAL, Completed, Phase, RecordVote, View
+from btard.protocol.messages import PHASES, RECORD, REVEAL, Completed, Phase, RecordVote
 from btard.protocol.record import BAN, LEAVE, Cause, Removal
 from btard.protocol.rules import Ending
+from btard.protocol.view import Proof
 from btard.types import Digest
-from btard.wire import Rejection, Sealed, decode, open_sealed
+from btard.wire import Sealed
 
 NextPhase = Callable[[Completed, dict[int, Post]], Phase | Ending]
 """The phase after a completed one, whose agreed posts are given; earlier ones are known to the caller."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """A view that holds: its posts, and the phase that it proves complete ("" before the first)."""
-
-    trail: tuple[Phase, ...]
-    board: Board
-
-    @property
-    def completed(self) -> Completed:
-        return self.trail[-1] if self.trail else ""
-
-    @property
-    def rank(self) -> int:
-        return PHASES.index(self.completed) if self.trail else -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,41 +72,25 @@ class GoOn:
     following: dict[int, Post]
 
 
-Decision = Final | Remove | GoOn
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """No record can get a majority of votes any more: the run is over."""
 
 
-def read_view(seating: Seating, sealed: Sealed) -> Proof | None:
-    """Return a view as proof, None if it proves nothing (no honest peer signs such a view)."""
-    view = decode(View, sealed.envelope.payload)
-    if isinstance(view, Rejection):
-        return None
-    ranks = [PHASES.index(phase) if phase in PHASES else -1 for phase in view.trail]
-    if ranks != sorted(set(ranks)) or -1 in ranks or RECORD in view.trail:
-        return None
-    board = Board(seating)
-    for raw in view.messages:
-        opened = open_sealed(raw)
-        post = opened if isinstance(opened, Rejection) else board.read(opened)
-        if isinstance(post, Rejection):
-            return None
-        board.add(post)
-    proof = Proof(cast(tuple[Phase, ...], view.trail), board)
-    if proof.trail:
-        last = board.posts[proof.completed].values()
-        named = {post.payload.previous_set for post in last if post.payload is not None}
-        if not board.is_full(proof.completed) or len(named) > 1:
-            return None
-    return proof
+Decision = Final | Remove | GoOn | Halt
 
 
 def decide(
-    seating: Seating, agreed: Sequence[Sequence[Sealed]], next_phase: NextPhase, lenient_used: Collection[str]
+    seating: Seating,
+    agreed: Sequence[Sequence[Sealed]],
+    proofs: Sequence[Proof | None],
+    next_phase: NextPhase,
+    lenient_used: Collection[str],
 ) -> Decision:
-    """The outcome of a dispute; `agreed` are the views by seat (`Agreement.agreed`).
+    """The outcome of a dispute; `agreed` are the views by seat (`Agreement.agreed`), `proofs` what the one
+    view of each author proves (`view.read_view`).
 
-    `lenient_used` are the completed phases at which rule 5 was already used. If no view proves a
-    phase, every participant misses the step."""
-    proofs = [read_view(seating, views[0]) if len(views) == 1 else None for views in agreed]
+    `lenient_used` are the completed phases at which rule 5 was already used."""
     held = [proof for proof in proofs if proof is not None]
     union = Board(seating)
     for proof in held:
@@ -131,18 +104,35 @@ def decide(
         return replace(final, silent=tuple(sorted(silent)), equivocal=tuple(sorted(equivocal)))
     best = max(held, key=lambda proof: proof.rank, default=None)
     if best is None:
-        return Remove(tuple(seating.state.miss(peer, Cause.SILENT) for peer in seating.participants))
+        return GoOn("", {}, {})
     completed = best.completed
     posts = best.board.posts[completed] if completed else {}
     following = next_phase(completed, posts)
     collecting = RECORD if isinstance(following, Ending) else following
-    removals = _offenders(seating, agreed, proofs, union, collecting, completed, posts)
-    if removals:
-        return Remove(removals)
+    found = _evident(seating, agreed, union, collecting, completed, posts)
+    absent = [s for s, views in enumerate(agreed) if len(views) < 2 and proofs[s] is None and s not in found]
+    if _most(seating, others_than=[*found, *absent]):
+        found.update((seat, _missing(seating, seat, collecting)) for seat in absent)
+    if found:
+        return Remove(tuple(found[seat] for seat in sorted(found)))
     missing = union.missing(collecting)
-    if not missing or completed not in lenient_used:
+    if collecting == RECORD and not _can_be_final(seating, union, missing):
+        return Halt()
+    if not missing or completed not in lenient_used or not _most(seating, others_than=missing):
         return GoOn(completed, dict(posts), dict(union.posts[collecting]))
     return Remove(tuple(_missing(seating, seat, collecting) for seat in missing))
+
+
+def _most(seating: Seating, others_than: Sequence[int]) -> bool:
+    """Whether most participants are others than these seats."""
+    return 2 * len(others_than) < len(seating.participants)
+
+
+def _can_be_final(seating: Seating, union: Board, missing: Sequence[int]) -> bool:
+    """Whether some record can still get the votes of most participants."""
+    said = [post.payload for post in union.posts[RECORD].values()]
+    count = Counter(vote.record for vote in said if isinstance(vote, RecordVote))
+    return 2 * (max(count.values(), default=0) + len(missing)) > len(seating.participants)
 
 
 def _final(seating: Seating, proofs: Sequence[Proof | None]) -> Final | None:
@@ -164,31 +154,26 @@ def _final(seating: Seating, proofs: Sequence[Proof | None]) -> Final | None:
     return None
 
 
-def _offenders(
+def _evident(
     seating: Seating,
     agreed: Sequence[Sequence[Sealed]],
-    proofs: Sequence[Proof | None],
     union: Board,
     collecting: Phase,
     completed: Completed,
     posts: dict[int, Post],
-) -> tuple[Removal, ...]:
+) -> dict[int, Removal]:
+    """Whom signed messages convict, by seat."""
     peers = seating.participants
-    found: dict[int, Removal] = {}
-    for seat, views in enumerate(agreed):
-        if len(views) > 1:
-            found[seat] = Removal(peers[seat], BAN, Cause.EQUIVOCATION)
-        elif proofs[seat] is None:
-            found[seat] = _missing(seating, seat, collecting)
-    for _, seat in union.conflicts:
-        found[seat] = Removal(peers[seat], BAN, Cause.EQUIVOCATION)
+    two_faced = {seat for seat, views in enumerate(agreed) if len(views) > 1}
+    two_faced |= {seat for _, seat in union.conflicts}
+    found = {seat: Removal(peers[seat], BAN, Cause.EQUIVOCATION) for seat in two_faced}
     if not any(phase == completed for phase, _ in union.conflicts):
         in_order = [posts[seat] for seat in sorted(posts)]
         agreed_set = set_digest(completed, in_order) if completed else seating.state.head
         for seat, post in union.posts[collecting].items():
             if post.payload is not None and post.payload.previous_set != agreed_set:
                 found.setdefault(seat, Removal(peers[seat], BAN, Cause.FALSE_DIGEST))
-    return tuple(found[seat] for seat in sorted(found))
+    return found
 
 
 def _missing(seating: Seating, seat: int, collecting: Phase) -> Removal:

@@ -26,6 +26,7 @@ from btard.protocol.messages import GRADIENT, PHASES, VIEW, Completed, Phase, Re
 from btard.protocol.record import ABORT, NOTHING, STEP, Entry, Record
 from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import RosterState, roster_digest
+from btard.protocol.view import read_view
 from btard.types import Digest, short
 from btard.wire import Rejection, Sealed, decode, encode, open_sealed
 
@@ -281,5 +282,6 @@ def _decides(
         payloads = tuple(posts[seat].payload for seat in range(len(posts)))
         return after_phase(seating, completed, Agreed(seating).after(completed, NOTHING, payloads).sets)
 
-    decision = decide(seating, agreed, next_phase, used)
+    proofs = [read_view(seating, views[0]) if len(views) == 1 else None for views in agreed]
+    decision = decide(seating, agreed, proofs, next_phase, used)
     return isinstance(decision, Remove) and decision.removals == record.removals

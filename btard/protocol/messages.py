@@ -19,6 +19,7 @@ Signature = Annotated[bytes, Size(64)]
 Seat = Annotated[int, Range(0, MAX_PEERS - 1)]
 StepNumber = Annotated[int, Range(0, 2**40)]
 Small = Annotated[int, Range(0, 2**16)]
+DisputeNumber = Annotated[int, Range(0, 2**32 - 1)]
 PhaseName = Annotated[str, MaxLen(16)]
 Seats = Annotated[tuple[Seat, ...], MaxLen(MAX_PEERS)]
 
@@ -35,6 +36,7 @@ Completed: TypeAlias = Phase | Literal[""]
 PHASES: tuple[Phase, ...] = (GRADIENT, AGGREGATE, REVEAL, SCALARS, ACCUSE, VERDICT, RECORD)
 """In order. VERDICT follows only an accusation; RECORD ends every attempt."""
 
+CALL = "call"
 VIEW = "view"
 ENDORSE = "endorse"
 
@@ -210,15 +212,31 @@ MAX_VIEW_BYTES = 2 * 2**20
 RawMessage = Annotated[bytes, MaxSize(2**19)]
 
 
+def view_bytes_max(members: int, directions: int) -> int:
+    """Return the upper bound on a sealed view: messages of two phases, and one pair of evidence."""
+    longest = max(size_max(phase, members, directions) for phase in PHASES)
+    return min(MAX_VIEW_BYTES, 1024 + (2 * members + 2) * (longest + 5))
+
+
+@message("l")
+@dataclass(frozen=True, slots=True)
+class Call:
+    """This peer's hard deadline of `phase` has passed: it calls for dispute number `dispute`."""
+
+    dispute: DisputeNumber
+    phase: PhaseName
+
+
 @message("w")
 @dataclass(frozen=True, slots=True)
 class View:
     """What a peer knows of an attempt when it falls into dispute number `dispute`: the phases that it
-    completed, and every message that it holds of the last of them and later ones."""
+    completed, the messages that it holds of the last of them and of the phase after it, and one pair of
+    messages that prove an equivocation, if it holds any."""
 
-    dispute: Small
+    dispute: DisputeNumber
     trail: Annotated[tuple[PhaseName, ...], MaxLen(8)]
-    messages: Annotated[tuple[RawMessage, ...], MaxLen(16 * MAX_PEERS)]
+    messages: Annotated[tuple[RawMessage, ...], MaxLen(2 * MAX_PEERS + 2)]
 
 
 @message("e")
@@ -236,7 +254,7 @@ class ViewRelay:
 
     step: StepNumber
     attempt: Small
-    dispute: Small
+    dispute: DisputeNumber
     view: Annotated[bytes, MaxSize(MAX_VIEW_BYTES)]
     signers: Seats
     signatures: Annotated[tuple[Signature, ...], MaxLen(MAX_PEERS)]

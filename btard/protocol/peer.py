@@ -5,7 +5,7 @@ The machine that node and simulator drive. It opens and routes what comes in; `a
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import replace
 
 from btard.codec import FP32, Codec
@@ -15,7 +15,7 @@ from btard.protocol.agreed import NOBODY_REPORTED
 from btard.protocol.attempt import AttemptMachine, MakeDuties
 from btard.protocol.blobs import Blobs
 from btard.protocol.duties import Duties
-from btard.protocol.messages import ENDORSE, GRADIENT, PHASES, REQUESTS, Need, ViewRelay, Want
+from btard.protocol.messages import CALL, ENDORSE, GRADIENT, PHASES, REQUESTS, Need, ViewRelay, Want
 from btard.protocol.outputs import FINISHED, Ended, Recorded
 from btard.protocol.record import BAN, LEAVE, STEP, Record
 from btard.protocol.slow_path import Conclusion
@@ -28,6 +28,10 @@ EARLY_MAX = 512
 
 EARLY_BYTES_MAX = 8 * 2**20
 """Their bytes, of one sender."""
+
+
+PAST_MAX = 8
+"""Attempts that a peer has ended and still answers for."""
 
 
 class PeerMachine:
@@ -56,9 +60,9 @@ class PeerMachine:
         self._blobs = Blobs(dimension, codec)
         self._make_duties = make_duties
         self._reported = NOBODY_REPORTED
-        self._last: AttemptMachine | None = None
-        self._answered: set[tuple[PeerId, type[object]]] = set()
-        self._former: set[PeerId] = set()  # a peer that lost its seat may not know it yet, and may ask
+        self._past: deque[AttemptMachine] = deque(maxlen=PAST_MAX)
+        self._answered: set[tuple[PeerId, type[object], int, int]] = set()
+        self._former: set[PeerId] = set()
         self._early: list[Received] = []
         self._early_count: Counter[PeerId] = Counter()
         self._early_bytes: Counter[PeerId] = Counter()
@@ -123,7 +127,7 @@ class PeerMachine:
         if isinstance(request, Rejection):
             worse = sealed if request.reason is FaultKind.UNKNOWN_TAG else request
             return _fault(event.sender, worse.reason, worse.detail)
-        if event.sender not in self.state.members and event.sender not in self._former:
+        if not self._knows(event.sender):
             return _fault(event.sender, FaultKind.NOT_A_MEMBER, "a request from outside of the roster")
         return self._answer(request, event, now)
 
@@ -131,7 +135,7 @@ class PeerMachine:
         envelope = sealed.envelope
         if envelope.run != self.state.run:
             return _fault(event.sender, FaultKind.WRONG_RUN, "a message of another run")
-        if envelope.phase not in PHASES and envelope.phase != ENDORSE:
+        if envelope.phase not in PHASES and envelope.phase not in (CALL, ENDORSE):
             return _fault(event.sender, FaultKind.OUT_OF_BOUNDS, f"no such phase: {envelope.phase}")
         order = self._order(envelope.step, envelope.attempt)
         if order == 0 and self.ended is None:
@@ -140,12 +144,16 @@ class PeerMachine:
             if event.sender not in self.state.members:
                 return _fault(event.sender, FaultKind.NOT_A_MEMBER, "a message from outside of the roster")
             return self._keep_early(event)
-        if envelope.phase == ENDORSE and event.sender in self.state.members:
+        if envelope.phase in (CALL, ENDORSE) and self._knows(event.sender):
             return self._prove(envelope, event.sender)
         return Actions()
 
+    def _knows(self, sender: PeerId) -> bool:
+        """Return whether a peer holds a seat, or held one: who lost it may not know it yet, and may ask."""
+        return sender in self.state.members or sender in self._former
+
     def _answer(self, request: Need | Want | ViewRelay, event: Received, now: float) -> Actions:
-        """Answer a request; one of the attempt that this peer ended last gets messages, and the proof."""
+        """Answer a request; one of an attempt that this peer has ended gets messages, and the proof."""
         order = self._order(request.step, request.attempt)
         if order > 0:
             return self._keep_early(event)
@@ -156,24 +164,29 @@ class PeerMachine:
             return attempt.need(request, event.sender)
         if isinstance(request, Want):
             return attempt.want(request, event.sender)
-        if attempt is self._last:
+        if attempt.conclusion is not None:
             return self._prove(request, event.sender)
         return attempt.relay(request, event.sender, now)
 
     def _ended_at(self, place: Envelope | Need | Want | ViewRelay) -> AttemptMachine | None:
-        """The attempt that this peer ended last, if `place` is of it."""
-        last = self._last
-        is_last = last is not None and (place.step, place.attempt) == (last.state.step, last.state.attempt)
-        return last if is_last else None
+        """The attempt of `place`, if this peer has ended it and still answers for it."""
+        at = (place.step, place.attempt)
+        return next((past for past in self._past if (past.state.step, past.state.attempt) == at), None)
 
     def _prove(self, place: Envelope | ViewRelay, sender: PeerId) -> Actions:
-        """The certificate of the attempt that this peer ended last; to each who is still in it once for its
-        views, and once for its endorsement: by then it knows which certificate it needs."""
-        last = self._ended_at(place)
-        if last is None or (sender, type(place)) in self._answered or last.conclusion is None:
-            return Actions()
-        self._answered.add((sender, type(place)))
-        return Actions(messages=[Send((sender,), raw) for raw in last.conclusion.entry.certificate])
+        """The certificates of the attempts from `place` on; to each who has not ended it yet once for its
+        calls or views, and once for its endorsement: by then it knows which certificate it needs."""
+        out = Actions()
+        if self._ended_at(place) is None:
+            return out
+        for past in self._past:
+            at = (past.state.step, past.state.attempt)
+            key = (sender, type(place), *at)
+            if at < (place.step, place.attempt) or key in self._answered or past.conclusion is None:
+                continue
+            self._answered.add(key)
+            out.messages += [Send((sender,), raw) for raw in past.conclusion.entry.certificate]
+        return out
 
     def _order(self, step: int, attempt: int) -> int:
         mine, theirs = (self.state.step, self.state.attempt), (step, attempt)
@@ -196,6 +209,12 @@ class PeerMachine:
         """Enter the next attempt where this one has ended; attempts may end at once when all is known."""
         while self.ended is None and self.attempt.conclusion is not None:
             out.extend(self._next(self.attempt.conclusion, now))
+        if self.ended is None and self.attempt.halted:
+            self.ended = Ended(
+                f"no record of step {self.state.step} can get a majority of votes: give all peers the same "
+                "version of btard and like processors, and start a new run from the last checkpoint"
+            )
+            out.outputs.append(self.ended)
         return out
 
     def _next(self, conclusion: Conclusion, now: float) -> Actions:
@@ -204,8 +223,10 @@ class PeerMachine:
         record = entry.record
         self.state = self.state.after(record, finished)
         out.outputs.append(Recorded(entry, self.state))
-        self._last, self._answered = self.attempt, set()
-        self._former.update(self._last.state.members)
+        self._past.append(self.attempt)
+        kept = {(past.state.step, past.state.attempt) for past in self._past}
+        self._answered = {each for each in self._answered if each[2:] in kept}
+        self._former.update(self.attempt.state.members)
         heard = record.kind == STEP or GRADIENT in record.phases
         reported = conclusion.reported if heard else self._reported
         self._reported = replace(reported, seen=self.attempt.seen)

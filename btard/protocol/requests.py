@@ -1,7 +1,10 @@
-"""Requests of other peers in one attempt: messages that they need, blobs that they want."""
+"""Requests of other peers in one attempt: messages that they need, blobs that they want.
+
+Asking is cheap, and answers are not: each is given a bounded number of times."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Set
 
 from btard.machine import Actions, PushBlob, Send
@@ -10,6 +13,9 @@ from btard.protocol.messages import PHASES, Need, Want
 from btard.types import Digest, PeerId
 from btard.wire import Sealed
 
+ANSWERS_MAX = 2
+"""How often one message is forwarded to one peer: early in a phase, and again after its soft deadline."""
+
 
 class Requests:
     """What is asked for and not yet there. Bounded: slots of the attempt, and two blobs a seat and asker."""
@@ -17,6 +23,7 @@ class Requests:
     def __init__(self, seats: int) -> None:
         self._seats = seats
         self._needs: dict[tuple[str, int], set[PeerId]] = {}
+        self._answers: Counter[tuple[PeerId, str, int]] = Counter()
         self._wants: dict[Digest, set[PeerId]] = {}
         self._served: set[tuple[PeerId, Digest]] = set()
 
@@ -25,15 +32,20 @@ class Requests:
         out = Actions()
         for seat in sorted(set(request.seats)) if request.phase in PHASES else ():
             post = board.posts[request.phase].get(seat)
+            if self._answers[sender, request.phase, seat] >= ANSWERS_MAX or seat >= self._seats:
+                continue
             if post is not None:
+                self._answers[sender, request.phase, seat] += 1
                 out.messages.append(Send((sender,), post.sealed.raw))
-            elif seat < self._seats:
+            else:
                 self._needs.setdefault((request.phase, seat), set()).add(sender)
         return out
 
     def came(self, sealed: Sealed, seat: int, sender: PeerId) -> Actions:
         """Forward a message that has come from `sender` to those who need it."""
-        waiting = self._needs.pop((sealed.envelope.phase, seat), set()) - {sender}
+        phase = sealed.envelope.phase
+        waiting = self._needs.pop((phase, seat), set()) - {sender}
+        self._answers.update((peer, phase, seat) for peer in waiting)
         return Actions([Send(tuple(sorted(waiting)), sealed.raw)] if waiting else [])
 
     def want(self, request: Want, sender: PeerId) -> None:

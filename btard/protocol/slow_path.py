@@ -1,9 +1,10 @@
-"""The slow path of an attempt: a dispute, from the first view to the record or the way on.
+"""The slow path of an attempt: a dispute, from the first call to the record or the way on.
 
-While it lasts the peer says nothing new in the attempt: what it signed as its view stays true. Views go
-through authenticated agreement (`agreement.py`), and the agreed views decide (`dispute.py`): the votes make
-a record final; or peers are removed, by a record that more than half of the participants endorse; or
-everybody goes on with the messages that the views contain.
+A dispute begins on evidence, or on calls of f + 1 participants (`calls.py`). While it lasts the peer says
+nothing new in the attempt: what it signed as its view stays true. Views go through authenticated agreement
+(`agreement.py`), and the agreed views decide (`dispute.py`): the votes make a record final; or peers are
+removed, by a record that more than half of the participants endorse; or everybody goes on with the messages
+that the views contain.
 """
 
 from __future__ import annotations
@@ -15,22 +16,21 @@ from btard.crypto import Identity, digest
 from btard.machine import Actions, Send
 from btard.protocol import messages
 from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported, Seating
-from btard.protocol.agreement import Agreement
+from btard.protocol.agreement import VIEWS_MAX, Agreement
 from btard.protocol.broadcast import Board, Post, audience, is_at, sign
-from btard.protocol.constants import SLACK_ROUNDS
-from btard.protocol.dispute import Final, GoOn, Remove, decide, read_view
-from btard.protocol.messages import ENDORSE, GRADIENT, MAX_VIEW_BYTES, PHASES, RECORD, VIEW, Completed, Phase
+from btard.protocol.calls import Calls
+from btard.protocol.constants import tolerated
+from btard.protocol.dispute import Final, GoOn, Halt, Remove, decide
+from btard.protocol.messages import CALL, ENDORSE, GRADIENT, RECORD, VIEW, Completed, Phase, view_bytes_max
 from btard.protocol.record import ABORT, NOTHING, Entry, Record
 from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import Finished
+from btard.protocol.view import Proof, make_view, read_view
 from btard.types import Digest, Fault, FaultKind, PeerId
-from btard.wire import Rejection, Sealed, decode, encode, open_sealed
+from btard.wire import Rejection, Sealed, decode, encode, open_sealed, read_claim
 
 REPEATS_MAX = 3
 """How many times an endorsement is resent while it lacks a majority."""
-
-VIEWS_MAX = 2
-"""Views kept of one author from one sender: an honest one relays two if their author signed two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class Unsettled:
 class SlowPath:
     """The disputes of one attempt, one after the other.
 
-    `board` holds the attempt's messages and takes those of early views; `proof` certifies the end of the
-    attempt before this one. Callers pass what is agreed by now, and whether the vote is `overdue`: the hard
+    `board` holds the attempt's messages; `proof` certifies the end of the attempt before this one. Callers
+    pass what is agreed by now, the phase that is collected, and whether the vote is `overdue`: the hard
     deadline of RECORD has passed, or will within the skew of honest peers."""
 
     def __init__(self, identity: Identity, seating: Seating, board: Board, proof: tuple[bytes, ...]) -> None:
@@ -63,10 +63,11 @@ class SlowPath:
         self._proof = proof
         self._seat = board.seat_of.get(identity.peer)
         self._others = audience(self._state.members, identity.peer)
+        self._calls = Calls(seating)
         self._agreement: Agreement | None = None
         self._dispute = 0
-        self._resumed: dict[str, float] = {}
-        self._kept: dict[tuple[PeerId, int, Digest], messages.ViewRelay] = {}
+        self._resumed: set[Completed] = set()
+        self._kept: dict[tuple[int, int], dict[Digest, Sealed]] = {}
         self._overdue = False
         self._said: tuple[bytes, ...] = ()
         self._endorsed: bytes | None = None
@@ -74,8 +75,14 @@ class SlowPath:
         self._repeats = 0
         self._final: Final | None = None
         self._removal: Record | None = None
+        self._halted = False
         self._views: tuple[bytes, ...] = ()
         self._endorsements: dict[int, tuple[bytes, bytes]] = {}
+
+    @property
+    def number(self) -> int:
+        """Of the dispute under way, or the next one: how many of this attempt are over."""
+        return self._dispute
 
     @property
     def active(self) -> bool:
@@ -84,116 +91,128 @@ class SlowPath:
 
     @property
     def _settled(self) -> bool:
-        return self._final is not None or self._removal is not None
+        return self._halted or self._final is not None or self._removal is not None
 
     @property
     def deadline(self) -> float | None:
         """When the agreement ends, or the endorsement is resent; None while effects are awaited."""
         return self._repeat if self._agreement is None else self._agreement.deadline
 
-    # ------------------------------------------------------------ views
+    # ------------------------------------------------------------ how a dispute begins
 
-    def begin(self, agreed: Agreed, overdue: bool, now: float) -> Actions:
-        """Fall into dispute: sign the view, and start the agreement."""
+    def call(self, phase: Phase) -> Actions:
+        """Call for a dispute, because the hard deadline of `phase` has passed; the same call again is a
+        repetition. This peer goes on working until there are enough calls."""
+        if self._seat is None or self.active:
+            return Actions()
+        sealed = sign(self._identity, self._seating, CALL, encode(messages.Call(self._dispute, phase)))
+        self._calls.add(sealed)
+        return self._to_all(sealed.raw)
+
+    def called(self, sealed: Sealed, sender: PeerId) -> list[Fault]:
+        """Take a call, from its author or sent on; return the fault of the sender, if it is none."""
+        refused = self._calls.add(sealed)
+        return [] if refused is None else [Fault(sender, refused.reason, refused.detail)]
+
+    @property
+    def is_called(self) -> bool:
+        """Whether a dispute must begin on calls."""
+        return not self.active and bool(self._calls.enough())
+
+    @property
+    def acts_on_evidence(self) -> bool:
+        """Whether evidence begins a dispute here. A follower has no view to give: it waits for that of a
+        participant."""
+        return self._seat is not None or any(dispute == self._dispute for dispute, _ in self._kept)
+
+    def begin(self, agreed: Agreed, collecting: Phase, overdue: bool, now: float) -> Actions:
+        """Fall into dispute: sign the view, start the agreement, and take the views that came before."""
         self._overdue = overdue
         state = self._state
-        self._agreement = Agreement(
+        agreement = self._agreement = Agreement(
             self._identity,
             self._seating.participants,
+            tolerated(len(state.members)),
             digest("dispute", state.head, self._dispute.to_bytes(4, "little")),
             state.config.delta_s,
             now,
         )
-        if self._seat is None:
-            return Actions()
-        since = PHASES.index(agreed.phases[-1]) if agreed.phases else 0
-        view = messages.View(self._dispute, agreed.phases, _within_a_view(self._board, PHASES[since:]))
-        sealed = sign(self._identity, self._seating, VIEW, encode(view))
-        relay = messages.ViewRelay(state.step, state.attempt, self._dispute, sealed.raw, (), ())
-        self._agreement.accept(self._seat, sealed, relay, now)
-        # A peer that has not ended the last attempt must be here within delta_s, too.
-        raws = (*(self._proof if not agreed.trail else ()), encode(relay))
-        return self._to_all(*raws)
-
-    def relay(
-        self, request: messages.ViewRelay, sender: PeerId, agreed: Agreed, overdue: bool, now: float
-    ) -> Actions:
-        """Take a relayed view. A valid one makes this peer join the dispute, unless it is too early
-        (`_may_join`). An early view is stored, and the messages inside it are added to the board at once,
-        because they may contain the evidence that justifies the dispute."""
-        if self._settled or request.dispute not in (self._dispute, self._dispute + 1):
-            return Actions()
-        sealed = open_sealed(request.view)
-        author = None if isinstance(sealed, Rejection) else self._author(sealed, request.dispute)
-        if author is None or isinstance(sealed, Rejection):
-            return Actions(
-                faults=[Fault(sender, FaultKind.BAD_VIEW, "a relayed view is none of this dispute")]
-            )
-        if request.dispute == self._dispute and (self._agreement is not None or self._may_join(agreed, now)):
-            return self._accept(author, sealed, request, agreed, overdue, now)
-        if sum(key[:2] == (sender, author) for key in self._kept) < VIEWS_MAX:
-            self._kept[sender, author, sealed.digest] = request
-            proof = read_view(self._seating, sealed) if self._agreement is None else None
-            for post in proof.board.all_posts() if proof is not None else ():
-                self._board.add(post)
-        return Actions()
-
-    def reconsider(self, agreed: Agreed, overdue: bool, now: float) -> Actions | None:
-        """Take the stored views of the dispute under way, or those whose time has come; None if there are
-        none."""
-        if self._settled or not self._kept:
-            return None
-        if self._agreement is None and not self._may_join(agreed, now):
-            return None
-        due = [key for key, request in self._kept.items() if request.dispute == self._dispute]
         out = Actions()
-        for key in due:
-            request = self._kept.pop(key)
-            sealed = open_sealed(request.view)
-            assert isinstance(sealed, Sealed), sealed
-            out.extend(self._accept(key[1], sealed, request, agreed, overdue, now))
-        return out if due else None
-
-    def _accept(
-        self,
-        author: int,
-        sealed: Sealed,
-        request: messages.ViewRelay,
-        agreed: Agreed,
-        overdue: bool,
-        now: float,
-    ) -> Actions:
-        out = self.begin(agreed, overdue, now) if self._agreement is None else Actions()
-        assert self._agreement is not None
-        onward = self._agreement.accept(author, sealed, request, now)
-        if onward is not None:
-            out.extend(self._to_all(encode(onward)))
+        if self._seat is not None:
+            view = make_view(self._dispute, agreed, collecting, self._board)
+            sealed = sign(self._identity, self._seating, VIEW, encode(view))
+            agreement.accept(self._seat, sealed, self._unsigned(sealed), now)
+            # All honest peers must begin within delta_s: who has not ended the last attempt gets the proof
+            # of its end, and everybody gets the reason, on which it begins too.
+            proof = self._proof if not agreed.trail else ()
+            reason = self._reason(agreed, collecting)
+            out.extend(self._to_all(*proof, *reason, encode(self._unsigned(sealed))))
+        for author in range(len(self._seating.participants)):
+            for sealed in self._kept.pop((self._dispute, author), {}).values():
+                out.extend(self._accept(agreement, author, sealed, self._unsigned(sealed), now))
         return out
 
-    def _may_join(self, agreed: Agreed, now: float) -> bool:
-        """Whether some honest peer's deadline can have passed by now.
+    def _reason(self, agreed: Agreed, collecting: Phase) -> tuple[bytes, ...]:
+        """Return why the dispute begins: enough calls, or a pair of messages in one slot, or the two sets of
+        messages that do not agree with each other."""
+        calls_or_pair = self._calls.enough() or self._board.evidence()
+        return calls_or_pair or self._board.raws((*agreed.phases[-1:], collecting))
 
-        After the first dispute of a phase the deadlines of honest peers lie at most delta_s apart: a view
-        that comes earlier has evidence in it, or is an attempt to disturb peers that are still at work."""
-        config = self._state.config
-        resumed = self._resumed.get(agreed.phases[-1] if agreed.phases else "")
-        return resumed is None or now >= resumed + config.phase_s + (SLACK_ROUNDS - 1) * config.delta_s
+    def relay(self, request: messages.ViewRelay, sender: PeerId, now: float) -> Actions:
+        """Take a relayed view. Until the agreement on it begins it is kept unread, and begins nothing.
 
-    def _author(self, sealed: Sealed, dispute: int) -> int | None:
-        """Return the seat of a view's author, None if it is no view of this dispute."""
-        view = decode(messages.View, sealed.envelope.payload)
-        if not is_at(sealed, self._seating.place(VIEW)) or isinstance(view, Rejection):
-            return None
-        return self._board.seat_of.get(sealed.envelope.sender) if view.dispute == dispute else None
+        Two views of an author are all that counts: no signature of a third is checked."""
+        if self._settled or request.dispute not in (self._dispute, self._dispute + 1):
+            return Actions()
+        agreement = self._agreement if request.dispute == self._dispute else None
+        place = self._seating.place(VIEW)
+        claim = read_claim(request.view) if len(request.view) <= self._view_bytes_max else None
+        if claim is None or isinstance(claim, Rejection) or not is_at(claim, place):
+            return _bad_view(sender, "a relayed view is too long, or none of this attempt")
+        author = self._board.seat_of.get(claim.envelope.sender)
+        if author is None:
+            return _bad_view(sender, "the author of a relayed view takes no part in this attempt")
+        kept = self._kept.get((request.dispute, author), {})
+        is_new = claim.digest not in kept and len(kept) < VIEWS_MAX
+        if not (is_new if agreement is None else agreement.wants(author, claim.digest)):
+            return Actions()
+        sealed = open_sealed(request.view)
+        view = sealed if isinstance(sealed, Rejection) else decode(messages.View, sealed.envelope.payload)
+        if isinstance(sealed, Rejection) or isinstance(view, Rejection) or view.dispute != request.dispute:
+            return _bad_view(sender, "a relayed view is none of this dispute")
+        if agreement is not None:
+            return self._accept(agreement, author, sealed, request, now)
+        self._kept.setdefault((request.dispute, author), {})[sealed.digest] = sealed
+        return Actions()
+
+    def _accept(
+        self, agreement: Agreement, author: int, sealed: Sealed, request: messages.ViewRelay, now: float
+    ) -> Actions:
+        onward = agreement.accept(author, sealed, request, now)
+        return Actions() if onward is None else self._to_all(encode(onward))
+
+    def _unsigned(self, view: Sealed) -> messages.ViewRelay:
+        """A relay without signatures, which is all that the first round asks for."""
+        return messages.ViewRelay(self._state.step, self._state.attempt, self._dispute, view.raw, (), ())
+
+    @property
+    def _view_bytes_max(self) -> int:
+        return view_bytes_max(len(self._state.members), self._state.config.directions)
 
     def _to_all(self, *raws: bytes) -> Actions:
         return Actions([Send(self._others, raw) for raw in raws])
 
+    def forget(self) -> None:
+        """Drop the views of disputes that will not be: the attempt has ended."""
+        self._kept.clear()
+
     # ------------------------------------------------------------ what the views decide
 
-    def tick(self, agreed: Agreed, now: float) -> tuple[Final | GoOn | Record | Unsettled | None, Actions]:
-        """Decide once the last round is over: on the way on, a final record, or the record of a removal, to
-        be endorsed. Resend an endorsement that too few answer."""
+    def tick(
+        self, agreed: Agreed, now: float
+    ) -> tuple[Final | GoOn | Halt | Record | Unsettled | None, Actions]:
+        """Decide once the last round is over: on the way on, a final record, the record of a removal, to be
+        endorsed, or the end of the run. Resend an endorsement that too few answer."""
         out = Actions()
         if self._repeat is not None and now >= self._repeat:
             self._repeats += 1
@@ -204,8 +223,14 @@ class SlowPath:
         views = self._agreement.agreed
         self._agreement = None
         self._dispute += 1
+        self._calls.next(self._dispute)
         self._views = tuple(view.raw for of_author in views for view in of_author)
-        if self._seat is None and not self._follows(agreed, views):
+        known = {post.sealed.raw: post for post in self._board.all_posts()}
+        proofs = [read_view(self._seating, each[0], known) if len(each) == 1 else None for each in views]
+        for seat, author in enumerate(self._seating.participants):
+            if len(views[seat]) == 1 and proofs[seat] is None:
+                out.faults.append(Fault(author, FaultKind.BAD_VIEW, "its view proves nothing"))
+        if self._seat is None and not _follows(agreed, proofs):
             return Unsettled(), out
 
         def next_phase(completed: Completed, posts: dict[int, Post]) -> Phase | Ending:
@@ -214,25 +239,18 @@ class SlowPath:
             known = agreed.after(completed, NOTHING, [posts[seat].payload for seat in range(len(posts))])
             return after_phase(self._seating, completed, known.sets)
 
-        decision = decide(self._seating, views, next_phase, self._resumed)
+        decision = decide(self._seating, views, proofs, next_phase, self._resumed)
         if isinstance(decision, Remove):
             ending = Ending(ABORT, decision.removals)
             self._removal = make_record(self._seating, ending, (), NOTHING, NOTHING, disputed=True)
             return self._removal, out
         if isinstance(decision, Final):
             self._final = decision
+        elif isinstance(decision, Halt):
+            self._halted = True
         else:
-            self._resumed[decision.completed] = now
+            self._resumed.add(decision.completed)
         return decision, out
-
-    def _follows(self, agreed: Agreed, views: Sequence[Sequence[Sealed]]) -> bool:
-        """Whether this peer knows all phases before the last one that a view proves complete.
-
-        A participant does (`dispute.py`); a follower may not, if Byzantine peers kept their messages from it.
-        It goes on asking for them, and learns of a removal from those who endorse it."""
-        read = [read_view(self._seating, each[0]) if len(each) == 1 else None for each in views]
-        furthest = max((proof.trail for proof in read if proof is not None), key=len, default=())
-        return furthest[:-1] == agreed.phases[: max(0, len(furthest) - 1)]
 
     def conclude(self, record: Record, agreed: Agreed) -> Conclusion | Digest | None:
         """Return the end of the attempt with the record that the views made final, once this peer has made it
@@ -290,17 +308,14 @@ def conclusion(
     return Conclusion(Entry(record, board.raws(agreed.phases), votes), finished, reported)
 
 
-def _within_a_view(board: Board, phases: Sequence[str]) -> tuple[bytes, ...]:
-    """Return all messages of these phases, and the evidence, as far as a view has room.
+def _follows(agreed: Agreed, proofs: Sequence[Proof | None]) -> bool:
+    """Whether a peer knows all phases before the last one that a view proves complete.
 
-    The first phase proves what is complete, one pair of evidence ends a seat: these fit. Of the rest, the
-    longest messages stay out, should Byzantine peers have filled their slots with nonsense."""
-    evidence = board.evidence()
-    rest = sorted((*board.raws(phases[1:]), *evidence[2:]), key=len)
-    taken: list[bytes] = []
-    room = MAX_VIEW_BYTES - 1024
-    for raw in dict.fromkeys((*board.raws(phases[:1]), *evidence[:2], *rest)):
-        room -= len(raw) + 5
-        if room >= 0:
-            taken.append(raw)
-    return tuple(taken)
+    A participant does (`dispute.py`); a follower may not, if Byzantine peers kept their messages from it.
+    It goes on asking for them, and learns of a removal from those who endorse it."""
+    furthest = max((proof.trail for proof in proofs if proof is not None), key=len, default=())
+    return furthest[:-1] == agreed.phases[: max(0, len(furthest) - 1)]
+
+
+def _bad_view(sender: PeerId, detail: str) -> Actions:
+    return Actions(faults=[Fault(sender, FaultKind.BAD_VIEW, detail)])

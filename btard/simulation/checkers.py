@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from btard.adversary import ADVERSARIES, Adversary, parse_adversary
 from btard.machine import Adopt, Effect
 from btard.node.driver import Work
-from btard.protocol.constants import SLACK_ROUNDS, ProtocolConfig, tolerated
+from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS, ProtocolConfig, tolerated
 from btard.protocol.messages import PHASES
 from btard.protocol.outputs import Diverged, Recorded
 from btard.protocol.peer import EARLY_MAX
@@ -144,11 +144,13 @@ class Blame(Checker):
 def attempt_max_s(config: ProtocolConfig, peers: int) -> float:
     """The longest time from a steady peer's first event in an attempt to its record of it.
 
-    A phase lasts until its hard deadline, phase_s + SLACK_ROUNDS delta_s, and the dispute after it 2 delta_s
-    for each of f + 1 rounds. A dispute goes on in the same phase at most once (dispute.py, rule 5), so a
-    phase costs at most two of both. An endorsement takes delta_s more to arrive."""
+    A phase lasts until the hard deadline, phase_s + SLACK_ROUNDS delta_s, of the last that calls for a
+    dispute: honest peers enter it ASK_SHARE phase_s + 2 delta_s apart, and a call takes delta_s to arrive.
+    The dispute takes 2 delta_s for each of f + 1 rounds. A dispute goes on in the same phase at most once
+    (dispute.py, rule 5), so a phase costs at most two of both. An endorsement takes delta_s more."""
     dispute_s = 2 * config.delta_s * (tolerated(peers) + 1)
-    phase_s = config.phase_s + SLACK_ROUNDS * config.delta_s + dispute_s
+    deadline_s = (1 + ASK_SHARE) * config.phase_s + (SLACK_ROUNDS + 3) * config.delta_s
+    phase_s = deadline_s + dispute_s
     return len(PHASES) * 2 * phase_s + config.delta_s
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btard.wire.envelope import Envelope, Sealed, open_sealed, seal
+from btard.wire.envelope import Claim, Envelope, Sealed, open_sealed, read_claim, seal
 from btard.wire.limits import MAX_CONTROL_BYTES, MAX_PEERS, MAX_PROJECTIONS, MaxLen, MaxSize, Range, Size
 from btard.wire.rejection import Rejection
 from btard.wire.schema import decode, encode, message
@@ -11,6 +11,7 @@ __all__ = [
     "MAX_CONTROL_BYTES",
     "MAX_PEERS",
     "MAX_PROJECTIONS",
+    "Claim",
     "Envelope",
     "MaxLen",
     "MaxSize",
@@ -22,5 +23,6 @@ __all__ = [
     "encode",
     "message",
     "open_sealed",
+    "read_claim",
     "seal",
 ]

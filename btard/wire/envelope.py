@@ -52,6 +52,15 @@ class Sealed:
     digest: Digest
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What sealed bytes claim, before the signature is checked: anybody may have written them."""
+
+    envelope: Envelope
+    digest: Digest
+    signature: bytes
+
+
 def seal(identity: Identity, envelope: Envelope) -> bytes:
     """Sign an envelope: the canonical bytes of ["sealed", body, signature].
 
@@ -90,17 +99,27 @@ class _Rejected(Exception):
         self.rejection = rejection
 
 
-def _open(raw: bytes) -> Sealed:
+def read_claim(raw: bytes) -> Claim | Rejection:
+    """Return what sealed bytes claim: size and canonical form are checked, the signature is not.
+
+    For receivers that can refuse a message before they pay for its signature. Never raises."""
     signed = decode(_Signed, raw)
     if isinstance(signed, Rejection):
-        raise _Rejected(signed)
+        return signed
     envelope = decode(Envelope, signed.body)
     if isinstance(envelope, Rejection):
-        raise _Rejected(envelope)
-    name = digest("envelope", signed.body)
-    if not verify(envelope.sender, name, signed.signature):
-        raise _Rejected(Rejection(FaultKind.BAD_SIGNATURE, f"not signed by {short(envelope.sender)}"))
-    return Sealed(envelope, raw, name)
+        return envelope
+    return Claim(envelope, digest("envelope", signed.body), signed.signature)
+
+
+def _open(raw: bytes) -> Sealed:
+    claim = read_claim(raw)
+    if isinstance(claim, Rejection):
+        raise _Rejected(claim)
+    sender = claim.envelope.sender
+    if not verify(sender, claim.digest, claim.signature):
+        raise _Rejected(Rejection(FaultKind.BAD_SIGNATURE, f"not signed by {short(sender)}"))
+    return Sealed(claim.envelope, raw, claim.digest)
 
 
 _open_once = lru_cache(maxsize=_CACHED_MESSAGES_MAX)(_open)

@@ -18,7 +18,7 @@ from btard.protocol.agreed import Seating
 from btard.protocol.agreement import Agreement
 from btard.protocol.broadcast import Board, Post
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.messages import AGGREGATE, ENDORSE, GRADIENT, PAYLOADS, VIEW
+from btard.protocol.messages import AGGREGATE, CALL, ENDORSE, GRADIENT, PAYLOADS, VIEW
 from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Cause, Complaint, Record, Removal
 from btard.protocol.rules import Ending, make_record
 from btard.protocol.state import RosterState, gradient_seed, roster_digest
@@ -102,6 +102,7 @@ def payloads() -> list[tuple[str, Any]]:
         ("accuse", messages.Accusations(SET, accused, FINGERPRINT, SALT)),
         ("verdict", messages.Verdicts(SET, (messages.Vote((2,), ()), messages.Vote((), (0, 1))))),
         ("record", messages.RecordVote(SET, records()["step"].digest)),
+        (CALL, messages.Call(0, GRADIENT)),
         (VIEW, messages.View(0, (), ())),
         (VIEW, trail_view),
         (ENDORSE, messages.Endorse(encode(record))),
@@ -112,7 +113,7 @@ def relayed() -> messages.ViewRelay:
     """Seat 0's view of the first dispute, relayed and signed by seat 1."""
     view = sign(0, VIEW, messages.View(0, (), ()))
     place = digest("dispute", STATE.head, (0).to_bytes(4, "little"))
-    relay = Agreement(IDENTITIES[1], PEERS, place, 1.0, 0.0).accept(
+    relay = Agreement(IDENTITIES[1], PEERS, 1, place, 1.0, 0.0).accept(
         0, view, messages.ViewRelay(STATE.step, STATE.attempt, 0, view.raw, (), ()), 0.0
     )
     assert relay is not None

@@ -10,9 +10,9 @@ from typing import Any
 from btard.crypto import Identity
 from btard.protocol.agreed import Seating
 from btard.protocol.broadcast import Board, Post
-from btard.protocol.dispute import read_view
 from btard.protocol.messages import ENDORSE, PAYLOADS, REQUESTS, VIEW, Endorse, View
 from btard.protocol.record import Record
+from btard.protocol.view import read_view
 from btard.types import FaultKind
 from btard.wire import Envelope, Rejection, Sealed, decode, encode, open_sealed, seal
 from tests.fuzz import material

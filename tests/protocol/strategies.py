@@ -37,6 +37,7 @@ payloads: dict[type, st.SearchStrategy[Any]] = {
 }
 
 slow: dict[type, st.SearchStrategy[Any]] = {
+    messages.Call: st.builds(messages.Call, seats, st.text("abc", max_size=16)),
     messages.View: st.builds(
         messages.View, seats, some(st.text("abc", max_size=16)), some(st.binary(max_size=40))
     ),

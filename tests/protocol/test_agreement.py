@@ -37,7 +37,7 @@ def relayed(of: Sealed, *signers: int) -> ViewRelay:
 
 
 def instance(seat: int, n: int, now: float = 0.0) -> Agreement:
-    return Agreement(KEYS[seat], [key.peer for key in KEYS[:n]], PLACE, DELTA, now)
+    return Agreement(KEYS[seat], [key.peer for key in KEYS[:n]], tolerated(n), PLACE, DELTA, now)
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,6 @@ def test_a_peer_keeps_two_views_of_one_author_at_most() -> None:
 
 
 def test_a_follower_agrees_but_signs_nothing() -> None:
-    follower = Agreement(KEYS[6], [key.peer for key in KEYS[:5]], PLACE, DELTA, 0.0)
+    follower = Agreement(KEYS[6], [key.peer for key in KEYS[:5]], 2, PLACE, DELTA, 0.0)
     assert follower.accept(4, view(4), relayed(view(4)), 0.5) is None
     assert [len(views) for views in follower.agreed] == [0, 0, 0, 0, 1]

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from btard.crypto import digest
 from btard.protocol import messages
-from btard.protocol.broadcast import Board, Post, set_digest
-from btard.protocol.dispute import Decision, Final, GoOn, Remove, decide, read_view
+from btard.protocol.broadcast import Post, set_digest
+from btard.protocol.dispute import Decision, Final, GoOn, Halt, Remove, decide
 from btard.protocol.messages import AGGREGATE, GRADIENT, RECORD, REVEAL, SCALARS, VIEW
-from btard.protocol.record import BAN, LEAVE, MISS
+from btard.protocol.record import ABORT, BAN, LEAVE, MISS
 from btard.protocol.rules import Ending, after_phase
-from btard.wire import Sealed, encode
+from btard.protocol.view import read_view
+from btard.wire import Rejection, Sealed, encode, open_sealed
 from tests.protocol.script import PEERS, N, attempt, post, said, sealed, sets
 from tests.protocol.strategies import slow
 
@@ -52,8 +53,13 @@ def next_phase(completed: str, agreed: dict[int, Post]) -> str | Ending:
     return after_phase(ATTEMPT, completed, {**sets(), completed: payloads})
 
 
-def decided(views: Sequence[tuple[Sealed, ...]], lenient_used: Collection[str] = ()) -> Decision:
-    return decide(ATTEMPT, views, next_phase, lenient_used)
+def decided(
+    views: Sequence[tuple[Sealed, ...]], lenient_used: Collection[str] = (), ending: bool = False
+) -> Decision:
+    """What the views decide; with `ending`, the phases end with what is proven, and the votes follow."""
+    proofs = [read_view(ATTEMPT, each[0]) if len(each) == 1 else None for each in views]
+    following = (lambda completed, posts: Ending(ABORT)) if ending else next_phase
+    return decide(ATTEMPT, views, proofs, following, lenient_used)
 
 
 def removed(decision: Decision) -> list[tuple[int, str, str]]:
@@ -153,8 +159,26 @@ def test_whoever_gives_no_view_misses_the_step_or_leaves_once_it_saw_the_coin(
     assert [(seat, k) for seat, k, _ in removed(decided(views))] == [(3, kind)]
 
 
-def test_where_nobody_proves_anything_all_miss_the_step() -> None:
-    assert [(seat, kind) for seat, kind, _ in removed(decided([()] * N))] == [(s, MISS) for s in range(N)]
+def test_where_nobody_proves_anything_all_wait() -> None:
+    assert decided([()] * N, ("", GRADIENT)) == GoOn("", {}, {})
+
+
+@pytest.mark.parametrize("silent", [2, 3])
+def test_who_gives_no_view_is_removed_only_where_most_give_one(silent: int) -> None:
+    views = [view(s, (), posts(GRADIENT)) for s in range(N - silent)] + [()] * silent
+    decision = decided(views)
+    assert isinstance(decision, Remove if silent == 2 else GoOn)
+
+
+def test_equivocation_is_a_ban_even_where_most_give_no_view() -> None:
+    views = [
+        view(0, (), posts(GRADIENT)),
+        view(1, (), posts(GRADIENT), [post(2, GRADIENT, b"x")]),
+        (),
+        (),
+        (),
+    ]
+    assert removed(decided(views)) == [(2, BAN, "equivocation")]
 
 
 # ---------------------------------------------------------------- 3: false digests
@@ -199,7 +223,31 @@ def test_whoever_is_missing_between_reveal_and_verdict_leaves() -> None:
     assert removed(decided(views, (AGGREGATE,))) == [(4, LEAVE, "silent in phase reveal")]
 
 
+@pytest.mark.parametrize("speakers", [0, 1, 2])
+def test_where_most_have_not_spoken_everybody_waits_however_often(speakers: int) -> None:
+    decision = decided(collecting(*range(speakers)), (GRADIENT,))
+    assert isinstance(decision, GoOn)
+    assert sorted(decision.following) == list(range(speakers))
+
+
+def test_where_most_have_spoken_the_others_miss_the_step() -> None:
+    assert [seat for seat, _, _ in removed(decided(collecting(0, 2, 4), (GRADIENT,)))] == [1, 3]
+
+
+@pytest.mark.parametrize("lasts", [0, 1, 2])
+def test_votes_that_no_record_can_win_end_the_run_and_others_are_waited_for(lasts: int) -> None:
+    third = digest("record", b"a third")
+    cast = votes(R, G, [0, 1]) + votes(OTHER, G, [2, 3]) + votes([third, R, R][lasts], G, [4][: 2 - lasts])
+    decision = decided([view(s, (GRADIENT,), GRADIENTS, cast) for s in range(N)], ending=True)
+    assert isinstance(decision, (Halt, Final, GoOn)[lasts])
+
+
 # ---------------------------------------------------------------- views that prove nothing
+
+
+def other(seat: int, words: bytes = b"x") -> list[Post]:
+    """A second message of a slot."""
+    return [post(seat, GRADIENT, words)]
 
 
 def unproven() -> dict[str, Sealed]:
@@ -218,6 +266,11 @@ def unproven() -> dict[str, Sealed]:
             0, VIEW, messages.View(0, (), (sealed(1, GRADIENT, b"x", excluded=PEERS[4:]).raw,))
         ),
         "no view at all": sealed(0, VIEW, b"x"),
+        "one message twice": view(0, (GRADIENT,), GRADIENTS, GRADIENTS[:1])[0],
+        "two pairs of evidence": view(0, (GRADIENT,), GRADIENTS, other(1), other(2))[0],
+        "three messages of one slot": view(0, (GRADIENT,), GRADIENTS, other(1), other(1, b"y"))[0],
+        "messages of three phases": view(0, (GRADIENT,), GRADIENTS, posts(AGGREGATE), posts(REVEAL))[0],
+        "messages of a phase before": view(0, (AGGREGATE,), posts(AGGREGATE), GRADIENTS)[0],
     }
 
 
@@ -235,9 +288,59 @@ def test_no_view_whatever_it_says_is_more_than_nothing_without_messages(nonsense
     assert proof is None or proof.trail == () or nonsense.messages == ()
 
 
-def test_a_view_keeps_evidence_of_later_phases_on_its_board() -> None:
-    proof = read_view(ATTEMPT, view(0, (), GRADIENTS, [post(2, SCALARS, b"x")], [post(3, REVEAL, b"y")])[0])
+def test_a_view_keeps_one_pair_of_evidence_of_any_phase() -> None:
+    pair = [post(2, SCALARS, b"x"), post(2, SCALARS, b"y")]
+    proof = read_view(ATTEMPT, view(0, (GRADIENT,), GRADIENTS, posts(AGGREGATE), pair)[0])
     assert proof is not None
-    assert isinstance(proof.board, Board)
-    assert (proof.completed, proof.rank) == ("", -1)
-    assert len(proof.board.all_posts()) == N + 2
+    assert (proof.completed, proof.rank) == (GRADIENT, 0)
+    assert list(proof.board.conflicts) == [(SCALARS, 2)]
+    assert len(proof.board.all_posts()) == 2 * N + 2
+
+
+def signed_again(seat: int) -> bytes:
+    """The same words under a signature that does not hold."""
+    raw = bytearray(GRADIENTS[seat].sealed.raw)
+    raw[-1] ^= 1
+    return bytes(raw)
+
+
+def test_what_a_view_proves_does_not_depend_on_what_its_reader_holds() -> None:
+    forged = sealed(0, VIEW, messages.View(0, (), (signed_again(1),)))
+    known = {each.sealed.raw: each for each in GRADIENTS}
+    assert read_view(ATTEMPT, forged, known) is None
+    good = view(0, (GRADIENT,), GRADIENTS)[0]
+    alone, told = read_view(ATTEMPT, good), read_view(ATTEMPT, good, known)
+    assert alone is not None
+    assert told is not None
+    assert alone.board.posts == told.board.posts
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The bytes whose signatures are checked."""
+    found: list[bytes] = []
+
+    def count(raw: bytes) -> Sealed | Rejection:
+        found.append(raw)
+        return open_sealed(raw)
+
+    monkeypatch.setattr("btard.protocol.view.open_sealed", count)
+    return found
+
+
+def test_no_signature_is_checked_of_a_view_with_two_messages_too_many(checked: list[bytes]) -> None:
+    many = tuple(signed_again(1)[:-1] + bytes([k]) for k in range(2 * N + 2))
+    assert read_view(ATTEMPT, sealed(0, VIEW, messages.View(0, (), many))) is None
+    assert checked == []
+
+
+def test_the_first_false_signature_in_a_view_is_the_last_that_is_checked(checked: list[bytes]) -> None:
+    raws = tuple(signed_again(seat) for seat in range(N))
+    assert read_view(ATTEMPT, sealed(0, VIEW, messages.View(0, (), raws))) is None
+    assert len(checked) == 1
+
+
+def test_messages_that_the_reader_holds_are_not_verified_again(checked: list[bytes]) -> None:
+    known = {each.sealed.raw: each for each in GRADIENTS}
+    assert read_view(ATTEMPT, view(0, (GRADIENT,), GRADIENTS, posts(AGGREGATE))[0], known) is not None
+    assert len(checked) == N

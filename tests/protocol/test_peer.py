@@ -14,7 +14,18 @@ from hypothesis import strategies as st
 from btard.crypto import Identity, digest
 from btard.machine import Actions, Adopt, BlobHeld, Done, Event, PushBlob, Received, Send, Tick
 from btard.protocol.agreed import Seating
-from btard.protocol.messages import GRADIENT, PAYLOADS, PHASES, RECORD, Endorse, Need, View, ViewRelay, Want
+from btard.protocol.messages import (
+    GRADIENT,
+    PAYLOADS,
+    PHASES,
+    RECORD,
+    Call,
+    Endorse,
+    Need,
+    View,
+    ViewRelay,
+    Want,
+)
 from btard.protocol.outputs import FINISHED
 from btard.protocol.peer import EARLY_BYTES_MAX, EARLY_MAX, PeerMachine
 from btard.protocol.record import STEP
@@ -203,6 +214,42 @@ def test_whoever_is_still_at_the_last_attempt_gets_its_messages_and_the_proof_of
     assert machine.handle(relay, 99.0).messages == [], "once is enough"
 
 
+def test_whoever_is_several_attempts_behind_gets_the_proofs_of_all_of_them_once() -> None:
+    machine, _ = tape().play(tape().machine())
+    asker = tape().keys[2].peer
+    call = Received(asker, signed(2, phase="call", payload=encode(Call(0, RECORD))))
+    proof = machine.handle(call, 99.0)
+    assert {send.to for send in proof.messages} == {(asker,)}
+    steps = [step for send in proof.messages for step in range(STEPS) if is_of(send.raw, RECORD, step=step)]
+    assert steps == [0] * N + [1] * N
+    assert machine.handle(call, 99.0).messages == []
+    need = machine.handle(Received(asker, encode(Need(0, 0, GRADIENT, (0, 1)))), 99.0)
+    assert [is_of(send.raw, GRADIENT, step=0) for send in need.messages] == [True, True]
+
+
+def test_a_call_of_the_attempt_under_way_is_no_fault_and_freezes_nobody() -> None:
+    machine = tape().machine()
+    machine.begin(0.0)
+    raw = signed(1, phase="call", payload=encode(Call(0, GRADIENT)))
+    assert machine.handle(from_seat(1, raw), 0.0) == Actions()
+    assert not machine.attempt.in_dispute
+
+
+def test_a_false_call_is_counted_against_whoever_sent_it() -> None:
+    machine = tape().machine()
+    machine.begin(0.0)
+    raw = signed(1, phase="call", payload=encode(Call(0, "lunch")))
+    assert faults_of(machine.handle(from_seat(2, raw), 0.0)) == [(tape().keys[2].peer, "out_of_bounds")]
+
+
+def test_calls_of_enough_peers_begin_a_dispute() -> None:
+    machine = tape().machine()
+    machine.begin(0.0)
+    for seat in (1, 2):
+        machine.handle(from_seat(seat, signed(seat, phase="call", payload=encode(Call(0, GRADIENT)))), 0.0)
+    assert machine.attempt.in_dispute
+
+
 def test_a_need_is_answered_when_the_message_comes() -> None:
     machine = tape().machine()
     machine.begin(0.0)
@@ -262,7 +309,7 @@ def test_unsigned_nonsense_at_any_moment_changes_nothing(sent: dict[int, list[by
 def lies(draw: st.DrawFn) -> bytes:
     """What a Byzantine member can sign, or send unsigned: any payload, view or request in any place."""
     step, attempt = draw(st.integers(0, 1)), draw(st.sampled_from([0, 0, 0, 1]))
-    what = draw(st.sampled_from(["payload", "garbage", "view", "endorse", "request"]))
+    what = draw(st.sampled_from(["payload", "garbage", "view", "endorse", "call", "request"]))
     if what == "payload":
         phase = draw(st.sampled_from(PHASES))
         return signed(
@@ -272,6 +319,11 @@ def lies(draw: st.DrawFn) -> bytes:
         return signed(3, step=step, attempt=attempt, phase=draw(st.sampled_from(PHASES)), payload=draw(noise))
     if what == "endorse":
         return signed(3, step=step, phase="endorse", payload=draw(noise | slow[Endorse].map(encode)))
+    if what == "call":
+        said = draw(
+            noise | slow[Call].map(encode) | st.sampled_from(PHASES).map(lambda p: encode(Call(0, p)))
+        )
+        return signed(3, step=step, attempt=attempt, phase="call", payload=said)
     if what == "request":
         request = draw(slow[Need] | slow[Want] | slow[ViewRelay])
         return encode(replace(request, step=step, attempt=attempt))

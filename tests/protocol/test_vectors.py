@@ -10,7 +10,7 @@ import pytest
 from btard.crypto import Identity, digest
 from btard.protocol import messages
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.messages import ENDORSE, PAYLOADS, REQUESTS, VIEW, Endorse, View
+from btard.protocol.messages import CALL, ENDORSE, PAYLOADS, REQUESTS, VIEW, Call, Endorse, View
 from btard.protocol.record import Record
 from btard.protocol.state import RosterState, gradient_seed, roster_digest
 from btard.types import Digest, PeerId
@@ -20,7 +20,7 @@ from protocols.vectors.make import as_json
 
 PHASES: dict[str, Any] = json.loads((make.FOLDER / "phases.json").read_text())
 RECORDS: dict[str, Any] = json.loads((make.FOLDER / "records.json").read_text())
-SIGNED = {**PAYLOADS, VIEW: View, ENDORSE: Endorse}
+SIGNED = {**PAYLOADS, CALL: Call, VIEW: View, ENDORSE: Endorse}
 
 
 def named(case: dict[str, Any]) -> str:
@@ -79,7 +79,7 @@ def test_a_ledger_begins_where_the_vectors_say() -> None:
 def test_every_kind_of_message_has_a_vector() -> None:
     covered = {case["kind"] for case in (*PHASES["signed"], *PHASES["requests"])}
     assert covered == {kind.__name__ for kind in (*SIGNED.values(), *REQUESTS)}
-    assert {case["phase"] for case in PHASES["signed"]} == {*messages.PHASES, VIEW, ENDORSE}
+    assert {case["phase"] for case in PHASES["signed"]} == {*messages.PHASES, CALL, VIEW, ENDORSE}
 
 
 def test_the_command_that_makes_the_vectors_makes_those_that_are_stored() -> None:

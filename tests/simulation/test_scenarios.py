@@ -108,7 +108,6 @@ def test_messages_that_overtake_each_other_change_nothing_but_the_times() -> Non
     calm, _ = go()
     rough, _ = go(weather=storm)
 
-
     def decided(world: World) -> list[tuple[object, ...]]:
         records = [recorded.entry.record for recorded in world.records]
         return [(r.kind, r.removals, r.complaints, r.coin, r.model) for r in records]
