@@ -53,6 +53,11 @@ class Limits:
     burst_s: float = 1.0
     """Seconds of the event loop's time that a member may save up."""
 
+    def descriptors(self, peers: int) -> int:
+        """Return how many descriptors the streams of `peers` peers and all strangers take at most: one for an
+        outgoing stream, three for an incoming one (the remote's, and both ends of gRPC's)."""
+        return 2 * peers + 3 * (2 * peers + self.strangers_max)
+
     def check_control(self, raw: bytes) -> None:
         """Raise ConfigurationError for a control message that no peer would accept."""
         if len(raw) > self.control_bytes_max:
