@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 
 from btard.adversary import parse_adversaries
 from btard.network import GrpcTransport, PeerRecord
@@ -25,7 +26,8 @@ class Swarm:
     """Nodes behind the production door, on gRPC; the last one cheats."""
 
     def __init__(self) -> None:
-        self.spec = SwarmSpec(a_run(4, 4), parse_adversaries("nan_gradient"), attack_start=1)
+        hasty = replace(PROTOCOL, delta_s=0.1, phase_s=1.0)
+        self.spec = SwarmSpec(a_run(4, 4, hasty), parse_adversaries("nan_gradient"), attack_start=1)
         self.transports: list[GrpcTransport] = []
         self.nodes: list[Node] = []
 
