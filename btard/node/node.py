@@ -30,8 +30,8 @@ ROSTER_PHASES = 3
 not block the run."""
 
 LINGER_DELTAS = 3
-"""How long a peer that has lost its seat may still ask, in units of delta_s; so long the others stay to answer
-at the end of a run, too."""
+"""How long a peer that has lost its seat may still ask, and how long those that have finished stay to answer,
+in units of delta_s."""
 
 LINGER_MESSAGES = 64
 """Messages of such a peer that are read: it asks for those of the attempts that it has missed."""
