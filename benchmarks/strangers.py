@@ -89,7 +89,7 @@ def member(port: int, switch: Path, arguments: list[str]) -> None:
             await asyncio.sleep(every_s)
             for _ in range(int(FLOOD_BYTES_PER_S * every_s / MESSAGE_BYTES) + 1 if switch.exists() else 0):
                 link = transport._links.get(victim)
-                if link is not None and len(link.control) < 64:  # or its own messages would wait behind
+                if link is not None and not len(link.control):  # or its own messages wait behind
                     transport.send(victim, message)
 
     def connecting(transport: GrpcTransport, records: Iterable[PeerRecord]) -> None:
