@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 DEMO_ARGS ?= --name demo --peers 8 --byzantine sign_flip,wrong_aggregate,false_accusation --attack-start 20 --require-bans --overwrite
 SIM_ARGS ?= --seeds 1000
 # What `make bench` measures; arguments only make sense for one of them.
-BENCH ?= aggregators draco lab
+BENCH ?= aggregators draco lab strangers
 BENCH_ARGS ?=
 
 MAKEFLAGS += --no-print-directory

@@ -9,7 +9,8 @@ and the steps of the first peer, the victim, are counted in each:
     decoy    a process opens connections as fast as it can to a port where nobody listens: what the attacker
              itself takes from a machine that it shares with its victims
     crowd    the same process opens them to the victim
-    flood    the last peer is honest but sends the victim 64 KiB messages without meaning, up to 100 MB/s
+    flood    the last peer is honest but sends the victim 64 KiB messages without meaning between its own, as
+             fast as the connection takes them, up to 100 MB/s
 
 Must hold: crowd at 0.9 of the steps per second of decoy, flood at 0.9 of quiet (medians), at least 20,000
 connections, and of the victim at most 64 MiB more memory and 200 more descriptors than when quiet. The flood
@@ -45,6 +46,8 @@ MEMORY_MAX = 64 << 20
 DESCRIPTORS_MAX = 200
 FLOOD_BYTES_PER_S = 100_000_000
 MESSAGE_BYTES = 64 << 10
+MESSAGES_AT_ONCE = 2
+"""Few: its own messages, in order on the same stream, wait behind them."""
 HELD = 16_000
 """Sockets that the crowd keeps, closed or not, before it closes the oldest."""
 SETTLE_S = 2.0
@@ -84,13 +87,14 @@ def member(port: int, switch: Path, arguments: list[str]) -> None:
     tasks: set[asyncio.Task[None]] = set()
 
     async def flood(transport: GrpcTransport, victim: PeerId) -> None:
-        message, every_s = os.urandom(MESSAGE_BYTES), 0.01
-        while True:
-            await asyncio.sleep(every_s)
-            for _ in range(int(FLOOD_BYTES_PER_S * every_s / MESSAGE_BYTES) + 1 if switch.exists() else 0):
+        message = os.urandom(MESSAGE_BYTES)
+        with switch.with_suffix(".sent").open("ab", buffering=0) as sent:
+            while True:
+                await asyncio.sleep(MESSAGES_AT_ONCE * MESSAGE_BYTES / FLOOD_BYTES_PER_S)
                 link = transport._links.get(victim)
-                if link is not None and not len(link.control):  # or its own messages wait behind
+                while switch.exists() and link is not None and len(link.control) < MESSAGES_AT_ONCE:
                     transport.send(victim, message)
+                    sent.write(b".")
 
     def connecting(transport: GrpcTransport, records: Iterable[PeerRecord]) -> None:
         records = list(records)
@@ -170,6 +174,12 @@ class Swarm:
             time.sleep(0.1)
 
     @property
+    def flooded(self) -> int:
+        """Bytes of the flood that have been queued; no more are while those before have not left."""
+        sent = self.switch.with_suffix(".sent")
+        return MESSAGE_BYTES * sent.stat().st_size if sent.exists() else 0
+
+    @property
     def processor_s(self) -> float:
         """Seconds of processor time that the victim has taken."""
         fields = Path(f"/proc/{self.victim.pid}/stat").read_text().rpartition(")")[2].split()
@@ -196,8 +206,9 @@ class Window:
     processor: float
     memory: int
     descriptors: int
-    connections: int = 0
-    seats: int = 0
+    connections: int
+    flood_bytes_per_s: float
+    seats: int
 
 
 def window(swarm: Swarm, kind: str, seconds: float) -> Window:
@@ -212,6 +223,7 @@ def window(swarm: Swarm, kind: str, seconds: float) -> Window:
         attacker.stdout.readline()
     if kind == "flood":
         swarm.switch.touch()
+    flooded = swarm.flooded
     before, spent_s, began, used = swarm.steps, swarm.processor_s, time.monotonic(), []
     while time.monotonic() < began + seconds:
         used.append(swarm.used())
@@ -220,12 +232,10 @@ def window(swarm: Swarm, kind: str, seconds: float) -> Window:
     rate, processor = (swarm.steps - before) / took_s, (swarm.processor_s - spent_s) / took_s
     swarm.switch.unlink(missing_ok=True)
     connections = 0 if attacker is None else int(attacker.communicate()[0])
+    flood = (swarm.flooded - flooded) / took_s
     memory, descriptors = (max(each) for each in zip(*used, strict=True))
-    seen = Window(kind, rate, processor, memory, descriptors, connections, swarm.seats)
-    print(
-        f"{kind}: {rate:.2f} steps/s, {processor:.2f} processors, {memory >> 20} MiB, {descriptors} descriptors",
-        flush=True,
-    )
+    seen = Window(kind, rate, processor, memory, descriptors, connections, flood, swarm.seats)
+    print(seen, flush=True)
     return seen
 
 
@@ -262,11 +272,13 @@ def report(windows: list[Window], faults: dict[str, int], peers: int) -> bool:
         "",
         f"{in_words(where)}; {peers} peers on this machine, task digits.",
         "",
-        "| window | steps/s | processors of the victim | its MiB | its descriptors | connections tried | seats |",
-        "|---|---|---|---|---|---|---|",
+        "Processors, MiB and descriptors are the victim's; floods are in MB/s.",
+        "",
+        "| window | steps/s | processors | MiB | descriptors | connections tried | flood | seats |",
+        "|---|---|---|---|---|---|---|---|",
         *(
             f"| {each.kind} | {each.steps_per_s:.2f} | {each.processor:.2f} | {each.memory >> 20} "
-            f"| {each.descriptors} | {each.connections} | {each.seats} |"
+            f"| {each.descriptors} | {each.connections} | {each.flood_bytes_per_s / 1e6:.1f} | {each.seats} |"
             for each in windows
         ),
         "",
