@@ -30,6 +30,8 @@ class Traffic:
     """Offers of theirs that our inbox did not want."""
     blobs_unwanted: int = 0
     """Offers of ours that they did not want."""
+    paced: int = 0
+    """Waits before reading more of a peer that has used up its allowance."""
     rejected: int = 0
     """Bad hellos, oversize frames, forged blobs: each also a `Fault`."""
     connects: int = 0
@@ -50,6 +52,8 @@ class Counters:
 
     peers: dict[PeerId, Traffic] = field(default_factory=dict)
     others: Traffic = field(default_factory=Traffic)
+    connections_refused: int = 0
+    """Connections for which strangers had no place left: nothing of them was read."""
 
     def of(self, peer: PeerId) -> Traffic:
         """Return the counts of one peer, to read or to raise."""

@@ -1,9 +1,10 @@
-"""The server's side of gRPC: authenticates strangers, reads their streams, fills the inbox."""
+"""The server's side of gRPC, behind the gate: authenticates strangers, reads streams, fills the inbox."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +12,12 @@ import grpc
 import grpc.aio
 
 from btard.crypto import digest as digest_of
-from btard.errors import NetworkError
 from btard.network import frames
+from btard.network.allowance import BYTE_S, HANDSHAKE_S, MESSAGE_S, Allowances
 from btard.network.certificate import Certificate, fingerprint
 from btard.network.counters import Counters
 from btard.network.deadline import within
+from btard.network.grpc_gate import Connection, Gate
 from btard.network.grpc_link import BLOB, CONTROL, SERVICE, keepalive_options
 from btard.network.hello import NONCE_BYTES, open_hello
 from btard.network.limits import KIB, Limits
@@ -50,37 +52,42 @@ class Listener:
     entropy: Callable[[int], bytes]
     limits: Limits
     counters: Counters
-    _strangers: dict[asyncio.Task[None], None] = field(init=False, default_factory=dict)
+    allowances: Allowances
+    cost: Callable[[], float]
     _streams: dict[tuple[PeerId, str], asyncio.Task[None]] = field(init=False, default_factory=dict)
     _inbox: Inbox = field(init=False)
+    _gate: Gate = field(init=False)
     _server: Any = field(init=False, default=None)
 
     async def start(self, inbox: Inbox, host: str, port: int) -> int:
         """Listen, and return the port. Raises NetworkError if that is impossible."""
         self._inbox = inbox
+        self._gate = Gate(self.limits, self.counters, inbox.fault)
         server = grpc.aio.server(options=self._options())
         readers = {CONTROL: self._control, BLOB: self._blobs}
         methods = {name: self._method(name, reader) for name, reader in readers.items()}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
         credentials = grpc.ssl_server_credentials([(self.certificate.key_pem, self.certificate.pem)])
         try:
-            bound = server.add_secure_port(f"{host}:{port}", credentials)
-        except RuntimeError as error:
-            raise NetworkError(
-                f"cannot listen on {host}:{port}: the port is taken or the address is not of this machine: "
-                "choose another address or port"
-            ) from error
-        await server.start()
+            server.add_secure_port(f"unix:{self._gate.server_path}", credentials)
+            await server.start()
+            bound = self._gate.open(host, port)
+        except BaseException:
+            await server.stop(None)
+            await self._gate.close()
+            raise
         self._server = server
-        return int(bound)
+        return bound
 
     async def stop(self) -> None:
         """Close every incoming stream and the port."""
         server, self._server = self._server, None
-        for task in (*self._strangers, *self._streams.values()):
+        for task in tuple(self._streams.values()):
             task.cancel()
         if server is not None:
+            self._gate.shut()
             await server.stop(_STOP_GRACE_S)
+            await self._gate.close()
 
     def prune(self) -> None:
         """End the streams of peers that are not allowed any more."""
@@ -92,13 +99,9 @@ class Listener:
         limits = self.limits
         return [
             *keepalive_options(limits),
-            # Otherwise a second server on the same port starts silently and takes half of the peers.
-            ("grpc.so_reuseport", 0),
-            ("grpc.max_concurrent_streams", 4),
+            ("grpc.max_concurrent_streams", 1),
             # Slack, so that a frame slightly too large reaches us and is attributed.
             ("grpc.max_receive_message_length", max(limits.control_bytes_max, limits.chunk_bytes) + 64 * KIB),
-            ("grpc.server_handshake_timeout_ms", int(limits.connect_timeout_s * 1000)),
-            ("grpc.max_connection_idle_ms", 60_000),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.min_recv_ping_interval_without_data_ms", int(limits.keepalive_s * 500)),
         ]
@@ -121,35 +124,28 @@ class Listener:
         return grpc.stream_stream_rpc_method_handler(stream)
 
     async def _serve(self, name: str, reader: Reader, context: Context) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+        connection = self._gate.find(context.peer())
+        if connection is None:
+            return
         try:
-            peer = await self._authenticate(name, context, task)
-            await self._serve_peer(name, peer, reader, context, task)
+            peer = await self._hello(name, context, connection)
+            await self._serve_peer(name, peer, reader, context)
         except (_Ended, grpc.aio.BaseError, asyncio.InvalidStateError):
             pass
         except _Misbehaved as error:
             self.counters.known(error.fault.peer).rejected += 1
             self._inbox.fault(error.fault)
-
-    async def _authenticate(self, name: str, context: Context, task: asyncio.Task[None]) -> PeerId:
-        if len(self._strangers) >= self.limits.strangers_max:
-            next(iter(self._strangers)).cancel()
-        self._strangers[task] = None
-        try:
-            return await within(self.limits.connect_timeout_s, self._hello(name, context))
-        except asyncio.TimeoutError:
-            raise _Misbehaved(STRANGER, FaultKind.NO_HELLO, f"sent no hello on a {name} stream") from None
         finally:
-            self._strangers.pop(task, None)
+            connection.close()
 
-    async def _hello(self, name: str, context: Context) -> PeerId:
+    async def _hello(self, name: str, context: Context, connection: Connection) -> PeerId:
         nonce = self.entropy(NONCE_BYTES)
         await context.write(nonce)
         raw = await _read(context)
         opened = open_hello(raw, name, nonce, fingerprint(self.certificate.der))
         if opened is None:
             raise _Misbehaved(STRANGER, FaultKind.BAD_HELLO, f"sent a false hello on a {name} stream")
+        connection.prove()
         peer, run = opened
         if run != self.run:
             raise _Misbehaved(peer, FaultKind.WRONG_RUN, f"sent a hello for the run {run.hex()[:16]}")
@@ -157,35 +153,63 @@ class Listener:
             raise _Misbehaved(peer, FaultKind.NOT_A_MEMBER, "sent a hello from outside of the roster")
         return peer
 
-    async def _serve_peer(
-        self, name: str, peer: PeerId, reader: Reader, context: Context, task: asyncio.Task[None]
-    ) -> None:
+    async def _serve_peer(self, name: str, peer: PeerId, reader: Reader, context: Context) -> None:
+        task = asyncio.current_task()
+        assert task is not None
         older = self._streams.get((peer, name))
         if older is not None:
             older.cancel()  # its client has reconnected before we noticed that the old connection died
         self._streams[peer, name] = task
         try:
+            self._charge(peer, HANDSHAKE_S)
+            await self._allowance(peer)
             await context.write(frames.WELCOME)
             await reader(peer, context)
         finally:
             if self._streams.get((peer, name)) is task:
                 del self._streams[peer, name]
 
+    # ------------------------------------------------------------ what a peer may cost
+
+    @contextmanager
+    def _charged(self, peer: PeerId, size: int) -> Iterator[None]:
+        """Charge a peer for a message of `size` bytes: for carrying it, and for what is done within."""
+        began_s = self.cost()
+        try:
+            yield
+        finally:
+            self._charge(peer, MESSAGE_S + BYTE_S * size + self.cost() - began_s)
+
+    def _charge(self, peer: PeerId, seconds: float) -> None:
+        self.allowances.spend(peer, seconds, asyncio.get_running_loop().time())
+
+    async def _allowance(self, peer: PeerId) -> None:
+        """Wait until this peer may cost something again."""
+        wait_s = self.allowances.wait_s(peer, asyncio.get_running_loop().time())
+        if wait_s > 0:
+            self.counters.of(peer).paced += 1
+            detail = f"took more than its part of this peer's time: it is read after {wait_s:.2f} s"
+            self._inbox.fault(Fault(peer, FaultKind.FLOOD, detail))
+            await asyncio.sleep(wait_s)
+
     # ------------------------------------------------------------ what flows
 
     async def _control(self, peer: PeerId, context: Context) -> None:
         size_max = self.limits.control_bytes_max
         while True:
+            await self._allowance(peer)
             raw = await _read(context)
             if len(raw) > size_max:
                 raise _Misbehaved(peer, FaultKind.OVERSIZE, f"sent a control message of {len(raw)} bytes")
             traffic = self.counters.of(peer)
             traffic.control_messages_received += 1
             traffic.control_bytes_received += frames.framed(len(raw))
-            self._inbox.control(peer, raw)
+            with self._charged(peer, len(raw)):
+                self._inbox.control(peer, raw)
 
     async def _blobs(self, peer: PeerId, context: Context) -> None:
         while True:
+            await self._allowance(peer)
             offer = frames.unpack_offer(await _read(context))
             traffic = self.counters.of(peer)
             traffic.blob_bytes_received += frames.OFFER_COST
@@ -193,7 +217,9 @@ class Listener:
             if offer is None:
                 raise _Misbehaved(peer, FaultKind.BAD_OFFER, "offered a blob in an unknown form")
             digest, size = offer
-            if not self._inbox.wants(peer, digest, size):
+            with self._charged(peer, frames.OFFER_BYTES):
+                wanted = self._inbox.wants(peer, digest, size)
+            if not wanted:
                 traffic.blobs_refused += 1
                 await context.write(frames.UNWANTED)
                 continue

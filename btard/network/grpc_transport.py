@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Iterable
 
 # Read by gRPC's core when it loads. Its log goes to stderr past Python's logging and reports, at length,
@@ -17,6 +18,7 @@ os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
 
 from btard.crypto import Identity
+from btard.network.allowance import Allowances
 from btard.network.certificate import Certificate
 from btard.network.counters import Counters
 from btard.network.grpc_link import Link, Me
@@ -35,7 +37,8 @@ class GrpcTransport(Transport):
 
     `run` is the run id (32 bytes). `allowed` says which peers may open streams to us; it is asked at each
     hello and, for open streams, at each `connect`. `entropy(n)` returns n random bytes, for nonces;
-    `jitter()` returns numbers in [0, 1), for the backoff. `port` 0 takes a free one.
+    `jitter()` returns numbers in [0, 1), for the backoff. `cost()` is a clock of the processor time that this
+    thread has taken, in seconds, by which senders are charged. `port` 0 takes a free one.
     """
 
     def __init__(
@@ -46,6 +49,7 @@ class GrpcTransport(Transport):
         allowed: Callable[[PeerId], bool],
         entropy: Callable[[int], bytes],
         jitter: Callable[[], float],
+        cost: Callable[[], float] = time.thread_time,
         host: str = "127.0.0.1",
         port: int = 0,
         certificate: Certificate | None = None,
@@ -64,7 +68,11 @@ class GrpcTransport(Transport):
         self._identity = identity
         self._run = run
         self._jitter = jitter
-        self._listener = Listener(run, self.certificate, allowed, entropy, self._limits, self.counters)
+        limits = self._limits
+        self._allowances = Allowances(limits.senders_share, limits.spare_share, limits.burst_s)
+        self._listener = Listener(
+            run, self.certificate, allowed, entropy, limits, self.counters, self._allowances, cost
+        )
 
     async def start(self, inbox: Inbox) -> None:
         assert self._inbox is None, "a transport is started once"
@@ -90,6 +98,7 @@ class GrpcTransport(Transport):
             else:
                 self._retire(link.move(record))
         self.counters.keep(roster)
+        self._allowances.keep(roster, len(roster))
 
     def connected(self, peer: PeerId) -> bool:
         link = self._links.get(peer)

@@ -28,7 +28,11 @@ class Limits:
     chunk_bytes: int = MIB
     """The body of a blob travels in chunks of exactly this size, the last one shorter."""
     connect_timeout_s: float = 5.0
-    """From the first packet to an accepted hello."""
+    """From the first packet to an accepted hello. A connection that shows none counts as a stranger for so
+    long, even if it has ended."""
+    hello_bytes_max: int = 4 * KIB
+    """What a connection may send until its hello is accepted: a TLS handshake, HTTP/2's first frames and the
+    hello are 1.7 to 2.6 KB, encryption included."""
     stall_timeout_s: float = 30.0
     """The longest silence within an exchange: an offer, a chunk, an acknowledgement."""
     keepalive_s: float = 10.0
@@ -37,8 +41,22 @@ class Limits:
     of the socket: on a home uplink that takes seconds."""
     backoff_first_s: float = 0.2
     backoff_max_s: float = 10.0
-    strangers_max: int = 128
-    """Incoming streams without a proven identity; the oldest gives way to a new one."""
+    strangers_max: int = 64
+    """Connections without a proven identity."""
+    strangers_per_address: int = 16
+    """Those of one remote address. Peers that share one, behind a NAT or on one machine, connect in turn."""
+    senders_share: float = 0.25
+    """Of each second, the time of the event loop that control messages and offers of all members may take, an
+    equal part each (`btard.network.allowance`)."""
+    spare_share: float = 0.05
+    """What is left for members that need more than their part, in all."""
+    burst_s: float = 1.0
+    """Seconds of the event loop's time that a member may save up."""
+
+    def descriptors(self, peers: int) -> int:
+        """Return how many descriptors the streams of `peers` peers and all strangers take at most: one for an
+        outgoing stream, three for an incoming one (the remote's, and both ends of gRPC's)."""
+        return 2 * peers + 3 * (2 * peers + self.strangers_max)
 
     def check_control(self, raw: bytes) -> None:
         """Raise ConfigurationError for a control message that no peer would accept."""

@@ -40,7 +40,8 @@ class Inbox(Protocol):
         """Take a blob that was wanted, whole, and whose digest is right."""
 
     def fault(self, fault: Fault) -> None:
-        """Take a fault of a peer or of `STRANGER`. Its stream has been closed."""
+        """Take a fault of a peer or of `STRANGER`. Its stream has been closed; after a flood it is only read
+        more slowly."""
 
 
 class Transport(Protocol):

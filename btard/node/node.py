@@ -19,7 +19,7 @@ from btard.node.worker import Worker
 from btard.protocol.constants import ASK_SHARE
 from btard.protocol.outputs import Diverged, Ended, Recorded
 from btard.protocol.peer import PeerMachine
-from btard.protocol.record import Entry
+from btard.protocol.record import LEAVE, Entry
 from btard.protocol.state import RosterState
 from btard.run.events import Stalled
 from btard.training.engine import Engine
@@ -28,6 +28,13 @@ from btard.types import Digest, Fault, PeerId
 ROSTER_PHASES = 3
 """How long to wait for the roster before the first step, in units of phase_s. A peer that never arrives does
 not block the run."""
+
+LINGER_DELTAS = 3
+"""How long a peer that has lost its seat may still ask, and how long those that have finished stay to answer,
+in units of delta_s."""
+
+LINGER_MESSAGES = 64
+"""Messages of such a peer that are read: it asks for those of the attempts that it has missed."""
 
 STALL_S = 1.0
 """Interval between reports of a phase that lasts, in seconds; the first comes with the machine's tick."""
@@ -39,6 +46,14 @@ class Progress:
 
     entry: Entry
     state: RosterState
+
+
+@dataclass(slots=True)
+class _Leaving:
+    """What a peer that has lost its seat may still send, and until when."""
+
+    until: float
+    messages: int = LINGER_MESSAGES
 
 
 class Node:
@@ -71,6 +86,7 @@ class Node:
         self._perform = perform
         self._records = records
         self._ledger = ledger
+        self._leaving: dict[PeerId, _Leaving] = {}
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
@@ -110,12 +126,25 @@ class Node:
 
     # ------------------------------------------------------------ what comes in (network.Inbox)
 
+    def allows(self, peer: PeerId) -> bool:
+        """Return whether to read what this peer sends: it is a member, or was one until a moment ago. A peer
+        that was banned has nothing to ask."""
+        leaving = self._leaving.get(peer)
+        lingers = leaving is not None and leaving.messages > 0 and self._loop.time() < leaving.until
+        return lingers or peer in self.machine.state.members
+
     def control(self, sender: PeerId, raw: bytes) -> None:
         """Take a control message. One that comes after the end may still be answered."""
+        if sender in self._leaving:
+            if not self.allows(sender):
+                return
+            self._leaving[sender].messages -= 1
         self._drive(lambda: self.driver.received(sender, raw, self._loop.time()))
 
     def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
         """Answer the offer of a blob."""
+        if sender not in self.machine.state.members:
+            return False
         answer = self.driver.offered(sender, digest, size)
         if answer is Offer.HELD:
             self._loop.call_soon(self._unless_over, lambda: self.driver.held(digest, self._loop.time()))
@@ -167,16 +196,28 @@ class Node:
         if isinstance(output, Recorded):
             if self._ledger is not None:
                 self._ledger.append(output.entry)
-            if output.entry.record.removals:
-                self._connect(output.state)
+            self._follow(output)
             self.progress(Progress(output.entry, output.state))
         elif isinstance(output, Diverged):
             self.fail(AssertionError(f"this peer's model diverged from the swarm's in step {output.step}"))
         elif isinstance(output, Ended) and not self._over.done():
             self._over.set_result(output)
 
+    def _follow(self, recorded: Recorded) -> None:
+        """Keep the links to those that a record leaves: the members, and for a while who has lost its seat
+        without a ban, perhaps without knowing it yet."""
+        now, removals = self._loop.time(), recorded.entry.record.removals
+        until = now + LINGER_DELTAS * recorded.state.config.delta_s
+        over = [peer for peer, leaving in self._leaving.items() if leaving.until <= now]
+        for peer in over:
+            del self._leaving[peer]
+        self._leaving |= {PeerId(r.peer): _Leaving(until) for r in removals if r.kind == LEAVE}
+        if removals or over:
+            self._connect(recorded.state)
+
     def _connect(self, state: RosterState) -> None:
-        self.transport.connect([self._records[peer] for peer in state.members if peer in self._records])
+        wanted = (*state.members, *self._leaving)
+        self.transport.connect([self._records[peer] for peer in wanted if peer in self._records])
 
     def _set_timer(self) -> None:
         if self._timer is not None:

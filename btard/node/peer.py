@@ -13,12 +13,13 @@ from btard.crypto import Identity
 from btard.errors import HaltedError, NetworkError
 from btard.ledger.directory import RunDirectory
 from btard.ledger.header import LedgerHeader
-from btard.network import DhtDirectory, GrpcTransport, PeerRecord, libp2p_id, peer_of
+from btard.network import DhtDirectory, GrpcTransport, Limits, PeerRecord, libp2p_id, peer_of
 from btard.network.deadline import within
+from btard.network.descriptors import check_descriptors, raise_descriptors
 from btard.network.record import MAX_ADDRESSES
-from btard.network.transport import Inbox
 from btard.node.assembly import assemble
 from btard.node.key import hold_key
+from btard.node.node import LINGER_DELTAS, Node
 from btard.node.options import PeerOptions
 from btard.node.recorder import Recorder
 from btard.node.rendezvous import find_genesis, find_run
@@ -29,9 +30,6 @@ from btard.run.events import Begun, Emit, Ended, Noted
 from btard.training.engine import Engine
 from btard.training.store import BlobStore
 from btard.types import Digest, Fault, PeerId
-
-LINGER_DELTAS = 3
-"""How long a peer that has finished stays to answer others, in units of delta_s."""
 
 WITHDRAW_S = 2.0
 """Time limit for withdrawing this peer's address at its end."""
@@ -44,6 +42,7 @@ async def run_peer(options: PeerOptions, *, emit: Emit) -> Ended:
     string before (`load_recipe`). Raises BtardError if the options are wrong, joining fails or the run cannot
     be recorded. Everything that this machine can check is checked before it asks for a seat."""
     options.check()
+    raise_descriptors()
     with contextlib.ExitStack() as stack:
         identity = stack.enter_context(hold_key(options.key))
         run_dir = None
@@ -83,6 +82,7 @@ class _Peer:
         config: RunConfig | None = None
         try:
             config = await find_run(directory, bootstrap, options.expected, options.wait_s)
+            check_descriptors(Limits().descriptors(config.peers))
             # Before the others count on this peer: importing, and making optimizers, takes seconds.
             engine = config.engine(BlobStore(capacity_bytes=1), options.device)
             transport = GrpcTransport(
@@ -146,7 +146,7 @@ class _Peer:
         recorder = Recorder(
             engine, worker, self.emit, steps=config.steps, evaluate_every=every, run_dir=run_dir
         )
-        door.node, door.members = node, members
+        door.node = node
         try:
             ended = await recorder.run(node)
             if ended.outcome == "finished":
@@ -168,14 +168,13 @@ def _reachable(options: PeerOptions, multiaddrs: tuple[str, ...], port: int) -> 
 
 
 class _Door:
-    """The transport's inbox. It lets nobody in until the roster is known, then its members, to the node."""
+    """The transport's inbox. It lets nobody in until there is a node, then those whom the node allows."""
 
-    node: Inbox | None = None
-    members: tuple[PeerId, ...] = ()
+    node: Node | None = None
 
     def allows(self, peer: PeerId) -> bool:
-        """Return whether this peer is of the roster."""
-        return peer in self.members
+        """Return whether this peer may send now."""
+        return self.node is not None and self.node.allows(peer)
 
     def control(self, sender: PeerId, raw: bytes) -> None:
         """Pass on a control message."""

@@ -16,11 +16,11 @@ import pytest
 from btard.crypto import digest
 from btard.errors import NetworkError
 from btard.network import STRANGER, Certificate, GrpcTransport, PeerRecord
-from btard.network.certificate import SERVER_NAME, fingerprint
+from btard.network.certificate import fingerprint
 from btard.network.frames import FORGED, WANTED, WELCOME, pack_offer
 from btard.network.hello import HELLO_BYTES, seal_hello
 from btard.types import Digest, PeerId
-from tests.network import rigs
+from tests.network.hostile import Target, blamed, closed, limited, stream_to
 from tests.network.rigs import FAST, RUN, GrpcRig, RecordingInbox, blob, eventually, identity, start
 
 BLOB_8_MIB = blob(bytes(8 << 20))
@@ -42,53 +42,6 @@ async def target(rig: GrpcRig) -> tuple[GrpcTransport, RecordingInbox]:
     return transport, inbox
 
 
-@contextlib.asynccontextmanager
-async def stream_to(target: GrpcTransport, name: str = "control", by: int = 0) -> AsyncIterator[Any]:
-    """A raw stream, to say anything on; with `by`, after the hello of that identity."""
-    channel = grpc.aio.secure_channel(
-        f"127.0.0.1:{target.port}",
-        grpc.ssl_channel_credentials(root_certificates=target.certificate.pem),
-        options=[("grpc.ssl_target_name_override", SERVER_NAME), ("grpc.use_local_subchannel_pool", 1)],
-    )
-    stream = channel.stream_stream(f"/btard.Peer/{name}")()
-    try:
-        if by:
-            await greet(target, stream, by, name)
-        yield stream
-    finally:
-        await channel.close()
-
-
-async def greet(target: GrpcTransport, stream: Any, number: int, name: str = "control") -> None:
-    nonce = await stream.read()
-    server = fingerprint(target.certificate.der)
-    await stream.write(seal_hello(identity(number), RUN, name, nonce, server))
-    assert await stream.read() == WELCOME
-
-
-async def closed(stream: Any) -> None:
-    """The server ends the stream; gRPC says so once every earlier reply has been read."""
-
-    async def drain() -> None:
-        with contextlib.suppress(grpc.aio.AioRpcError):
-            while await stream.read() is not grpc.aio.EOF:
-                pass
-        assert await stream.code() != grpc.StatusCode.OK
-
-    await asyncio.wait_for(drain(), rigs.DEADLINE_S)
-
-
-def blamed(inbox: RecordingInbox) -> list[tuple[PeerId, str]]:
-    return [(fault.peer, fault.kind) for fault in inbox.faults]
-
-
-async def limited(rig: GrpcRig, **limits: Any) -> Target:
-    transport = rig.transport(9, limits=replace(FAST, **limits))
-    (inbox,) = await start(rig, transport)
-    return transport, inbox
-
-
-Target = tuple[GrpcTransport, RecordingInbox]
 Hello = Callable[[bytes, Digest], bytes]
 """What a client says to (nonce, fingerprint of the server)."""
 BAD_HELLO = (STRANGER, "bad_hello")
@@ -108,7 +61,8 @@ def hello_as(number: int, run: bytes = RUN, name: str = "control") -> Hello:
             (lambda *_, raw=raw: raw, BAD_HELLO)
             for raw in (b"", b"x", bytes(HELLO_BYTES), bytes(HELLO_BYTES + 1))
         ),
-        (lambda *_: os.urandom(1 << 20), BAD_HELLO),
+        (lambda *_: os.urandom(1 << 10), BAD_HELLO),
+        (lambda *_: os.urandom(1 << 20), (STRANGER, "oversize")),
         (lambda *asked: hello_as(7)(*asked).replace(identity(7).peer, identity(1).peer), BAD_HELLO),
         (lambda _, server: hello_as(1)(bytes(32), server), BAD_HELLO),
         (hello_as(1, name="blob"), BAD_HELLO),
@@ -123,6 +77,7 @@ def hello_as(number: int, run: bytes = RUN, name: str = "control") -> Hello:
             "zeros",
             "a zero more",
             "random",
+            "a MiB",
             "signed by another key",
             "over an older nonce",
         ),
@@ -139,26 +94,6 @@ async def test_false_hello_blames_only_an_identity_that_it_proves(
     await inbox.until(lambda inbox: len(inbox.faults) == 1)
     assert blamed(inbox) == [blame]
     assert transport.counters.total.rejected == 1
-
-
-async def test_silent_stranger_is_shown_out_after_the_deadline(rig: GrpcRig) -> None:
-    transport, inbox = await limited(rig, connect_timeout_s=0.2)
-    async with stream_to(transport) as stream:
-        await stream.read()
-        await closed(stream)
-    assert blamed(inbox) == [(STRANGER, "no_hello")]
-
-
-async def test_crowd_of_silent_strangers_does_not_keep_a_member_out(rig: GrpcRig) -> None:
-    transport, inbox = await limited(rig, strangers_max=2)
-    async with contextlib.AsyncExitStack() as streams:
-        first, second = [await streams.enter_async_context(stream_to(transport)) for _ in range(2)]
-        await first.read()  # it's in before the next one comes: who came first must go
-        await second.read()
-        member = await streams.enter_async_context(stream_to(transport, by=1))
-        await member.write(b"in")
-        await inbox.until(lambda inbox: len(inbox.controls) == 1)
-        await closed(first)
 
 
 @pytest.mark.parametrize("excess", [1, 1 << 20], ids=["slightly", "grossly"])

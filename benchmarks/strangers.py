@@ -1,0 +1,329 @@
+"""What strangers that connect, and a member that floods, cost a real swarm on this machine.
+
+    python -m benchmarks.strangers [--peers 4] [--seconds 10] [--repetitions 3]
+
+A bootstrap and `btard peer` processes train the task digits. Windows of `--seconds` alternate within one run,
+and the steps of the first peer, the victim, are counted in each:
+
+    quiet    nobody attacks
+    decoy    a process opens connections as fast as it can to a port where nobody listens: what the attacker
+             itself takes from a machine that it shares with its victims
+    crowd    the same process opens them to the victim
+    flood    the last peer is honest but sends the victim 64 KiB messages without meaning between its own, as
+             fast as the connection takes them, up to 100 MB/s
+
+Must hold: crowd at 0.9 of the steps per second of decoy, flood at 0.9 of quiet (medians), at least 20,000
+connections, and of the victim at most 64 MiB more memory and 200 more descriptors than when quiet. The flood
+comes last, because the protocol may take the seat of a member that makes itself late. Printed, and written to
+benchmarks/results/ as Markdown and JSON; the exit status is 1 if a bar does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.machine import describe, in_words, keep
+from btard.network.descriptors import raise_descriptors
+
+BAR = 0.9
+CONNECTIONS_MIN = 20_000
+MEMORY_MAX = 64 << 20
+DESCRIPTORS_MAX = 200
+FLOOD_BYTES_PER_S = 100_000_000
+MESSAGE_BYTES = 64 << 10
+MESSAGES_AT_ONCE = 2
+"""Few: its own messages, in order on the same stream, wait behind them."""
+HELD = 16_000
+"""Sockets that the crowd keeps, closed or not, before it closes the oldest."""
+SETTLE_S = 2.0
+PATIENCE_S = 120.0
+
+
+# ---------------------------------------------------------------- the attackers, processes of their own
+
+
+def crowd(port: int, seconds: float) -> None:
+    """Say that it begins, open connections for so long, and print how many."""
+    raise_descriptors()
+    print("begins", flush=True)
+    held: deque[socket.socket] = deque()
+    opened, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        one = socket.socket()
+        one.setblocking(False)
+        try:
+            one.connect_ex(("127.0.0.1", port))
+            opened += 1
+            held.append(one)
+        except OSError:  # no port of ours is left
+            one.close()
+        while len(held) > HELD:
+            held.popleft().close()
+    print(opened)
+
+
+def member(port: int, switch: Path, arguments: list[str]) -> None:
+    """Be `btard peer`, which also floods the peer at `port` while the file `switch` exists."""
+    from btard.cli import main
+    from btard.network import GrpcTransport, PeerRecord
+    from btard.types import PeerId
+
+    connect = GrpcTransport.connect
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def flood(transport: GrpcTransport, victim: PeerId) -> None:
+        message = os.urandom(MESSAGE_BYTES)
+        with switch.with_suffix(".sent").open("ab", buffering=0) as sent:
+            while True:
+                await asyncio.sleep(MESSAGES_AT_ONCE * MESSAGE_BYTES / FLOOD_BYTES_PER_S)
+                link = transport._links.get(victim)
+                while switch.exists() and link is not None and len(link.control) < MESSAGES_AT_ONCE:
+                    transport.send(victim, message)
+                    sent.write(b".")
+
+    def connecting(transport: GrpcTransport, records: Iterable[PeerRecord]) -> None:
+        records = list(records)
+        connect(transport, records)
+        for record in records:
+            if not tasks and record.addresses[0].endswith(f":{port}"):
+                tasks.add(asyncio.get_running_loop().create_task(flood(transport, record.peer)))
+
+    GrpcTransport.connect = connecting  # type: ignore[method-assign]
+    sys.argv = ["btard", "peer", *arguments]
+    main()
+
+
+# ---------------------------------------------------------------- the swarm
+
+
+class Swarm:
+    """A bootstrap and its peers; the steps of the first one as they come."""
+
+    def __init__(self, stack: ExitStack, peers: int) -> None:
+        self.folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="btard-strangers-")))
+        self.switch = self.folder / "flood"
+        self.events: list[dict[str, object]] = []
+        self._stack = stack
+        self.port = free_port()
+        said = self._start("bootstrap", "btard", "bootstrap", *f"--peers {peers} --steps 1000000".split())
+        assert said.stdout is not None
+        join = json.loads(said.stdout.readline())["addresses"][0]
+        threading.Thread(target=said.stdout.read, daemon=True).start()
+        common = ["--join", join, "--evaluate-every", "0", "--task", "digits"]
+        mine = ["--port", str(self.port), "--out", str(self.folder / "victim")]
+        self.victim = self._start("victim", "btard", "peer", *common, *mine)
+        threading.Thread(target=self._read, daemon=True).start()
+        for number in range(1, peers - 1):
+            other = self._start(f"peer-{number}", "btard", "peer", *common, "--no-out")
+            assert other.stdout is not None
+            threading.Thread(target=other.stdout.read, daemon=True).start()
+        floods = ("benchmarks.strangers", "--as-member", str(self.port), str(self.switch))
+        last = self._start("member", *floods, *common, "--no-out")
+        assert last.stdout is not None
+        threading.Thread(target=last.stdout.read, daemon=True).start()
+
+    def _start(self, name: str, module: str, *arguments: str) -> subprocess.Popen[str]:
+        key = ["--key", str(self.folder / f"{name}.key"), "--host", "127.0.0.1", "--json"]
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments, *key],
+            stdout=subprocess.PIPE,
+            stderr=(self.folder / f"{name}.err").open("wb"),
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            text=True,
+        )
+        self._stack.callback(process.wait)
+        self._stack.callback(process.terminate)
+        return process
+
+    def _read(self) -> None:
+        assert self.victim.stdout is not None
+        for line in self.victim.stdout:
+            self.events.append(json.loads(line))
+
+    @property
+    def steps(self) -> int:
+        """Steps that the victim has made."""
+        return sum(event.get("kind") == "step" for event in tuple(self.events))
+
+    @property
+    def seats(self) -> int:
+        """Members, as of the victim's last record."""
+        return next((event["roster"] for event in reversed(self.events) if "roster" in event), 0)  # type: ignore[return-value]
+
+    def wait_for(self, steps: int) -> None:
+        """Wait until the victim has made so many steps."""
+        end = time.monotonic() + PATIENCE_S
+        while self.steps < steps:
+            if self.victim.poll() is not None or time.monotonic() > end:
+                raise SystemExit(f"the swarm does not train: {(self.folder / 'victim.err').read_text()}")
+            time.sleep(0.1)
+
+    @property
+    def flooded(self) -> int:
+        """Bytes of the flood that have been queued; no more are while those before have not left."""
+        sent = self.switch.with_suffix(".sent")
+        return MESSAGE_BYTES * sent.stat().st_size if sent.exists() else 0
+
+    @property
+    def processor_s(self) -> float:
+        """Seconds of processor time that the victim has taken."""
+        fields = Path(f"/proc/{self.victim.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def used(self) -> tuple[int, int]:
+        """The victim's resident bytes and descriptors."""
+        process = Path(f"/proc/{self.victim.pid}")
+        resident = next(
+            1024 * int(line.split()[1])
+            for line in (process / "status").read_text().splitlines()
+            if line.startswith("VmRSS:")
+        )
+        return resident, len(list((process / "fd").iterdir()))
+
+
+@dataclass(slots=True)
+class Window:
+    """What was seen in one window: of the victim, the seconds of processor time a second, the most memory and
+    descriptors."""
+
+    kind: str
+    steps_per_s: float
+    processor: float
+    memory: int
+    descriptors: int
+    connections: int
+    flood_bytes_per_s: float
+    seats: int
+
+
+def window(swarm: Swarm, kind: str, seconds: float) -> Window:
+    """Let a window pass."""
+    time.sleep(SETTLE_S)
+    attacker: subprocess.Popen[str] | None = None
+    if kind in ("crowd", "decoy"):
+        port = swarm.port if kind == "crowd" else free_port()
+        command = [sys.executable, "-m", "benchmarks.strangers", "--as-crowd", str(port), str(seconds + 1)]
+        attacker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert attacker.stdout is not None
+        attacker.stdout.readline()
+    if kind == "flood":
+        swarm.switch.touch()
+    flooded = swarm.flooded
+    before, spent_s, began, used = swarm.steps, swarm.processor_s, time.monotonic(), []
+    while time.monotonic() < began + seconds:
+        used.append(swarm.used())
+        time.sleep(0.2)
+    took_s = time.monotonic() - began
+    rate, processor = (swarm.steps - before) / took_s, (swarm.processor_s - spent_s) / took_s
+    swarm.switch.unlink(missing_ok=True)
+    connections = 0 if attacker is None else int(attacker.communicate()[0])
+    flood = (swarm.flooded - flooded) / took_s
+    memory, descriptors = (max(each) for each in zip(*used, strict=True))
+    seen = Window(kind, rate, processor, memory, descriptors, connections, flood, swarm.seats)
+    print(seen, flush=True)
+    return seen
+
+
+def free_port() -> int:
+    """A port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# ---------------------------------------------------------------- the report
+
+
+def median(windows: list[Window], kind: str) -> float:
+    """The median of the steps per second of a kind of window."""
+    return statistics.median(each.steps_per_s for each in windows if each.kind == kind)
+
+
+def report(windows: list[Window], faults: dict[str, int], peers: int) -> bool:
+    """Print and keep what was seen; return whether all bars hold."""
+    where = describe()
+    quiet = [each for each in windows if each.kind == "quiet"]
+    memory = max(each.memory for each in windows) - quiet[0].memory
+    descriptors = max(each.descriptors for each in windows) - quiet[0].descriptors
+    crowds = sum(each.connections for each in windows if each.kind == "crowd")
+    bars = {
+        "crowd / decoy": (median(windows, "crowd") / median(windows, "decoy"), BAR),
+        "flood / quiet": (median(windows, "flood") / median(windows, "quiet"), BAR),
+        "connections": (crowds, CONNECTIONS_MIN),
+    }
+    most = {"MiB more": (memory >> 20, MEMORY_MAX >> 20), "descriptors more": (descriptors, DESCRIPTORS_MAX)}
+    lines = [
+        "# Strangers that connect, a member that floods",
+        "",
+        f"{in_words(where)}; {peers} peers on this machine, task digits.",
+        "",
+        "Processors, MiB and descriptors are the victim's; floods are in MB/s.",
+        "",
+        "| window | steps/s | processors | MiB | descriptors | connections tried | flood | seats |",
+        "|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {each.kind} | {each.steps_per_s:.2f} | {each.processor:.2f} | {each.memory >> 20} "
+            f"| {each.descriptors} | {each.connections} | {each.flood_bytes_per_s / 1e6:.1f} | {each.seats} |"
+            for each in windows
+        ),
+        "",
+        *(f"- {name}: {value:.2f} (at least {bar})" for name, (value, bar) in bars.items()),
+        *(f"- {name}: {value} (at most {bar})" for name, (value, bar) in most.items()),
+        f"- crowd / quiet: {median(windows, 'crowd') / median(windows, 'quiet'):.2f}",
+        f"- faults that the victim reported: {faults}",
+        "",
+    ]
+    keep("strangers", {"machine": where, "windows": [vars_of(each) for each in windows]}, "\n".join(lines))
+    return all(value >= bar for value, bar in bars.values()) and all(a <= b for a, b in most.values())
+
+
+def vars_of(window: Window) -> dict[str, object]:
+    """A window as JSON."""
+    return {name: getattr(window, name) for name in window.__slots__}
+
+
+def main() -> int:
+    """Run it."""
+    if "--as-crowd" in sys.argv:
+        port, seconds = sys.argv[2:4]
+        crowd(int(port), float(seconds))
+        return 0
+    if "--as-member" in sys.argv:
+        port, switch, *rest = sys.argv[2:]
+        member(int(port), Path(switch), rest)
+        return 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--peers", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--repetitions", type=int, default=3)
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        swarm = Swarm(stack, options.peers)
+        swarm.wait_for(20)
+        windows = [
+            window(swarm, kind, options.seconds)
+            for kinds in (("quiet", "decoy", "crowd"), ("quiet", "flood"))
+            for _ in range(options.repetitions)
+            for kind in kinds
+        ]
+        kinds = [str(event["kind"]) for event in swarm.events if event.get("event") == "fault_seen"]
+        return 0 if report(windows, {kind: kinds.count(kind) for kind in set(kinds)}, options.peers) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
