@@ -19,7 +19,7 @@ from btard.node.worker import Worker
 from btard.protocol.constants import ASK_SHARE
 from btard.protocol.outputs import Diverged, Ended, Recorded
 from btard.protocol.peer import PeerMachine
-from btard.protocol.record import LEAVE, Entry
+from btard.protocol.record import BAN, LEAVE, Entry
 from btard.protocol.state import RosterState
 from btard.run.events import Stalled
 from btard.training.engine import Engine
@@ -127,8 +127,7 @@ class Node:
     # ------------------------------------------------------------ what comes in (network.Inbox)
 
     def allows(self, peer: PeerId) -> bool:
-        """Return whether to read what this peer sends: it is a member, or was one until a moment ago. A peer
-        that was banned has nothing to ask."""
+        """Return whether to read what this peer sends: it is a member, or was one until a moment ago."""
         leaving = self._leaving.get(peer)
         lingers = leaving is not None and leaving.messages > 0 and self._loop.time() < leaving.until
         return lingers or peer in self.machine.state.members
@@ -204,14 +203,14 @@ class Node:
             self._over.set_result(output)
 
     def _follow(self, recorded: Recorded) -> None:
-        """Keep the links to those that a record leaves: the members, and for a while who has lost its seat
-        without a ban, perhaps without knowing it yet."""
+        """Keep the links to those that a record leaves: the members, and for a while who has lost its seat,
+        perhaps without knowing it yet."""
         now, removals = self._loop.time(), recorded.entry.record.removals
         until = now + LINGER_DELTAS * recorded.state.config.delta_s
         over = [peer for peer, leaving in self._leaving.items() if leaving.until <= now]
         for peer in over:
             del self._leaving[peer]
-        self._leaving |= {PeerId(r.peer): _Leaving(until) for r in removals if r.kind == LEAVE}
+        self._leaving |= {PeerId(r.peer): _Leaving(until) for r in removals if r.kind in (BAN, LEAVE)}
         if removals or over:
             self._connect(recorded.state)
 

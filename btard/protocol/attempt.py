@@ -17,9 +17,9 @@ from btard.protocol import messages
 from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported, Seating
 from btard.protocol.blobs import Blobs, expected, owed
 from btard.protocol.broadcast import Board, Post, audience, sign
-from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
+from btard.protocol.clock import Clock
 from btard.protocol.dispute import Final, GoOn, Halt
-from btard.protocol.duties import Due, Duties
+from btard.protocol.duties import Duties
 from btard.protocol.messages import (
     CALL,
     ENDORSE,
@@ -44,9 +44,6 @@ from btard.wire import Rejection, Sealed, encode
 
 MakeDuties = Callable[[Identity, bytes, Seating, Blobs, Reported], Duties]
 """`Duties`, or a wrapper of it."""
-
-_CALLS_FROM = 2
-"""Deadlines of a phase before the hard one, at which a peer only asks for what it lacks."""
 
 
 class AttemptMachine:
@@ -87,46 +84,23 @@ class AttemptMachine:
         self._others = audience(state.members, identity.peer)
         self._votes: dict[int, Post] = {}
         self._out = Actions()
-        self._asked = 0
-        self._entered = now
+        self._clock = Clock(state, GRADIENT, now)
         paired = {seat for pair in self.seating.pairs for seat in pair}
         self._watch = Watch(len(self.seating.participants), paired, state.config.patience)
 
     # ------------------------------------------------------------ time
 
     @property
-    def soft(self) -> float:
-        """When this phase's work should be done: what is missing then is asked for, or complained about."""
-        return self._entered + self.state.patience_s(self.phase)
-
-    @property
     def hard(self) -> float:
         """When this peer calls for a dispute."""
-        return self.soft + SLACK_ROUNDS * self.state.config.delta_s
+        return self._clock.hard
 
     @property
     def wake(self) -> float | None:
         """When the next tick is due."""
         if self.conclusion is not None:
             return None
-        return self._slow.deadline if self._slow.active else self._deadline
-
-    @property
-    def _deadline(self) -> float:
-        """The next deadline of the phase: to ask early, to ask again, to call for a dispute, and to repeat
-        the call while there are too few."""
-        if self._asked < _CALLS_FROM:
-            return (self._early, self.soft)[self._asked]
-        return self.hard + (self._asked - _CALLS_FROM) * self.state.config.phase_s
-
-    @property
-    def _early(self) -> float:
-        """When this peer asks for what it lacks."""
-        state = self.state
-        return self._entered + ASK_SHARE * min(state.config.phase_s, state.patience_s(self.phase))
-
-    def _due(self, now: float) -> Due:
-        return Due.LATE if now >= self.soft else Due.ASKING if now >= self._early else Due.WORKING
+        return self._slow.deadline if self._slow.active else self._clock.deadline
 
     @property
     def in_dispute(self) -> bool:
@@ -140,7 +114,7 @@ class AttemptMachine:
 
     def waited(self, now: float) -> float:
         """Return for how long this phase has lasted, in seconds; 0 if it has just begun."""
-        return now - self._entered
+        return self._clock.waited(now)
 
     @property
     def awaited(self) -> tuple[PeerId, ...]:
@@ -155,13 +129,13 @@ class AttemptMachine:
     def _spoke(self, post: Post, now: float) -> None:
         phase = post.sealed.envelope.phase
         if phase == self.phase:
-            self._watch.spoke(phase, post.seat, now - self._entered)
+            self._watch.spoke(phase, post.seat, self.waited(now))
 
     def _came(self, name: Digest, now: float) -> None:
         """Note when an aggregate came: REVEAL waits for all of them."""
         if self.phase == REVEAL and name in self.agreed.aggregates:
             seat = self.seating.aggregators[self.agreed.aggregates.index(name)]
-            self._watch.aggregate_came(seat, now - self._entered)
+            self._watch.aggregate_came(seat, self.waited(now))
 
     def _overdue(self, now: float) -> bool:
         """Whether the vote is overdue for an honest peer: deadlines differ by at most 2 delta_s."""
@@ -170,10 +144,9 @@ class AttemptMachine:
     def _tick(self, now: float) -> None:
         if self._slow.active:
             self._settle(now)
-        elif now >= self._deadline:
-            if self._asked >= _CALLS_FROM:
+        elif now >= self._clock.deadline:
+            if self._clock.pass_deadline():
                 self._out.extend(self._slow.call(self.phase))
-            self._asked += 1
             missing = self.board.missing(self.phase)
             if missing:
                 request = messages.Need(self.state.step, self.state.attempt, self.phase, missing)
@@ -302,7 +275,7 @@ class AttemptMachine:
                 return False
             self._post(RECORD, messages.RecordVote(self.agreed.previous_set, self.record.digest), now)
             return True
-        payload, out = self._duties.prepare(self.phase, self.agreed, self._due(now))
+        payload, out = self._duties.prepare(self.phase, self.agreed, self._clock.due(now))
         self._out.extend(out)
         if payload is None:
             return False
@@ -323,7 +296,8 @@ class AttemptMachine:
 
     def _enter(self, phase: Phase, now: float) -> None:
         """Begin a phase, or begin it again after a dispute: its deadlines count from now."""
-        self.phase, self._entered, self._asked = phase, now, 0
+        self.phase = phase
+        self._clock.begin(phase, now)
 
     # ------------------------------------------------------------ the record
 

@@ -25,6 +25,9 @@ PACE_STEPS = 4
 PACE_WINDOW = 16
 """Steps of which the slowest says how long a phase usually takes."""
 
+STEP_FLOOR = 6
+"""The least time of a step, in delta_s, in units of which delays are charged: its phases."""
+
 LATE_FLOOR = 2
 """And at least so many delta_s: a message may have been sent again."""
 
@@ -178,7 +181,7 @@ class RosterState:
         return (*self.paces, record.took)[-PACE_WINDOW:] if is_new else self.paces
 
     def _delays(self, seen: Seen) -> list[tuple[PeerId, int, int]]:
-        step_ms = max(1, sum(self.took))
+        step_ms = max(int(STEP_FLOOR * 1000 * self.config.delta_s), sum(self.took), 1)
         return [
             (PeerId(late.peer), self.index, 1000 * late.millis // step_ms)
             for late in seen.late

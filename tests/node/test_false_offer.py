@@ -22,8 +22,8 @@ from btard.protocol.state import RosterState
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 from btard.types import Digest, PeerId
+from tests.network.hostile import greet, stream_to
 from tests.network.rigs import GrpcRig, identity
-from tests.network.test_grpc_hostile import greet, stream_to
 from tests.node.nodes import Nodes, a_run
 from tests.rig import Peer, Rig
 

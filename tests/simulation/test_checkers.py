@@ -12,7 +12,7 @@ from btard.machine import Actions, Adopt, BlobHeld, Effect, Event
 from btard.node.driver import Driver, Offer, Work
 from btard.protocol import butterfly, rules
 from btard.protocol.agreed import Seating, Sets
-from btard.protocol.attempt import AttemptMachine
+from btard.protocol.clock import Clock
 from btard.protocol.messages import SCALARS
 from btard.protocol.outputs import Recorded
 from btard.protocol.peer import PeerMachine
@@ -124,7 +124,7 @@ def test_blame_notices_a_machine_that_finds_fault_with_honest_peers() -> None:
 def test_progress_notices_peers_that_wait_too_long_for_one_that_is_gone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(AttemptMachine, "hard", property(lambda self: self.soft + 10_000.0))
+    monkeypatch.setattr(Clock, "hard", property(lambda self: self.soft + 10_000.0))
     assert violated(swarm(crashes=(Crash(2, 1, "aggregate"),))) == "progress"
 
 
@@ -192,7 +192,9 @@ def test_exception_that_leaves_an_effect_is_a_violation() -> None:
     assert violated(world) == "exceptions"
 
 
-def test_seats_notices_a_driver_that_believes_what_an_offer_claims(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_notices_a_driver_that_believes_what_an_offer_claims(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     offered, claims = Driver.offered, {}
 
     def believing(self: Driver, sender: PeerId, name: Digest, size_bytes: int) -> Offer:
@@ -206,4 +208,4 @@ def test_seats_notices_a_driver_that_believes_what_an_offer_claims(monkeypatch: 
     assert swarm(byzantine=liar).run().violation is None
     monkeypatch.setattr(Driver, "offered", believing)
     monkeypatch.setattr(Driver, "held", held)
-    assert violated(swarm(byzantine=liar)) == "seats"
+    assert violated(swarm(byzantine=liar)) == "progress"

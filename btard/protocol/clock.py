@@ -1,0 +1,61 @@
+"""The deadlines of the phase under way: to ask for what is lacking, to report it, to call for a dispute."""
+
+from __future__ import annotations
+
+from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
+from btard.protocol.duties import Due
+from btard.protocol.messages import Phase
+from btard.protocol.state import RosterState
+
+CALLS_FROM = 2
+"""Deadlines of a phase before the first call: to ask early, and to ask again."""
+
+
+class Clock:
+    """Times are in seconds of the driver's origin. A phase begins again, with all its deadlines, after a
+    dispute."""
+
+    def __init__(self, state: RosterState, phase: Phase, now: float) -> None:
+        self._state = state
+        self.begin(phase, now)
+
+    def begin(self, phase: Phase, now: float) -> None:
+        """Begin a phase."""
+        self._entered = now
+        self._limit_s = self._state.patience_s(phase)
+        self._passed = 0
+
+    @property
+    def soft(self) -> float:
+        """When this phase's work should be done: what is missing then is asked for, or complained about."""
+        return self._entered + self._limit_s
+
+    @property
+    def hard(self) -> float:
+        """When this peer calls for a dispute."""
+        return self.soft + SLACK_ROUNDS * self._state.config.delta_s
+
+    @property
+    def deadline(self) -> float:
+        """The next deadline: to ask early, to ask again, to call for a dispute, and to repeat the call while
+        there are too few."""
+        if self._passed < CALLS_FROM:
+            return (self._early, self.soft)[self._passed]
+        return self.hard + (self._passed - CALLS_FROM) * self._state.config.phase_s
+
+    @property
+    def _early(self) -> float:
+        return self._entered + ASK_SHARE * min(self._state.config.phase_s, self._limit_s)
+
+    def due(self, now: float) -> Due:
+        """Return how far the time of the phase has gone."""
+        return Due.LATE if now >= self.soft else Due.ASKING if now >= self._early else Due.WORKING
+
+    def waited(self, now: float) -> float:
+        """Return for how long this phase has lasted; 0 if it has just begun."""
+        return now - self._entered
+
+    def pass_deadline(self) -> bool:
+        """Go on to the next deadline; return whether this one was for a call."""
+        self._passed += 1
+        return self._passed > CALLS_FROM
