@@ -11,7 +11,7 @@
  * BANS_ALONE  a lost seat or step of an honest peer is no violation, a ban is.
  * BAR    SPARED only: a sender or receiver that more than BAR complaints name misses the step.
  *
- * Planted mistakes, one at a time: HALF, NEARLY_ALL, BLAME_TARGET, SUM_IGNORES_CASES, UNDECIDED_IS_NOTHING.
+ * Planted mistakes, one at a time: HALF, NEARLY_ALL, SUM_IGNORES_CASES, UNDECIDED_IS_NOTHING.
  *
  * Reductions. (1) The peers are alike except for their kind, and the roles in a case are chosen freely: so the
  * broken link may be the one between 0 and 1. (2) Byzantine votes are only counted, so how many of them name a
@@ -178,8 +178,9 @@ inline relay() {
             if
             :: !majority(present) -> removed = removed | (1 << i)
             :: else ->
-                /* The pair is relayed. In the next attempt seat j asks all holders; if it still has nothing
-                 * it complains, and misses the step as unreachable. */
+                /* The pair is relayed. In the next attempt seat j asks all holders (SERVED: whoever lacks the
+                 * part asks); if it still has nothing it complains, and misses the step as unreachable. */
+                serve();
                 seen = has(holds, j);
                 for (k : 0 .. H - 1) {
                     if
@@ -272,11 +273,7 @@ inline judge_row(target) {
         if
         :: has(holds, a) && has(lies, target) -> name(target, 1)
         :: has(holds, a) && !has(lies, target) -> name(part, 1)
-#ifdef BLAME_TARGET
-        :: else -> name(target, 0)
-#else
         :: else -> name(part, 0)
-#endif
         fi
     }
     tally(part, target, false)
