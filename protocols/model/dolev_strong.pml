@@ -20,7 +20,8 @@
  * Reductions. (1) A Byzantine peer sends a view with the least number of signatures that are accepted: a relay
  * with more helps honest peers only. Signatures are over the view, not over the chain, so it may use every
  * signature that an honest peer has made. (2) Views are named in the order in which they are first accepted.
- * (3) An honest author's view is not relayed: it reaches all as early as its relays. */
+ * (3) Honest peers are named in the order in which their deadlines pass or they begin. (4) What can change
+ * nothing any more is forgotten at once. (5) An honest author's view is not relayed: it reaches all as early as its relays. */
 
 #define VIEWS 0
 #define CALLS 1
@@ -203,7 +204,7 @@ inline take_false_view(peer, view) {
 /* Options of the loop, one for each peer; what follows them is reset, so that equal states are equal. */
 #define then(what) -> atomic { what; n = 0; h = 0; v = 0; c = 0 }
 #define FROM(p, s) \
-    :: (p) != (s) && has(begun[p] | begun_old[p], s) then(take_view(p, s)) \
+    :: (p) != (s) && in_turn(p) && has(begun[p] | begun_old[p], s) then(take_view(p, s)) \
     :: (p) != (s) && has(call[p] | call_old[p], s) then(take_call(p, s)) \
     RELAYED(p, s, 0) RELAYED(p, s, 1) RELAYED(p, s, 2)
 #define RELAYED(p, s, x) \
@@ -211,10 +212,10 @@ inline take_false_view(peer, view) {
 #define FALSE_VIEW(p, x) \
     :: (x) <= known && takes(p, x) && needed(p) <= signatures[x] + F - 1 then(take_false_view(p, x))
 #define PEER(p) \
-    :: !has(past, p) then(deadline(p)) \
-    :: JOIN == CALLS && !started(p) && size(calls[p]) + false_calls[p] > F then(begin(p)) \
+    :: !has(past, p) && in_turn(p) then(deadline(p)) \
+    :: JOIN == CALLS && !started(p) && in_turn(p) && size(calls[p]) + false_calls[p] > F then(begin(p)) \
     :: JOIN == CALLS && !started(p) && false_calls[p] < F then(false_calls[p]++) \
-    :: !started(p) then(begin(p))       /* evidence; VIEWS: any view */ \
+    :: !started(p) && in_turn(p) then(begin(p))       /* evidence; VIEWS: any view */ \
     FALSE_VIEW(p, 0) FALSE_VIEW(p, 1) FALSE_VIEW(p, 2)
 
 #if H == 2
@@ -228,6 +229,8 @@ inline take_false_view(peer, view) {
 /* What was sent in the tick before has arrived; relays are kept for a peer that has not begun. */
 #define arrived(p) (!begun_old[p] && !call_old[p] && (!started(p) || \
     !(relay_old[at(p, 0)] | relay_old[at(p, 1)] | relay_old[at(p, 2)])))
+/* Honest peers are alike: they are named in the order in which they begin, or their deadlines pass. */
+#define in_turn(p) ((past & ((1 << (p)) - 1)) == (1 << (p)) - 1)
 #define is_over(p) (age[p] == END)
 #define is_idle(p) (age[p] == IDLE)
 #define outcome(p) (size(views[p]) == 2 -> 255 : views[p])
