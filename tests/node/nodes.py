@@ -15,7 +15,7 @@ from btard.node.worker import InlineWorker
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.outputs import Ended
 from btard.protocol.state import RosterState
-from btard.run.config import RunConfig
+from btard.run.config import RunConfig, RunPlan
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 
@@ -34,8 +34,12 @@ def virtually(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
     return run
 
 
+def a_plan(peers: int = 4, steps: int = 3, protocol: ProtocolConfig = PROTOCOL) -> RunPlan:
+    return RunPlan.create("quadratic", steps=steps, peers=peers, protocol=protocol)
+
+
 def a_run(peers: int = 4, steps: int = 3, protocol: ProtocolConfig = PROTOCOL) -> RunConfig:
-    return RunConfig.create("quadratic", steps=steps, peers=peers, protocol=protocol)
+    return a_plan(peers, steps, protocol).begin(bytes(32))
 
 
 class Nodes:
@@ -50,10 +54,16 @@ class Nodes:
         records = {peer: PeerRecord(spec.config.digest, peer, 0, (), b"") for peer in spec.peers}
         self.nodes: list[Node] = []
         for index, peer in enumerate(spec.peers):
-            key, transport = spec.identity(index), MemoryTransport(self.hub, peer)
-            adversary = spec.adversary(index)
             node = assemble(
-                key, spec.config, genesis, transport, InlineWorker(), records, now=0.0, adversary=adversary
+                spec.identity(index),
+                spec.secret(index),
+                spec.config,
+                genesis,
+                MemoryTransport(self.hub, peer),
+                InlineWorker(),
+                records,
+                now=0.0,
+                adversary=spec.adversary(index),
             )
             node.progress = self.progress[index].append
             self.nodes.append(node)
