@@ -11,6 +11,7 @@ import tests.ledger.runs  # the task "quadratic"
 from btard.network import MemoryHub, MemoryTransport, PeerRecord
 from btard.node.assembly import assemble
 from btard.node.node import Node, Progress
+from btard.node.votes import VoteLog
 from btard.node.worker import InlineWorker
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.outputs import Ended
@@ -50,23 +51,31 @@ class Nodes:
         self.late = late or {}
         self.honest = spec.config.peers - len(spec.byzantine)
         self.progress: list[list[Progress]] = [[] for _ in range(spec.config.peers)]
-        genesis = RosterState.genesis(spec.config.digest, spec.config.protocol, spec.peers)
-        records = {peer: PeerRecord(spec.config.digest, peer, 0, (), b"") for peer in spec.peers}
-        self.nodes: list[Node] = []
-        for index, peer in enumerate(spec.peers):
-            node = assemble(
-                spec.identity(index),
-                spec.secret(index),
-                spec.config,
-                genesis,
-                MemoryTransport(self.hub, peer),
-                InlineWorker(),
-                records,
-                now=0.0,
-                adversary=spec.adversary(index),
-            )
-            node.progress = self.progress[index].append
-            self.nodes.append(node)
+        self.spec = spec
+        self.nodes = [
+            self.make(index, spec.secret(index), MemoryTransport(self.hub, peer))
+            for index, peer in enumerate(spec.peers)
+        ]
+
+    def make(
+        self, index: int, secret: bytes, transport: MemoryTransport, votes: VoteLog | None = None
+    ) -> Node:
+        """A node that begins at genesis."""
+        spec, config = self.spec, self.spec.config
+        node = assemble(
+            spec.identity(index),
+            secret,
+            config,
+            RosterState.genesis(config.digest, config.protocol, spec.peers),
+            transport,
+            InlineWorker(),
+            {peer: PeerRecord(config.digest, peer, 0, (), b"") for peer in spec.peers},
+            now=0.0,
+            votes=votes,
+            adversary=spec.adversary(index),
+        )
+        node.progress = self.progress[index].append
+        return node
 
     async def start(self, index: int) -> Ended:
         loop = asyncio.get_running_loop()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from btard.crypto import Identity, digest
 from btard.errors import LedgerError
 from btard.machine import Send
-from btard.node.node import Node
+from btard.network import MemoryHub, MemoryTransport
 from btard.node.votes import NOWHERE, SLOT_BYTES, Place, VoteLog, votes_path
-from btard.protocol.messages import GRADIENT, VIEW, Need, ViewRelay
-from btard.protocol.outputs import FINISHED
+from btard.protocol.messages import AGGREGATE, GRADIENT, VIEW, Need, ViewRelay
+from btard.protocol.outputs import FINISHED, Ended
 from btard.protocol.record import BAN, MISS
 from btard.swarm.spec import SwarmSpec
 from btard.types import PeerId
-from btard.wire import Envelope, encode, seal
+from btard.wire import Envelope, Sealed, encode, open_sealed, seal
 from tests.ledger.runs import disk_of
 from tests.node.nodes import Nodes, a_plan, virtually
 
@@ -59,8 +59,7 @@ def speak(path: Path, *at: Place) -> list[bool]:
 def test_a_process_speaks_as_often_as_it_likes_and_its_successor_only_in_later_attempts(
     tmp_path: Path,
 ) -> None:
-    path = tmp_path / "log" / "votes"
-    path.parent.mkdir()
+    path = tmp_path / "votes"
     assert speak(path, (0, 0), (0, 0), (0, 1), (3, 0)) == [True] * 4
     assert speak(path, (0, 0), (3, 0), (3, 1), (4, 0)) == [False, False, True, True]
     assert speak(path, (4, 0), (4, 1)) == [False, True]
@@ -70,9 +69,7 @@ def test_a_process_speaks_as_often_as_it_likes_and_its_successor_only_in_later_a
 def test_no_two_processes_speak_in_one_attempt(lives: list[list[Place]]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "votes"
-        spoken = [
-            {place for place, left in zip(at, speak(path, *at), strict=True) if left} for at in lives
-        ]
+        spoken = [{place for place, left in zip(at, speak(path, *at), strict=True) if left} for at in lives]
     assert sum(map(len, spoken)) == len(set().union(*spoken))
 
 
@@ -122,6 +119,17 @@ def test_a_write_that_is_cut_off_at_any_byte_forgets_no_message_that_left(
                 assert log.before in (first, second)
 
 
+@given(st.integers(0, 2 * SLOT_BYTES))
+def test_a_file_that_was_never_made_to_its_end_is_made_again(cut: int) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "votes"
+        with opened(path):
+            path.rename(path.with_suffix(".part"))
+        path.with_suffix(".part").write_bytes(path.with_suffix(".part").read_bytes()[:cut])
+        with opened(path) as log:
+            assert log.before == NOWHERE
+
+
 @pytest.mark.parametrize("noise", [b"", b"\xff" * 100, bytes(2 * SLOT_BYTES)], ids=len)
 def test_a_file_that_holds_nothing_whole_is_refused_in_one_sentence(tmp_path: Path, noise: bytes) -> None:
     (tmp_path / "votes").write_bytes(noise)
@@ -155,3 +163,77 @@ def test_nothing_leaves_if_the_log_cannot_be_written(tmp_path: Path) -> None:
             log.permit([message((1, 0))], (1, 0))
     with pytest.raises(LedgerError, match="cannot write"):
         VoteLog(tmp_path / "no" / "folder" / "votes", RUN, ME.peer)
+
+
+# ---------------------------------------------------------------- a peer that is started again
+
+VICTIM = 3
+
+
+class Mortal(MemoryTransport):
+    """Tells when its peer says something in AGGREGATE, which nobody hears: then all have its gradient."""
+
+    def __init__(self, hub: MemoryHub, me: PeerId) -> None:
+        super().__init__(hub, me)
+        self.dies = asyncio.get_running_loop().create_future()
+
+    def send(self, to: PeerId, raw: bytes) -> None:
+        sealed = open_sealed(raw)
+        if isinstance(sealed, Sealed) and (sealed.envelope.sender, sealed.envelope.phase) == (
+            self.me,
+            AGGREGATE,
+        ):
+            if not self.dies.done():
+                self.dies.set_result(None)
+        else:
+            super().send(to, raw)
+
+
+async def killed_and_started_again(open_log: Callable[[], VoteLog | None]) -> tuple[Nodes, Ended]:
+    """A swarm in which one peer dies in its first attempt, and comes back with other entropy."""
+    nodes = Nodes(SwarmSpec(a_plan(4, steps=4)))
+    me = nodes.spec.peers[VICTIM]
+    mortal = Mortal(nodes.hub, me)
+    nodes.nodes[VICTIM] = nodes.make(VICTIM, bytes(32), mortal, open_log())
+    lives = [asyncio.ensure_future(nodes.start(index)) for index in range(4)]
+    try:
+        await mortal.dies
+        lives[VICTIM].cancel()
+        nodes.nodes[VICTIM].halt()
+        await mortal.stop()
+        nodes.nodes[VICTIM] = nodes.make(VICTIM, b"\xff" * 32, MemoryTransport(nodes.hub, me), open_log())
+        lives[VICTIM] = asyncio.ensure_future(nodes.start(VICTIM))
+        await asyncio.gather(*lives[:VICTIM])
+        return nodes, await lives[VICTIM]
+    finally:
+        for life, node in zip(lives, nodes.nodes, strict=True):
+            life.cancel()
+            node.halt()
+            await node.transport.stop()
+
+
+def removals(nodes: Nodes, index: int = 0) -> list[tuple[int, PeerId, str]]:
+    records = [progress.entry.record for progress in nodes.progress[index]]
+    return [(record.step, PeerId(r.peer), r.kind) for record in records for r in record.removals]
+
+
+@virtually
+async def test_a_peer_that_dies_in_an_attempt_and_comes_back_misses_a_step_and_goes_on(
+    tmp_path: Path,
+) -> None:
+    spec = SwarmSpec(a_plan(4, steps=4))
+    with ExitStack() as logs:
+
+        def open_log() -> VoteLog:
+            log = VoteLog(tmp_path / "votes", spec.config.digest, spec.peers[VICTIM])
+            return logs.enter_context(closing(log))
+
+        nodes, ended = await killed_and_started_again(open_log)
+    assert removals(nodes) == removals(nodes, VICTIM) == [(0, nodes.spec.peers[VICTIM], MISS)]
+    assert ended.reason == FINISHED
+
+
+@virtually
+async def test_without_a_log_it_would_be_banned() -> None:
+    nodes, _ = await killed_and_started_again(lambda: None)
+    assert removals(nodes) == [(0, nodes.spec.peers[VICTIM], BAN)]
