@@ -72,6 +72,26 @@ async def test_a_newcomer_finds_the_run_and_its_first_roster(meeting: Meeting) -
 
 
 @virtually
+async def test_a_bootstrap_that_is_started_again_begins_another_run_with_another_roster(
+    meeting: Meeting,
+) -> None:
+    await meeting.begin()
+    again = a_plan(peers=3).begin(b"\x01" * 32)
+    await publish_run(meeting.bootstrap, again)
+    assert await meeting.run(3) == again, (
+        "the roster of the earlier run, which is still there, is not its own"
+    )
+    for index in (3, 4, 0):
+        await meeting.peers[index].publish(PeerRecord(again.digest, KEYS[index].peer, 2, (), b""))
+    members = await form_roster(meeting.bootstrap, BOOTSTRAP, again)
+    header, _ = await find_genesis(meeting.peers[3], BOOTSTRAP.peer, again, 5.0)
+    assert header.members == members != MEMBERS
+    earlier, _ = await meeting.genesis(1)
+    assert earlier.members == MEMBERS
+    assert earlier.open()[0].digest != header.open()[0].digest
+
+
+@virtually
 async def test_the_bootstrap_waits_for_the_last_peer_and_tells_how_many_there_are(meeting: Meeting) -> None:
     await meeting.join(0)
     forming = asyncio.ensure_future(meeting.form())
