@@ -25,7 +25,7 @@ def bootstrap(
     key: options.Key = Path("bootstrap.key"),
     json: options.Json = False,
     print_config: Annotated[
-        bool, options.output(None, "Print the run's description and end.", "--print-config")
+        bool, options.output(None, "Print the run's plan and end.", "--print-config")
     ] = False,
     tied: options.Tied = False,
 ) -> None:
