@@ -11,7 +11,7 @@ Importing the package itself costs nothing: each name below is imported when it 
     aggregators, attacks, coding, estimators    the field's mathematics, as pure functions of tensors
     lab                                         training under attack on one device
     Task, Recipe, Classifier                    what to train
-    RunConfig, plan_run, events                 a run's description, and what happens in it
+    RunPlan, RunConfig, plan_run, events        a run's plan, a run, and what happens in it
     PeerOptions, run_peer                       a peer
     BootstrapOptions, run_bootstrap             the announcement of a run
     SwarmSpec, run_in_process, run_processes    a whole swarm on this machine
@@ -29,7 +29,7 @@ _HOMES = {
     "ledger.audit": ("audit",),
     "ledger.directory": ("RunDirectory",),
     "node": ("BootstrapOptions", "PeerOptions", "run_bootstrap", "run_peer"),
-    "run.config": ("RunConfig",),
+    "run.config": ("RunConfig", "RunPlan"),
     "run.plan": ("plan_run",),
     "swarm.in_process": ("run_in_process",),
     "swarm.processes": ("run_processes",),

@@ -25,7 +25,7 @@ def bootstrap(
     key: options.Key = Path("bootstrap.key"),
     json: options.Json = False,
     print_config: Annotated[
-        bool, options.output(None, "Print the run's description and end.", "--print-config")
+        bool, options.output(None, "Print the run's plan and end.", "--print-config")
     ] = False,
     tied: options.Tied = False,
 ) -> None:
@@ -37,17 +37,17 @@ def bootstrap(
     from btard.node import BootstrapOptions, run_bootstrap
     from btard.node.options import read_addresses
     from btard.node.running import run
-    from btard.run.config import RunConfig
+    from btard.run.config import RunPlan
     from btard.run.plan import plan_run
 
-    description = (
-        RunConfig.load(config)
+    plan = (
+        RunPlan.load(config)
         if config is not None
         else plan_run(task, peers=peers, steps=steps, validators=validators, tau=tau, clip=clip, seed=seed)
     )
     if print_config:
-        typer.echo(description.to_bytes())
+        typer.echo(plan.to_bytes())
         return
-    bootstrap_options = BootstrapOptions(description, key, host, port, read_addresses(announce))
+    bootstrap_options = BootstrapOptions(plan, key, host, port, read_addresses(announce))
     with EventConsole(json=json) as console:
         run(run_bootstrap(bootstrap_options, emit=console), tied=tied)

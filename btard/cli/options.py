@@ -32,7 +32,7 @@ Validators = Annotated[int | None, run("N", "Peers examined in each step; by def
 Tau = Annotated[float | None, run("NORM", "Clipping radius; by default the task's.")]
 Clip = Annotated[float | None, run("NORM", "Clip each gradient to this norm first (BTARD-Clipped-SGD).")]
 Seed = Annotated[int, run("N", "The seed of the initial model and the batches.")]
-Config = Annotated[Path | None, run("FILE", "The run's description, as --print-config wrote it.")]
+Config = Annotated[Path | None, run("FILE", "The run's plan, as --print-config wrote it.")]
 Host = Annotated[str, network("IP", "The address to listen on; 0.0.0.0: all.")]
 Port = Annotated[int, network("N", "The port to listen on; 0: a free one.", min=0, max=65535)]
 Announce = Annotated[

@@ -66,7 +66,7 @@ def peer(
     from btard.node import PeerOptions, run_peer
     from btard.node.options import read_addresses, read_keys
     from btard.node.running import run
-    from btard.run.config import RunConfig
+    from btard.run.config import RunPlan
     from btard.training import load_recipe
 
     if task is not None:
@@ -79,7 +79,7 @@ def peer(
         host=host,
         port=port,
         announce=read_addresses(announce),
-        expected=None if config is None else RunConfig.load(config),
+        expected=None if config is None else RunPlan.load(config),
         adversary=parse_adversary(byzantine) if byzantine else None,
         colluders=read_keys(colluders),
         evaluate_every=evaluate_every,

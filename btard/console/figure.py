@@ -24,7 +24,7 @@ def draw_run(summary: Summary, records: Sequence[AttemptEnded], path: Path) -> P
     figure = Figure(figsize=(9, 6.2), layout="constrained")
     FigureCanvasAgg(figure)
     top, seats = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.6))
-    config = summary.spec.config
+    plan = summary.spec.plan
     evaluated = [(r.step + 1, r.accuracy, r.loss) for r in records if r.accuracy is not None]
     steps = [step for step, _, _ in evaluated]
     top.plot(steps, [100 * accuracy for _, accuracy, _ in evaluated], color=BLUE, lw=1.8)
@@ -37,12 +37,12 @@ def draw_run(summary: Summary, records: Sequence[AttemptEnded], path: Path) -> P
     right.set_ylim(bottom=0)
     final = "" if summary.final_accuracy is None else f", {summary.final_accuracy:.1%} at the end"
     attackers = f", {len(summary.spec.byzantine)} of them Byzantine" if summary.spec.byzantine else ""
-    top.set_title(f"{config.task}: {config.peers} peers{attackers}{final}", loc="left")
+    top.set_title(f"{plan.task}: {plan.peers} peers{attackers}{final}", loc="left")
     _draw_seats(seats, summary)
     for each in summary.exits:
         top.axvline(each.step, color=_colour(each), lw=0.9, ls=":")
     seats.set_xlabel("step")
-    seats.set_xlim(0, max(1, config.steps))
+    seats.set_xlim(0, max(1, plan.steps))
     figure.savefig(path, dpi=130)
     return path
 
@@ -55,7 +55,7 @@ def _draw_seats(axes: Axes, summary: Summary) -> None:
     """Draw a line for each adversary and each honest peer that lost its seat: from the start to its exit."""
     from matplotlib.lines import Line2D
 
-    last = summary.spec.config.steps
+    last = summary.spec.plan.steps
     exits = {each.name: each for each in summary.exits}
     ends = dict.fromkeys(summary.seated_adversaries, last) | {each.name: each.step for each in summary.exits}
     names = sorted(ends, key=lambda name: (ends[name], name))

@@ -17,7 +17,7 @@ from btard.ledger.directory import RunDirectory
 from btard.node.running import run
 from btard.protocol.detection import chance_to_escape
 from btard.protocol.record import BAN
-from btard.run.events import AttemptEnded, Event, Noted
+from btard.run.events import AttemptEnded, Begun, Event, Noted
 from btard.swarm.in_process import run_in_process
 from btard.swarm.processes import run_processes
 from btard.swarm.spec import SwarmSpec
@@ -36,6 +36,7 @@ def run_swarm(
     """Run the swarm and show it; return whether all went as it must. `json` prints the events of the first
     peer and how each peer ended, and nothing else. Raises BtardError if the swarm cannot run."""
     began = time.monotonic()
+    begun: list[str] = []
     ended: list[AttemptEnded] = []
     with (
         EventConsole(json=json, names=peer_names(spec)) as console,
@@ -45,7 +46,9 @@ def run_swarm(
             console(Noted(text=line))
 
         def emit(event: Event) -> None:
-            if isinstance(event, AttemptEnded):
+            if isinstance(event, Begun):
+                begun.append(event.run)
+            elif isinstance(event, AttemptEnded):
                 ended.append(event)
             console(event)
 
@@ -55,7 +58,7 @@ def run_swarm(
         else:
             directory.close()  # the first peer's process writes there
             ends = run(run_processes(spec, path, emit=emit))
-        summary = summarise(spec, ended, ends, time.monotonic() - began)
+        summary = summarise(spec, begun[0], ended, ends, time.monotonic() - began)
         directory.write_summary(summary.to_dict())
     figure = _draw(summary, ended, directory)
     failed = require_bans and bool(summary.seated_adversaries)
@@ -67,14 +70,14 @@ def run_swarm(
 
 
 def _opening(spec: SwarmSpec) -> Iterator[str]:
-    config = spec.config
+    plan = spec.plan
     yield (
-        f"{config.peers} peers, {config.steps} steps of {config.task}, tau {config.protocol.tau:g}, "
-        f"{config.protocol.validators} validators a step"
+        f"{plan.peers} peers, {plan.steps} steps of {plan.task}, tau {plan.protocol.tau:g}, "
+        f"{plan.protocol.validators} validators a step"
     )
     if spec.byzantine:
-        examined = config.steps - 1 - spec.attack_start
-        chance = chance_to_escape(config.peers, len(spec.byzantine), config.protocol.validators, examined)
+        examined = plan.steps - 1 - spec.attack_start
+        chance = chance_to_escape(plan.peers, len(spec.byzantine), plan.protocol.validators, examined)
         kinds = ", ".join(term.text for term in spec.byzantine)
         yield f"Byzantine from step {spec.attack_start} on: {kinds}"
         yield f"probability that false gradients are never found: {chance:.1e}"

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 
 from btard.adversary import AdversarialMachine, Adversary, tampered
 from btard.codec import FP32
-from btard.crypto import Identity, digest
+from btard.crypto import Identity
 from btard.ledger.file import LedgerFile
 from btard.machine import Perform
 from btard.network import PeerRecord, Transport
 from btard.node.node import Node
 from btard.node.performer import Performer
+from btard.node.votes import VoteLog
 from btard.node.worker import Worker
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
@@ -23,6 +24,7 @@ from btard.types import PeerId
 
 def assemble(
     identity: Identity,
+    secret: bytes,
     config: RunConfig,
     genesis: RosterState,
     transport: Transport,
@@ -31,10 +33,13 @@ def assemble(
     *,
     now: float,
     ledger: LedgerFile | None = None,
+    votes: VoteLog | None = None,
     adversary: Adversary | None = None,
     engine: Engine | None = None,
 ) -> Node:
-    """Return a node at the beginning of a run. Its coin shares and salts derive from its key and the run.
+    """Return a node at the beginning of a run. Its coin shares and salts derive from `secret`: 32 bytes of
+    fresh entropy, never of its key, since what it reveals is public. `votes` keeps it from signing twice what
+    an earlier process with its key may have signed: needed by whoever can be started again.
     Making an `engine` takes seconds: a peer that is waited for makes it beforehand (`config.engine`).
 
     Raises ConfigurationError or RunMismatchError if this machine cannot do the run's task."""
@@ -42,11 +47,10 @@ def assemble(
     store = engine.store
     seats = len(genesis.members)
     store.resize(STORE_MODELS_PER_SEAT * (seats + 1) * FP32.size_bytes(engine.dimension + seats))
-    secret = digest("peer secret", identity.seed, config.digest)
     arguments = (identity, secret, genesis, config.steps, engine.dimension, now)
     machine = PeerMachine(*arguments)
     perform: Perform = Performer(engine)
     if adversary is not None:
         perform = tampered(adversary, perform, engine)
         machine = AdversarialMachine(adversary, *arguments)
-    return Node(machine, perform, engine, transport, worker, records, ledger)
+    return Node(machine, perform, engine, transport, worker, records, ledger, votes)

@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from btard.ledger.file import LedgerFile
-from btard.machine import Effect, Output, Perform
+from btard.machine import Effect, Output, Perform, Send
 from btard.network import PeerRecord, Transport
 from btard.node.driver import Driver, Offer, Work
+from btard.node.votes import VoteLog
 from btard.node.worker import Worker
 from btard.protocol.constants import ASK_SHARE
 from btard.protocol.outputs import Diverged, Ended, Recorded
@@ -59,7 +60,8 @@ class _Leaving:
 class Node:
     """Runs `machine` (honest, or an adversary's) until the run is over for it.
 
-    `perform` does its effects on `engine`; `records` are the addresses of the roster. `progress` is called
+    `perform` does its effects on `engine`; `records` are the addresses of the roster. What is signed is in
+    `votes`, if given, before it leaves. `progress` is called
     after each record, `faulted` with each fault, `stalled` each second while a phase lasts longer than
     ASK_SHARE of phase_s, all in the loop. Without `stalled` the protocol's timers are the only ones: others
     would change the order of those of one instant, which matters in virtual time. Times are the loop's."""
@@ -73,6 +75,7 @@ class Node:
         worker: Worker,
         records: Mapping[PeerId, PeerRecord],
         ledger: LedgerFile | None = None,
+        votes: VoteLog | None = None,
     ) -> None:
         self.faults: Counter[tuple[PeerId, str]] = Counter()
         self.machine = machine
@@ -87,6 +90,7 @@ class Node:
         self._records = records
         self._ledger = ledger
         self._leaving: dict[PeerId, _Leaving] = {}
+        self._votes = votes
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
@@ -171,7 +175,7 @@ class Node:
             self.fail(error)
 
     def _do(self, work: Work) -> None:
-        for send in work.messages:
+        for send in self._permitted(work.messages):
             for peer in send.to:
                 self.transport.send(peer, send.raw)
         for push in work.pushes:
@@ -184,6 +188,11 @@ class Node:
         for output in work.outputs:
             self._output(output)
         self._set_timer()
+
+    def _permitted(self, messages: list[Send]) -> list[Send]:
+        """What may leave: all, unless an earlier process with this key may have said something else."""
+        state = self.machine.attempt.state
+        return messages if self._votes is None else self._votes.permit(messages, (state.step, state.attempt))
 
     def _submit(self, effect: Effect) -> None:
         self.worker.submit(

@@ -12,7 +12,7 @@ from btard.network import peer_of
 from btard.network.address import check_address
 from btard.network.daemon import check_free
 from btard.network.libp2p import listen_multiaddr
-from btard.run.config import RunConfig
+from btard.run.config import RunPlan
 from btard.training.device import check_device
 from btard.types import PeerId
 
@@ -22,7 +22,7 @@ class PeerOptions:
     """How to take part in a run. `join` is the bootstrap's address. `out` is the run directory; an earlier
     run in it is refused unless `replace`. The peer listens on `host`:`port` (0: a free one) and is reached at
     `announce` (HOST:PORT each), or at the addresses of this machine if that is empty. `expected` is the
-    configuration that the run must have, if any. `adversary` is how the peer misbehaves, None if it
+    plan that the run must be of, if any. `adversary` is how the peer misbehaves, None if it
     is honest. `wait_s` bounds each wait for others."""
 
     join: str
@@ -32,7 +32,7 @@ class PeerOptions:
     host: str = "0.0.0.0"
     port: int = 0
     announce: tuple[str, ...] = ()
-    expected: RunConfig | None = None
+    expected: RunPlan | None = None
     adversary: AdversaryTerm | None = None
     colluders: tuple[PeerId, ...] = ()
     evaluate_every: int = 5
@@ -50,9 +50,9 @@ class PeerOptions:
 
 @dataclass(frozen=True, slots=True)
 class BootstrapOptions:
-    """The run to announce; where the directory's first node listens, and where it is reached."""
+    """The plan of the run to announce; where the directory's first node listens, and where it is reached."""
 
-    config: RunConfig
+    plan: RunPlan
     key: Path
     host: str = "0.0.0.0"
     port: int = 0

@@ -23,6 +23,7 @@ from btard.node.node import LINGER_DELTAS, Node
 from btard.node.options import PeerOptions
 from btard.node.recorder import Recorder
 from btard.node.rendezvous import find_genesis, find_run
+from btard.node.votes import NOWHERE, VoteLog, votes_path
 from btard.node.worker import ThreadWorker
 from btard.protocol.state import RosterState
 from btard.run.config import RunConfig
@@ -126,12 +127,22 @@ class _Peer:
         members = header.members
         options, identity, run_dir = self.options, self.identity, self.run_dir
         self.emit(Begun.of(config, members, identity.peer))
+        votes = VoteLog(votes_path(options.key, config.digest), config.digest, identity.peer)
+        if votes.before != NOWHERE:
+            step, attempt = votes.before
+            self.emit(
+                Noted(
+                    text=f"this key has taken part in this run before, up to step {step}, attempt {attempt}: "
+                    "this peer signs nothing until that attempt has ended, for nobody may sign twice"
+                )
+            )
         adversary = None
         if options.adversary is not None:
             adversary = options.adversary.make(identity, identity.seed, options.colluders)
         worker = ThreadWorker()
         node = assemble(
             identity,
+            os.urandom(32),
             config,
             RosterState.genesis(config.digest, config.protocol, members),
             transport,
@@ -139,6 +150,7 @@ class _Peer:
             records,
             now=asyncio.get_running_loop().time(),
             ledger=None if run_dir is None else run_dir.create_ledger(header),
+            votes=votes,
             adversary=adversary,
             engine=engine,
         )
@@ -154,6 +166,7 @@ class _Peer:
             return ended
         finally:
             node.halt()
+            votes.close()
 
 
 def _reachable(options: PeerOptions, multiaddrs: tuple[str, ...], port: int) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from btard.crypto import Identity, digest
 from btard.errors import ConfigurationError, HaltedError, NetworkError, RunMismatchError
 from btard.ledger.header import LedgerHeader
 from btard.network import Directory, PeerRecord
-from btard.run.config import RunConfig
+from btard.run.config import RunConfig, RunPlan
 from btard.types import Digest, PeerId
 
 RUN = "run"
@@ -25,7 +25,8 @@ beginning: it counts as silent."""
 
 
 def shelf_of(bootstrap: PeerId) -> Digest:
-    """The key under which a bootstrap's documents lie in the directory."""
+    """The key under which a bootstrap's run lies in the directory. Its roster lies under the run id: that of
+    an earlier run may lie there still."""
     return digest("rendezvous", bootstrap)
 
 
@@ -57,27 +58,26 @@ async def form_roster(
             break
         await asyncio.sleep(POLL_S)
     header = LedgerHeader.of(config, roster, identity)
-    await directory.publish_document(shelf_of(directory.me), GENESIS, header.to_bytes())
+    await directory.publish_document(config.digest, GENESIS, header.to_bytes())
     return header.members
 
 
 async def find_run(
-    directory: Directory, bootstrap: PeerId, expected: RunConfig | None, timeout_s: float
+    directory: Directory, bootstrap: PeerId, expected: RunPlan | None, timeout_s: float
 ) -> RunConfig:
     """Return the run that a bootstrap has announced, if this peer can still get a seat in it.
 
-    Raises NetworkError if none is announced within `timeout_s`, RunMismatchError if it is not the expected
-    one, HaltedError if it has begun without this peer."""
-    raw = await _wait_for(directory, bootstrap, RUN, timeout_s)
+    Raises NetworkError if none is announced within `timeout_s`, RunMismatchError if it is of another plan
+    than expected, HaltedError if it has begun without this peer."""
+    raw = await _wait_for(directory, bootstrap, shelf_of(bootstrap), RUN, timeout_s)
     if raw is None:
         raise NetworkError("the bootstrap answers but has announced no run: start it with `btard bootstrap`")
     config = RunConfig.from_bytes(raw)
-    if expected is not None and expected != config:
-        differing = "; ".join(expected.differences(config))
+    if expected is not None and (differing := expected.differences(config)):
         raise RunMismatchError(
-            f"the run has another configuration: {differing}; use the run's values to join"
+            f"the run has another configuration: {'; '.join(differing)}; use the run's values to join"
         )
-    begun = await directory.document(shelf_of(bootstrap), GENESIS, bootstrap)
+    begun = await directory.document(config.digest, GENESIS, bootstrap)
     if begun is not None:
         await _seated(directory, bootstrap, config, begun)
     return config
@@ -90,7 +90,7 @@ async def find_genesis(
 
     Raises HaltedError if this peer has no seat in it, NetworkError if it does not appear within `timeout_s`,
     or if most members have no record."""
-    raw = await _wait_for(directory, bootstrap, GENESIS, timeout_s)
+    raw = await _wait_for(directory, bootstrap, config.digest, GENESIS, timeout_s)
     if raw is None:
         raise NetworkError(
             f"the run has not begun within {timeout_s:.0f} s: it waits for {config.peers} peers to join"
@@ -125,9 +125,11 @@ async def _seated(directory: Directory, bootstrap: PeerId, config: RunConfig, ra
     return header
 
 
-async def _wait_for(directory: Directory, bootstrap: PeerId, name: str, timeout_s: float) -> bytes | None:
+async def _wait_for(
+    directory: Directory, bootstrap: PeerId, shelf: Digest, name: str, timeout_s: float
+) -> bytes | None:
     deadline = asyncio.get_running_loop().time() + timeout_s
-    while (raw := await directory.document(shelf_of(bootstrap), name, bootstrap)) is None:
+    while (raw := await directory.document(shelf, name, bootstrap)) is None:
         if asyncio.get_running_loop().time() > deadline:
             return None
         await asyncio.sleep(POLL_S)

@@ -66,7 +66,7 @@ class Duties:
         self._rows: tuple[Digest, ...] = ()
         self._wanted: set[Digest] = set()
         self._seed = gradient_seed(state.coin, self._me)
-        self._share, self._salt = mprng.share(secret, state.step, state.attempt)
+        self._share, self._salt = mprng.share(secret, state.place)
         self._examination = Examination(seating, self._seat, secret, blobs, self._results)
         self._prepare = {
             GRADIENT: self._gradient,

@@ -17,9 +17,12 @@ from btard.types import Digest, PeerId
 DOMAIN = "coin share"
 
 
-def share(secret: bytes, step: int, attempt: int) -> tuple[bytes, bytes]:
-    """This peer's (share, salt) of one attempt, 32 bytes each, derived from a secret of its own."""
-    place = step.to_bytes(8, "little") + attempt.to_bytes(4, "little")
+def share(secret: bytes, place: bytes) -> tuple[bytes, bytes]:
+    """This peer's (share, salt) of one attempt, 32 bytes each, derived from a secret of its own.
+
+    `secret` is 32 bytes of fresh entropy, which no key yields: shares are published, so whoever derived them
+    from a key would show in one run what it will say in another. `place` names run, step and attempt
+    (`RosterState.place`)."""
     return digest("own share", secret, place), digest("own salt", secret, place)
 
 

@@ -115,8 +115,8 @@ class RosterState:
 
     @property
     def place(self) -> bytes:
-        """Step and attempt, 12 bytes: in what a peer derives for one attempt of its own secret."""
-        return self.step.to_bytes(8, "little") + self.attempt.to_bytes(4, "little")
+        """Run, step and attempt, 44 bytes: in what a peer derives for one attempt of its own secret."""
+        return self.run + self.step.to_bytes(8, "little") + self.attempt.to_bytes(4, "little")
 
     @property
     def has_majority(self) -> bool:

@@ -1,4 +1,4 @@
-"""The configuration on which all peers of a run must agree: its digest is the run id."""
+"""What all peers of a run must agree on: a plan, which a person writes, and a run, one instance of it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -30,13 +30,18 @@ aggregates), evidence one more. An abort that removes a peer changes all parts, 
 the step is done. This bounds the worst minority; it is not allocated."""
 
 
-class RunConfig(BaseModel):
-    """A run: task, recipe (`Recipe.describe`), seed, steps, seats at the start, clipping of the stochastic
-    gradient (BTARD-Clipped-SGD) and the protocol's constants."""
+NONCE_BYTES = 32
+
+Plan = TypeVar("Plan", bound="RunPlan")
+
+
+class RunPlan(BaseModel):
+    """What a run is to be: task, recipe (`Recipe.describe`), seed, steps, seats at the start, clipping of the
+    stochastic gradient (BTARD-Clipped-SGD) and the protocol's constants."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal["btard/2"] = "btard/2"
+    version: Literal["btard/3"] = "btard/3"
     task: Annotated[str, Field(max_length=64)]
     recipe: dict[str, str]
     seed: Annotated[int, Field(ge=-(2**127), lt=2**127)]
@@ -46,9 +51,8 @@ class RunConfig(BaseModel):
     codec: Literal["fp32"] = "fp32"
     protocol: ProtocolConfig
 
-    @classmethod
+    @staticmethod
     def create(
-        cls,
         task: str,
         *,
         steps: int,
@@ -56,19 +60,19 @@ class RunConfig(BaseModel):
         seed: int = 0,
         clip: float | None = None,
         protocol: ProtocolConfig | None = None,
-    ) -> RunConfig:
-        """Make a run of a task that this machine knows. Raises ConfigurationError for impossible values."""
+    ) -> RunPlan:
+        """Plan a run of a task that this machine knows. Raises ConfigurationError for impossible values."""
         protocol = protocol or ProtocolConfig()
         recipe = _adapt(load_recipe(task), clip, protocol).describe()
         try:
-            return cls(
+            return RunPlan(
                 task=task, recipe=recipe, seed=seed, steps=steps, peers=peers, clip=clip, protocol=protocol
             )
         except ValidationError as error:
             raise ConfigurationError(first_error(error)) from None
 
     @classmethod
-    def from_bytes(cls, raw: bytes) -> RunConfig:
+    def from_bytes(cls: type[Plan], raw: bytes) -> Plan:
         """Read what `to_bytes` wrote. Raises ConfigurationError for anything else."""
         try:
             config = cls.model_validate_json(raw)
@@ -79,7 +83,7 @@ class RunConfig(BaseModel):
         return config
 
     @classmethod
-    def load(cls, path: Path) -> RunConfig:
+    def load(cls: type[Plan], path: Path) -> Plan:
         """Read a file of what `to_bytes` wrote. Raises ConfigurationError if it is missing or differs."""
         try:
             return cls.from_bytes(path.read_bytes().strip())
@@ -92,10 +96,13 @@ class RunConfig(BaseModel):
         """Return canonical JSON: sorted keys, no spaces, ASCII."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":")).encode("ascii")
 
-    @property
-    def digest(self) -> Digest:
-        """The run id."""
-        return digest("run", self.to_bytes())
+    def begin(self, nonce: bytes) -> RunConfig:
+        """Return a run of this plan. `nonce` is 32 bytes that no other run has: of `os.urandom`, outside of
+        tests. Raises ConfigurationError for another size."""
+        if len(nonce) != NONCE_BYTES:
+            raise ConfigurationError(f"the nonce has {len(nonce)} bytes: use {NONCE_BYTES} bytes")
+        fields = {name: getattr(self, name) for name in RunPlan.model_fields}
+        return RunConfig(**fields, nonce=nonce.hex())
 
     def local_recipe(self) -> Recipe:
         """Return the recipe that this machine knows. Raises RunMismatchError if it differs from the run's."""
@@ -111,9 +118,24 @@ class RunConfig(BaseModel):
         seed = digest("model seed", self.seed.to_bytes(16, "little", signed=True))
         return Engine(self.local_recipe(), store, seed, device, CODECS[self.codec])
 
-    def differences(self, other: RunConfig) -> list[str]:
-        """Return the fields in which two runs differ, for people."""
-        return _differences(_flat(self.model_dump(mode="json")), _flat(other.model_dump(mode="json")))
+    def differences(self, other: RunPlan) -> list[str]:
+        """Return the fields in which `other`, a plan or a run of it, differs from this plan, for people."""
+        mine, theirs = (
+            _flat(each.model_dump(mode="json", include=set(RunPlan.model_fields))) for each in (self, other)
+        )
+        return _differences(mine, theirs)
+
+
+class RunConfig(RunPlan):
+    """A run: one instance of a plan. Whoever starts it draws `nonce`, 64 hexadecimal digits, so that nothing
+    that is said in one run is valid in another run of the same plan."""
+
+    nonce: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+    @property
+    def digest(self) -> Digest:
+        """The run id."""
+        return digest("run", self.to_bytes())
 
 
 def _adapt(recipe: Recipe, clip: float | None, protocol: ProtocolConfig) -> Recipe:

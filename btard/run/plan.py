@@ -5,7 +5,7 @@ from __future__ import annotations
 from btard.errors import ConfigurationError
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.detection import default_validators, steps_to_catch
-from btard.run.config import RunConfig
+from btard.run.config import RunPlan
 from btard.training.registry import load_recipe
 
 
@@ -20,8 +20,8 @@ def plan_run(
     tau: float | None = None,
     clip: float | None = None,
     seed: int = 0,
-) -> RunConfig:
-    """Return a run in which the task suggests all that is not given: steps (more if it takes more to catch
+) -> RunPlan:
+    """Return a plan in which the task suggests all that is not given: steps (more if it takes more to catch
     `byzantine` attackers with probability 0.999), tau and Delta_max. A quarter of the peers are validators.
     Raises ConfigurationError for impossible values."""
     recipe = load_recipe(task)
@@ -39,7 +39,7 @@ def plan_run(
         validators=drawn,
         directions=recipe.projections,
     )
-    return RunConfig.create(
+    return RunPlan.create(
         task,
         steps=max(recipe.steps, needed) if steps is None else steps,
         peers=peers,

@@ -37,6 +37,7 @@ async def _run(spec: SwarmSpec, run_dir: RunDirectory, emit: Emit, evaluate_ever
     nodes = [
         assemble(
             spec.identity(index),
+            spec.secret(index),
             config,
             genesis,
             MemoryTransport(hub, peer),

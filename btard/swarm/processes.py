@@ -36,7 +36,7 @@ async def run_processes(spec: SwarmSpec, run_dir: Path, *, emit: Emit) -> tuple[
 
 @dataclass(slots=True)
 class _Swarm:
-    """`scratch` is a folder for keys and the configuration."""
+    """`scratch` is a folder for keys and the plan."""
 
     spec: SwarmSpec
     scratch: Path
@@ -46,15 +46,15 @@ class _Swarm:
 
     async def run(self) -> tuple[Ended, ...]:
         spec = self.spec
-        self.emit(Gathered(present=0, seats=spec.config.peers))
-        configuration = self.scratch / "run.json"
-        configuration.write_bytes(spec.config.to_bytes())
-        key = self._key("bootstrap", digest("swarm bootstrap", spec.config.digest))
-        bootstrap = await self._start("bootstrap", "--config", str(configuration), "--key", str(key))
+        self.emit(Gathered(present=0, seats=spec.plan.peers))
+        plan = self.scratch / "plan.json"
+        plan.write_bytes(spec.plan.to_bytes())
+        key = self._key("bootstrap", digest("swarm bootstrap", spec.plan.to_bytes()))
+        bootstrap = await self._start("bootstrap", "--config", str(plan), "--key", str(key))
         events = self._events("the bootstrap", bootstrap)
         address = await self._address(bootstrap, events)
         gathering = asyncio.ensure_future(self._pass_on(events))
-        peers = [await self._start(*self._peer(index, address)) for index in range(spec.config.peers)]
+        peers = [await self._start(*self._peer(index, address)) for index in range(spec.plan.peers)]
         lives = [asyncio.ensure_future(self._follow(index, child)) for index, child in enumerate(peers)]
         await asyncio.gather(*(life for index, life in enumerate(lives) if spec.kind(index) is None))
         # An adversary may have shut itself out and wait for ever: it has had its chance to come to an end.
@@ -72,7 +72,7 @@ class _Swarm:
         """Return the command of a peer."""
         spec = self.spec
         key = self._key(f"peer-{index}", spec.identity(index).seed)
-        arguments = ["peer", "--join", address, "--task", spec.config.task, "--key", str(key)]
+        arguments = ["peer", "--join", address, "--task", spec.plan.task, "--key", str(key)]
         ours = ["--evaluate-every", "1", "--out", str(self.run_dir)]
         arguments += ours if index == 0 else ["--evaluate-every", "0", "--no-out"]
         if (kind := spec.kind(index)) is not None:

@@ -8,27 +8,27 @@ from btard.adversary import Adversary, AdversaryTerm
 from btard.crypto import Identity, digest
 from btard.errors import ConfigurationError
 from btard.protocol.constants import tolerated
-from btard.run.config import RunConfig
-from btard.types import PeerId
+from btard.run.config import RunConfig, RunPlan
+from btard.types import Digest, PeerId
 
 
 @dataclass(frozen=True, slots=True)
 class SwarmSpec:
     """The peers of a local swarm. The last ones are Byzantine, one for each term of `byzantine`, and attack
-    from step `attack_start` on if their terms do not say otherwise. Keys follow from the run's seed, which is
-    only safe in a swarm that one person runs on one machine."""
+    from step `attack_start` on if their terms do not say otherwise. Keys follow from the plan's seed, which
+    is only safe in a swarm that one person runs on one machine."""
 
-    config: RunConfig
+    plan: RunPlan
     byzantine: tuple[AdversaryTerm, ...] = ()
     attack_start: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.attack_start < self.config.steps:
+        if not 0 <= self.attack_start < self.plan.steps:
             raise ConfigurationError(
-                f"the attack starts at step {self.attack_start}, but the run has {self.config.steps} steps: "
-                f"use 0 to {self.config.steps - 1}"
+                f"the attack starts at step {self.attack_start}, but the run has {self.plan.steps} steps: "
+                f"use 0 to {self.plan.steps - 1}"
             )
-        peers, limit = self.config.peers, tolerated(self.config.peers)
+        peers, limit = self.plan.peers, tolerated(self.plan.peers)
         if len(self.byzantine) > limit:
             raise ConfigurationError(
                 f"{len(self.byzantine)} of {peers} peers are Byzantine, not a minority: use at most {limit}"
@@ -36,7 +36,7 @@ class SwarmSpec:
 
     def kind(self, index: int) -> AdversaryTerm | None:
         """Return the adversary that peer `index` is; None for an honest peer."""
-        first = self.config.peers - len(self.byzantine)
+        first = self.plan.peers - len(self.byzantine)
         return self.byzantine[index - first] if index >= first else None
 
     def adversary(self, index: int) -> Adversary | None:
@@ -48,15 +48,28 @@ class SwarmSpec:
 
     def identity(self, index: int) -> Identity:
         """Return the identity of peer `index`."""
-        seed = self.config.seed.to_bytes(16, "little", signed=True)
-        return Identity.from_seed(digest("swarm key", seed, index.to_bytes(4, "little")))
+        return Identity.from_seed(digest("swarm key", self._seed, index.to_bytes(4, "little")))
+
+    @property
+    def config(self) -> RunConfig:
+        """The run of this swarm in one process: its nonce follows from the seed, so that it runs the same way
+        each time. A swarm of processes has a bootstrap, which draws one."""
+        return self.plan.begin(digest("swarm nonce", self._seed))
+
+    def secret(self, index: int) -> Digest:
+        """Return what peer `index` of a swarm in one process uses for entropy."""
+        return digest("swarm secret", self._seed, index.to_bytes(4, "little"))
+
+    @property
+    def _seed(self) -> bytes:
+        return self.plan.seed.to_bytes(16, "little", signed=True)
 
     @property
     def peers(self) -> tuple[PeerId, ...]:
         """All peers, by index."""
-        return tuple(self.identity(index).peer for index in range(self.config.peers))
+        return tuple(self.identity(index).peer for index in range(self.plan.peers))
 
     @property
     def colluders(self) -> tuple[PeerId, ...]:
         """The Byzantine peers, which know of each other."""
-        return self.peers[self.config.peers - len(self.byzantine) :]
+        return self.peers[self.plan.peers - len(self.byzantine) :]

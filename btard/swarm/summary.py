@@ -26,10 +26,11 @@ class Exit:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a swarm's run ended. `problems` is empty if honest peers made all steps with one model and kept
-    their seats."""
+    """How a swarm's run ended. `run` is its id. `problems` is empty if honest peers made all steps with one
+    model and kept their seats."""
 
     spec: SwarmSpec
+    run: str
     steps: int
     seconds: float
     final_loss: float | None
@@ -46,11 +47,11 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON holds. Bytes are per honest peer and completed step, aborted attempts included."""
         return {
-            "task": self.spec.config.task,
-            "peers": self.spec.config.peers,
+            "task": self.spec.plan.task,
+            "peers": self.spec.plan.peers,
             "byzantine": [term.text for term in self.spec.byzantine],
-            "seed": self.spec.config.seed,
-            "run": self.spec.config.digest.hex(),
+            "seed": self.spec.plan.seed,
+            "run": self.run,
             "steps": self.steps,
             "seconds": round(self.seconds, 3),
             "final_loss": self.final_loss,
@@ -73,11 +74,11 @@ def _exit(each: Exit) -> dict[str, Any]:
 
 
 def summarise(
-    spec: SwarmSpec, records: Sequence[AttemptEnded], ends: Sequence[Ended], seconds: float
+    spec: SwarmSpec, run: str, records: Sequence[AttemptEnded], ends: Sequence[Ended], seconds: float
 ) -> Summary:
     """Summarise the first peer's records and the ends of all peers (none of a peer whose process died)."""
-    names, config = peer_names(spec), spec.config
-    terms = [spec.kind(index) for index in range(config.peers)]
+    names, plan = peer_names(spec), spec.plan
+    terms = [spec.kind(index) for index in range(plan.peers)]
     kinds = dict(zip(names, (None if term is None else term.text for term in terms), strict=True))
     exits = tuple(
         Exit(r.peer, names[r.peer], kinds[r.peer], r.kind, record.step, r.reason)
@@ -94,17 +95,18 @@ def summarise(
     problems += [f"{names[end.peer]} stopped: {end.reason}" for end in honest if end.outcome != "finished"]
     if missing > 0:
         problems.append(f"{missing} honest peers did not come to the end")
-    if steps < config.steps:
-        problems.append(f"{steps} of {config.steps} steps were made")
+    if steps < plan.steps:
+        problems.append(f"{steps} of {plan.steps} steps were made")
     if len({(end.model, end.ledger) for end in honest}) > 1:
         problems.append("honest peers ended with different models or ledgers")
     evaluated = [record for record in records if record.accuracy is not None]
     first = honest[0] if honest else None
-    floor = _floor_bytes(records, config.peers, 0 if first is None else first.parameters)
+    floor = _floor_bytes(records, plan.peers, 0 if first is None else first.parameters)
     count = max(1, len(honest)) * max(1, steps)
     tensor = sum(end.blob_bytes for end in honest) / count
     return Summary(
         spec=spec,
+        run=run,
         steps=steps,
         seconds=seconds,
         final_loss=evaluated[-1].loss if evaluated else None,

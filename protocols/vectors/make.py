@@ -59,7 +59,7 @@ def sign(seat: int, phase: str, payload: Any) -> Sealed:
 
 def commitment(seat: int) -> messages.GradientCommitment:
     parts = tuple(blob(f"part {part} of {seat}") for part in range(3))
-    coin = mprng.share_commitment(PEERS[seat], *mprng.share(SEEDS[seat], STATE.step, STATE.attempt))
+    coin = mprng.share_commitment(PEERS[seat], *mprng.share(SEEDS[seat], STATE.place))
     return messages.GradientCommitment(STATE.head, parts, coin, (), ())
 
 
@@ -80,7 +80,7 @@ SET = COMMITTED.digest(GRADIENT)
 
 def payloads() -> list[tuple[str, Any]]:
     """Phase and payload: each kind of message that is signed, with an empty form if it has one."""
-    share, salt = mprng.share(SEEDS[0], STATE.step, STATE.attempt)
+    share, salt = mprng.share(SEEDS[0], STATE.place)
     scalars = tuple(
         messages.PartScalars((0.1 * part, -2.0, 1e-30, 4.0), 1.5 + part, 1e9) for part in range(3)
     )

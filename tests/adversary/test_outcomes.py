@@ -81,8 +81,9 @@ def name(value: object) -> str:
 def test_adversary_meets_its_end_and_training_goes_on(
     kind: str, params: dict[str, Any], expected: Removals
 ) -> None:
-    # A peer that only a validator finds must be drawn first.
-    steps = 8 if expected in (banned("false gradient"), banned("false validation")) else 4
+    # A peer that only a validator finds, or that lies as one, must be drawn first.
+    drawn = (banned("false gradient"), banned("false validation"), banned("false accusation"))
+    steps = 8 if expected in drawn else 4
     rig = swarm((kind, params), steps=steps).run()
     assert outcome(rig) == expected
     assert {reason for _, _, reason in expected} <= ADVERSARIES[kind].reasons

@@ -15,7 +15,7 @@ from btard.ledger.file import LedgerFile
 from btard.ledger.header import LedgerHeader
 from btard.ledger.reader import FILE_NAME
 from btard.protocol.record import Entry
-from btard.run.config import RunConfig
+from btard.run.config import RunPlan
 from btard.training import register, save_checkpoint
 from tests.cheats import Misdeed, misreports, performing
 from tests.rig import CONFIG, Peer, Rig
@@ -29,7 +29,7 @@ def recorded(misdeed: Misdeed = misreports) -> tuple[Path, LedgerHeader, tuple[E
     """A run in which a peer cheats, and is banned in step 1: where it lies, its header, its entries.
 
     Not to be changed, but for files of other names."""
-    config = RunConfig.create("quadratic", steps=STEPS, peers=PEERS, protocol=CONFIG)
+    config = RunPlan.create("quadratic", steps=STEPS, peers=PEERS, protocol=CONFIG).begin(bytes(32))
     folder = Path(mkdtemp(prefix="btard-run-"))
     atexit.register(shutil.rmtree, folder)
     (folder / "checkpoints").mkdir()

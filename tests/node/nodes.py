@@ -11,11 +11,12 @@ import tests.ledger.runs  # the task "quadratic"
 from btard.network import MemoryHub, MemoryTransport, PeerRecord
 from btard.node.assembly import assemble
 from btard.node.node import Node, Progress
+from btard.node.votes import VoteLog
 from btard.node.worker import InlineWorker
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.outputs import Ended
 from btard.protocol.state import RosterState
-from btard.run.config import RunConfig
+from btard.run.config import RunConfig, RunPlan
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 
@@ -34,8 +35,12 @@ def virtually(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
     return run
 
 
+def a_plan(peers: int = 4, steps: int = 3, protocol: ProtocolConfig = PROTOCOL) -> RunPlan:
+    return RunPlan.create("quadratic", steps=steps, peers=peers, protocol=protocol)
+
+
 def a_run(peers: int = 4, steps: int = 3, protocol: ProtocolConfig = PROTOCOL) -> RunConfig:
-    return RunConfig.create("quadratic", steps=steps, peers=peers, protocol=protocol)
+    return a_plan(peers, steps, protocol).begin(bytes(32))
 
 
 class Nodes:
@@ -46,17 +51,31 @@ class Nodes:
         self.late = late or {}
         self.honest = spec.config.peers - len(spec.byzantine)
         self.progress: list[list[Progress]] = [[] for _ in range(spec.config.peers)]
-        genesis = RosterState.genesis(spec.config.digest, spec.config.protocol, spec.peers)
-        records = {peer: PeerRecord(spec.config.digest, peer, 0, (), b"") for peer in spec.peers}
-        self.nodes: list[Node] = []
-        for index, peer in enumerate(spec.peers):
-            key, transport = spec.identity(index), MemoryTransport(self.hub, peer)
-            adversary = spec.adversary(index)
-            node = assemble(
-                key, spec.config, genesis, transport, InlineWorker(), records, now=0.0, adversary=adversary
-            )
-            node.progress = self.progress[index].append
-            self.nodes.append(node)
+        self.spec = spec
+        self.nodes = [
+            self.make(index, spec.secret(index), MemoryTransport(self.hub, peer))
+            for index, peer in enumerate(spec.peers)
+        ]
+
+    def make(
+        self, index: int, secret: bytes, transport: MemoryTransport, votes: VoteLog | None = None
+    ) -> Node:
+        """A node that begins at genesis."""
+        spec, config = self.spec, self.spec.config
+        node = assemble(
+            spec.identity(index),
+            secret,
+            config,
+            RosterState.genesis(config.digest, config.protocol, spec.peers),
+            transport,
+            InlineWorker(),
+            {peer: PeerRecord(config.digest, peer, 0, (), b"") for peer in spec.peers},
+            now=0.0,
+            votes=votes,
+            adversary=spec.adversary(index),
+        )
+        node.progress = self.progress[index].append
+        return node
 
     async def start(self, index: int) -> Ended:
         loop = asyncio.get_running_loop()

@@ -24,7 +24,7 @@ from btard.swarm.virtual_time import run_virtually
 from btard.types import Digest, PeerId
 from tests.network.hostile import greet, stream_to
 from tests.network.rigs import GrpcRig, identity
-from tests.node.nodes import Nodes, a_run
+from tests.node.nodes import Nodes, a_plan, a_run
 from tests.rig import Peer, Rig
 
 
@@ -59,7 +59,7 @@ class LateAndLying:
 @pytest.mark.parametrize("claimed", [0, 4, 16, 1 << 40])
 def test_false_sizes_of_held_blobs_cost_nobody_a_step(claimed: int) -> None:
     async def main() -> tuple[Nodes, LateAndLying, list[str]]:
-        nodes = Nodes(SwarmSpec(a_run(5, 3)))
+        nodes = Nodes(SwarmSpec(a_plan(5, 3)))
         liar = LateAndLying(nodes, claimed)
         return nodes, liar, [ended.reason for ended in await nodes.run()]
 
@@ -75,7 +75,7 @@ async def test_a_held_blob_keeps_its_true_size_whatever_an_offer_over_grpc_claim
     members = [identity(number).peer for number in (1, 2, 3, 4)]
     transport = rig.transport(1, allowed=lambda peer: peer in members)
     genesis = RosterState.genesis(config.digest, config.protocol, members)
-    node = assemble(identity(1), config, genesis, transport, InlineWorker(), {}, now=0.0)
+    node = assemble(identity(1), bytes(32), config, genesis, transport, InlineWorker(), {}, now=0.0)
     data = bytes(12)  # 3 of 12 coordinates: a part of four
     name = digest("blob", data)
     try:

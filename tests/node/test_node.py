@@ -19,12 +19,12 @@ from btard.protocol.record import ABORT, BAN, STEP, Entry
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 from btard.types import Digest, Fault, FaultKind
-from tests.node.nodes import Nodes, a_run, virtually
+from tests.node.nodes import Nodes, a_plan, virtually
 
 
 def nodes() -> Nodes:
     """Nodes that have not begun."""
-    return Nodes(SwarmSpec(a_run()))
+    return Nodes(SwarmSpec(a_plan()))
 
 
 def swarm(
@@ -34,7 +34,7 @@ def swarm(
 
     async def main() -> tuple[Nodes, list[str]]:
         terms = parse_adversaries(",".join(byzantine))
-        nodes = Nodes(SwarmSpec(a_run(peers, steps), terms, attack_start=min(1, steps - 1)), late)
+        nodes = Nodes(SwarmSpec(a_plan(peers, steps), terms, attack_start=min(1, steps - 1)), late)
         return nodes, [ended.reason for ended in await nodes.run()]
 
     return run_virtually(main())

@@ -24,7 +24,7 @@ from btard.training import BlobStore
 from btard.training.checkpoints import load_checkpoint
 from btard.types import Fault, PeerId
 from tests.ledger.runs import STEPS, recorded
-from tests.node.nodes import Nodes, a_run
+from tests.node.nodes import Nodes, a_plan
 
 
 def records(evaluate_every: int = 0, virtual: bool = False) -> list[AttemptEnded]:
@@ -57,7 +57,7 @@ def trained(
 
     async def main() -> tuple[list[Event], Nodes]:
         terms = parse_adversaries(",".join(byzantine))
-        nodes, emitted = Nodes(SwarmSpec(a_run(4, steps), terms)), list[Event]()
+        nodes, emitted = Nodes(SwarmSpec(a_plan(4, steps), terms)), list[Event]()
         node = nodes.nodes[records]
         with RunDirectory.create(path) as run_dir:
             reported = asyncio.Event()

@@ -14,7 +14,7 @@ from btard.network import PeerRecord
 from btard.node.rendezvous import GENESIS, RUN, find_genesis, find_run, form_roster, publish_run, shelf_of
 from btard.types import PeerId
 from tests.network.rigs import MemoryDirectory, Shelf
-from tests.node.nodes import a_run, virtually
+from tests.node.nodes import a_plan, a_run, virtually
 
 CONFIG = a_run(peers=3)
 BOOTSTRAP, *KEYS = (Identity.from_seed(bytes([k]) * 32) for k in range(1, 7))
@@ -45,7 +45,8 @@ class Meeting:
 
     async def say(self, name: str, document: bytes) -> None:
         """Publish something as the bootstrap."""
-        await self.bootstrap.publish_document(shelf_of(BOOTSTRAP.peer), name, document)
+        shelf = shelf_of(BOOTSTRAP.peer) if name == RUN else CONFIG.digest
+        await self.bootstrap.publish_document(shelf, name, document)
 
     async def genesis(self, index: int = 0, timeout_s: float = 5.0) -> Any:
         return await find_genesis(self.peers[index], BOOTSTRAP.peer, CONFIG, timeout_s)
@@ -68,6 +69,26 @@ async def test_a_newcomer_finds_the_run_and_its_first_roster(meeting: Meeting) -
     header, records = await meeting.genesis(1)
     assert (header.members, header.bootstrap) == (MEMBERS, BOOTSTRAP.peer)
     assert set(records) == set(MEMBERS)
+
+
+@virtually
+async def test_a_bootstrap_that_is_started_again_begins_another_run_with_another_roster(
+    meeting: Meeting,
+) -> None:
+    await meeting.begin()
+    again = a_plan(peers=3).begin(b"\x01" * 32)
+    await publish_run(meeting.bootstrap, again)
+    assert await meeting.run(3) == again, (
+        "the roster of the earlier run, which is still there, is not its own"
+    )
+    for index in (3, 4, 0):
+        await meeting.peers[index].publish(PeerRecord(again.digest, KEYS[index].peer, 2, (), b""))
+    members = await form_roster(meeting.bootstrap, BOOTSTRAP, again)
+    header, _ = await find_genesis(meeting.peers[3], BOOTSTRAP.peer, again, 5.0)
+    assert header.members == members != MEMBERS
+    earlier, _ = await meeting.genesis(1)
+    assert earlier.members == MEMBERS
+    assert earlier.open()[0].digest != header.open()[0].digest
 
 
 @virtually
@@ -129,7 +150,7 @@ async def test_a_bootstrap_that_says_nothing_is_reported_with_what_is_waited_for
 async def test_another_run_than_expected_is_refused_with_the_fields_that_differ(meeting: Meeting) -> None:
     await publish_run(meeting.bootstrap, CONFIG)
     with pytest.raises(RunMismatchError, match=r"steps \(99 here, 3 there\)"):
-        await meeting.run(expected=a_run(peers=3, steps=99))
+        await meeting.run(expected=a_plan(peers=3, steps=99))
 
 
 @virtually

@@ -38,7 +38,7 @@ def part(i: int, j: int) -> bytes:
 
 def said(phase: str, seat: int) -> Any:
     """What the honest peer in this seat says."""
-    share, salt = mprng.share(KEYS[seat].seed, 0, 0)
+    share, salt = mprng.share(KEYS[seat].seed, bytes(44))
     paired = seat in (VALIDATOR, TARGET)
     promise = mprng.share_commitment(PEERS[seat], share, salt)
     opened = fingerprint_commitment(PEERS[seat], FINGERPRINT, salt) if paired else NONE

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from btard.crypto import digest
+from btard.protocol.constants import ProtocolConfig
 from btard.protocol.messages import CoinReveal, GradientCommitment
 from btard.protocol.mprng import combine, false_reveals, share, share_commitment
+from btard.protocol.state import RosterState
 from btard.types import PeerId
 
 D = bytes(32)
 secrets = st.binary(min_size=32, max_size=32)
 PEERS = tuple(PeerId(bytes([k]) * 32) for k in range(4))
+
+
+def place(run: bytes = b"", step: int = 0, attempt: int = 0) -> bytes:
+    state = RosterState.genesis(digest(run.decode()), ProtocolConfig(), PEERS)
+    return replace(state, step=step, attempt=attempt).place
 
 
 def reveal(value: bytes, salt: bytes = D) -> CoinReveal:
@@ -38,17 +46,18 @@ def test_one_honest_share_makes_the_coin_uniform_whatever_the_others_say() -> No
     ones: Counter[int] = Counter()
     coins = 400
     for step in range(coins):
-        honest, _ = share(digest("secret"), step, 0)
+        honest, _ = share(digest("secret"), place(step=step))
         coin = int.from_bytes(combine([*rigged, reveal(honest)]), "little")
         ones.update(bit for bit in range(256) if coin >> bit & 1)
     # 256 fair coins tossed 400 times: 6 standard deviations are 60.
     assert all(abs(ones[bit] - coins / 2) < 60 for bit in range(256))
 
 
-def test_a_peer_draws_another_share_and_another_salt_in_every_attempt() -> None:
-    drawn = {value for s in range(3) for a in range(3) for value in share(digest("secret"), s, a)}
-    assert len(drawn) == 18
-    assert share(digest("other"), 0, 0) != share(digest("secret"), 0, 0)
+def test_a_peer_draws_another_share_and_another_salt_in_every_attempt_of_every_run() -> None:
+    places = [place(run, s, a) for run in (b"one", b"other") for s in range(3) for a in range(3)]
+    drawn = {value for each in places for value in share(digest("secret"), each)}
+    assert len(drawn) == 36
+    assert share(digest("other"), places[0]) != share(digest("secret"), places[0])
 
 
 @given(secrets, secrets, st.integers(0, 3), st.sampled_from(["share", "salt"]))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from btard.errors import BtardError, ConfigurationError, RunMismatchError
 from btard.protocol.constants import ProtocolConfig
-from btard.run.config import PEERS_MAX, RunConfig
+from btard.run.config import PEERS_MAX, RunConfig, RunPlan
 from btard.training.store import BlobStore
-from tests.node.nodes import PROTOCOL, a_run
+from tests.node.nodes import PROTOCOL, a_plan, a_run
 
 CONFIG = a_run()
 
@@ -26,8 +26,8 @@ def changed(**fields: Any) -> bytes:
     return json.dumps(tree, sort_keys=True, separators=(",", ":")).encode()
 
 
-configs = st.builds(
-    RunConfig,
+plans = st.builds(
+    RunPlan,
     task=st.text(max_size=20),
     recipe=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
     seed=st.integers(-(2**127), 2**127 - 1),
@@ -36,6 +36,8 @@ configs = st.builds(
     clip=st.none() | st.floats(1e-6, 1e6),
     protocol=st.builds(ProtocolConfig, tau=st.floats(1e-6, 1e6), validators=st.integers(0, 9)),
 )
+nonces = st.binary(min_size=32, max_size=32)
+configs = st.builds(RunPlan.begin, plans, nonces)
 
 
 @given(configs)
@@ -45,7 +47,33 @@ def test_a_run_is_read_back_as_it_was_published(config: RunConfig) -> None:
 
 @given(configs, configs)
 def test_runs_have_the_same_digest_just_when_nothing_differs(one: RunConfig, other: RunConfig) -> None:
-    assert (one.digest == other.digest) == (one == other) == (one.differences(other) == [])
+    assert (one.digest == other.digest) == (one == other)
+
+
+@given(plans, plans, nonces)
+def test_a_run_differs_from_a_plan_just_when_it_is_of_another_one(
+    plan: RunPlan, other: RunPlan, nonce: bytes
+) -> None:
+    assert plan.differences(plan.begin(nonce)) == []
+    assert (plan.differences(other.begin(nonce)) == []) == (plan == other)
+
+
+@given(plans, nonces, nonces)
+def test_two_runs_of_one_plan_have_two_ids(plan: RunPlan, one: bytes, other: bytes) -> None:
+    assert (plan.begin(one).digest == plan.begin(other).digest) == (one == other)
+
+
+@pytest.mark.parametrize("nonce", [b"", bytes(31), bytes(33)], ids=len)
+def test_a_nonce_of_another_size_is_refused(nonce: bytes) -> None:
+    with pytest.raises(ConfigurationError, match=f"the nonce has {len(nonce)} bytes: use 32 bytes"):
+        a_plan().begin(nonce)
+
+
+def test_a_plan_is_no_run_and_a_run_is_no_plan() -> None:
+    with pytest.raises(ConfigurationError, match="nonce is missing"):
+        RunConfig.from_bytes(a_plan().to_bytes())
+    with pytest.raises(ConfigurationError, match="there is no field nonce: leave it out"):
+        RunPlan.from_bytes(CONFIG.to_bytes())
 
 
 @given(st.binary(max_size=200))
@@ -57,7 +85,11 @@ def test_noise_is_no_run(noise: bytes) -> None:
 @pytest.mark.parametrize(
     "fields",
     [
-        {"version": "btard/1"},
+        {"version": "btard/2"},
+        {"nonce": None},
+        {"nonce": "0" * 63},
+        {"nonce": "A" * 64},
+        {"nonce": "0" * 64 + "\n"},
         {"codec": "fp16"},
         {"protocol": {**asdict(PROTOCOL), "kind": "parameter_server"}},
         {"steps": 0},
@@ -106,9 +138,9 @@ def test_a_run_that_cannot_be_here_is_refused_with_what_can() -> None:
     with pytest.raises(ConfigurationError, match="say --task os:system if you trust"):
         RunConfig.from_bytes(changed(task="os:system")).local_recipe()
     with pytest.raises(ConfigurationError, match="lunch"):
-        RunConfig.create("lunch", steps=1, peers=2)
+        RunPlan.create("lunch", steps=1, peers=2)
     with pytest.raises(ConfigurationError, match="steps is 0: input should be greater than or equal to 1"):
-        RunConfig.create("quadratic", steps=0, peers=2)
+        RunPlan.create("quadratic", steps=0, peers=2)
 
 
 def test_the_run_decides_the_first_model() -> None:
@@ -119,6 +151,8 @@ def test_the_run_decides_the_first_model() -> None:
 def test_a_run_survives_its_file(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_bytes(CONFIG.to_bytes() + b"\n")
     assert RunConfig.load(tmp_path / "run.json") == CONFIG
+    (tmp_path / "plan.json").write_bytes(a_plan().to_bytes() + b"\n")
+    assert RunPlan.load(tmp_path / "plan.json") == a_plan()
     with pytest.raises(ConfigurationError, match="cannot read"):
         RunConfig.load(tmp_path / "no.json")
     (tmp_path / "broken.json").write_text("{")

@@ -23,13 +23,13 @@ def run(spec: SwarmSpec, path: Path) -> tuple[Summary, list[AttemptEnded], tuple
     with RunDirectory.create(path) as directory:
         ends = run_in_process(spec, directory, events.append, evaluate_every=5)
     records = [event for event in events if isinstance(event, AttemptEnded)]
-    return summarise(spec, records, ends, 0.0), records, ends
+    return summarise(spec, spec.config.digest.hex(), records, ends, 0.0), records, ends
 
 
 def spec_of(peers: int, byzantine: str, steps: int, seed: int = 0, **options: int) -> SwarmSpec:
     kinds = parse_adversaries(byzantine)
-    config = plan_run("digits", peers=peers, byzantine=len(kinds), steps=steps, seed=seed, **options)
-    return SwarmSpec(config, kinds)
+    plan = plan_run("digits", peers=peers, byzantine=len(kinds), steps=steps, seed=seed, **options)
+    return SwarmSpec(plan, kinds)
 
 
 def test_same_seed_same_ledger_byte_for_byte(tmp_path: Path) -> None:

@@ -14,12 +14,12 @@ from btard.protocol.state import draw_pairs
 from btard.run.plan import plan_run
 from btard.swarm.spec import SwarmSpec
 from btard.types import PeerId
-from tests.node.nodes import a_run
+from tests.node.nodes import a_plan
 
 
 def test_last_peers_are_byzantine_and_know_of_each_other() -> None:
     sleeper, silent = terms = parse_adversaries("sign_flip(start=1), silent")
-    spec = SwarmSpec(a_run(5), terms, attack_start=2)
+    spec = SwarmSpec(a_plan(5), terms, attack_start=2)
     assert [spec.kind(index) for index in range(5)] == [None, None, None, sleeper, silent]
     assert spec.colluders == spec.peers[3:]
     first, *_, fourth, fifth = (spec.adversary(index) for index in range(5))
@@ -31,8 +31,8 @@ def test_last_peers_are_byzantine_and_know_of_each_other() -> None:
 
 
 def test_keys_follow_from_the_seed_and_no_two_are_alike() -> None:
-    spec = SwarmSpec(a_run(5))
-    assert spec.peers == SwarmSpec(a_run(5)).peers
+    spec = SwarmSpec(a_plan(5))
+    assert spec.peers == SwarmSpec(a_plan(5)).peers
     assert len(set(spec.peers)) == 5
 
 
@@ -46,7 +46,7 @@ def test_keys_follow_from_the_seed_and_no_two_are_alike() -> None:
 )
 def test_swarm_that_cannot_be_is_refused(byzantine: str, start: int, match: str) -> None:
     with pytest.raises(ConfigurationError, match=match):
-        SwarmSpec(a_run(5, 3), parse_adversaries(byzantine), start)
+        SwarmSpec(a_plan(5, 3), parse_adversaries(byzantine), start)
 
 
 @pytest.mark.parametrize(("peers", "byzantine", "validators"), [(4, 1, 1), (8, 3, 2), (16, 7, 4)])
