@@ -19,7 +19,7 @@ from btard.protocol.state import RosterState
 from btard.swarm.spec import SwarmSpec
 from btard.types import FaultKind, PeerId
 from tests.network.rigs import FAST, eventually
-from tests.node.nodes import PROTOCOL, Nodes, a_run, virtually
+from tests.node.nodes import PROTOCOL, Nodes, a_plan, virtually
 
 
 class Swarm:
@@ -27,7 +27,7 @@ class Swarm:
 
     def __init__(self) -> None:
         hasty = replace(PROTOCOL, delta_s=0.1, phase_s=1.0)
-        self.spec = SwarmSpec(a_run(4, 4, hasty), parse_adversaries("nan_gradient"), attack_start=1)
+        self.spec = SwarmSpec(a_plan(4, 4, hasty), parse_adversaries("wrong_aggregate"), attack_start=1)
         self.transports: list[GrpcTransport] = []
         self.nodes: list[Node] = []
 
@@ -55,6 +55,7 @@ class Swarm:
         for index, door in enumerate(doors):
             door.node = assemble(
                 spec.identity(index),
+                spec.secret(index),
                 spec.config,
                 genesis,
                 self.transports[index],
@@ -105,7 +106,7 @@ def removed(nodes: Nodes, kind: str) -> list[PeerId]:
 
 @virtually
 async def test_peer_that_has_lost_its_seat_may_ask_for_a_moment() -> None:
-    nodes = Nodes(SwarmSpec(a_run(5, 12), parse_adversaries("silent"), attack_start=1))
+    nodes = Nodes(SwarmSpec(a_plan(5, 12), parse_adversaries("silent"), attack_start=1))
     seen: list[bool] = []
 
     def look(node: Node) -> None:
