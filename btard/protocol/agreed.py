@@ -48,6 +48,15 @@ class Seating:
         return (state.run, state.step, state.attempt, phase, roster_digest(self.participants))
 
     @property
+    def aggregators(self) -> tuple[int, ...]:
+        """The seat that aggregates each part."""
+        return tuple(range(len(self.participants)))
+
+    def part_of(self, seat: int | None) -> int | None:
+        """Return the part that a seat aggregates, None if it aggregates none."""
+        return self.aggregators.index(seat) if seat in self.aggregators else None
+
+    @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
         """(validator, target) seats that examine the gradients of the step before."""
         return self.seats(self.state.pairs)
@@ -123,7 +132,7 @@ class Agreed:
             participants=self.seating.participants,
             aggregates=self.aggregates,
             scalars=tuple(
-                tuple(Scalars(p.projections, p.norm, p.center) for p in said.parts)
+                tuple(Scalars(p.projections, p.norm, p.center, p.row) for p in said.parts)
                 for said in self.sets[SCALARS]
             ),
         )

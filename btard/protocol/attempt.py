@@ -188,7 +188,7 @@ class AttemptMachine:
 
     def expects(self, sender: PeerId, name: Digest) -> bool:
         """Return whether `sender` is entitled to push this blob now."""
-        return expected(self.seating, self.board, self.phase, self.seat, sender, name)
+        return expected(self.agreed, self.board, self.phase, self.seat, sender, name)
 
     def dispute(self, now: float) -> Actions:
         """Begin a dispute, as at the hard deadline."""

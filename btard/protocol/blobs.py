@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from btard.codec import Codec
 from btard.parts import part_size
 from btard.protocol import messages
-from btard.protocol.agreed import Agreed, Seating
+from btard.protocol.agreed import Agreed
 from btard.protocol.broadcast import Board
 from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RELAY, SCALARS, VERDICT, Phase
 from btard.protocol.record import NOTHING
+from btard.protocol.suspicion import draw_examiners
 from btard.types import Digest, PeerId
 
 
@@ -64,12 +65,14 @@ class Blobs:
 
 
 def expected(
-    seating: Seating, board: Board, phase: Phase, me: int | None, sender: PeerId, name: Digest
+    agreed: Agreed, board: Board, phase: Phase, me: int | None, sender: PeerId, name: Digest
 ) -> bool:
     """Return whether `sender` is entitled to push this blob to seat `me`; only such blobs may use memory.
 
     It may push its part for this peer; its other parts, if parts are made public; any committed aggregate; a
-    part that others relay to this peer; and, as evidence, the rows of the part that it aggregates."""
+    part that others relay to this peer; and, as evidence, the rows of a part that it aggregates or
+    examines."""
+    seating = agreed.seating
     for post in board.posts[AGGREGATE].values():
         if isinstance(post.payload, messages.AggregateCommitment) and post.payload.aggregate == name:
             return True
@@ -82,9 +85,17 @@ def expected(
         for part in (part for part, each in enumerate(post.payload.parts) if each == name):
             mine = part == me and (author == seat or (author, me) in relayed)
             public = author == seat and (phase in (AGGREGATE, RELAY) or (author, part) in relayed)
-            if mine or public or (part == seat and phase in (SCALARS, ACCUSE, VERDICT)):
+            if mine or public or (phase in (SCALARS, ACCUSE, VERDICT) and _has_rows(agreed, seat, part)):
                 return True
     return False
+
+
+def _has_rows(agreed: Agreed, seat: int, part: int) -> bool:
+    """Return whether `seat` may have to show rows of `part`: it aggregates them, or examines them if the part
+    is suspicious. A peer that is behind in SCALARS cannot know yet whether it is."""
+    if agreed.seating.aggregators[part] == seat:
+        return True
+    return seat in draw_examiners(agreed.seating, agreed.coin, part)
 
 
 def owed(agreed: Agreed, peer: PeerId) -> set[Digest]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from btard.crypto import Identity
 from btard.machine import Actions, Aggregate, ComputeGradient, Effect, Project, PushBlob, Send, Update
-from btard.protocol import accusation, butterfly, messages, mprng
+from btard.protocol import accusation, butterfly, messages, mprng, suspicion
 from btard.protocol.agreed import Agreed, Reported, Seating
 from btard.protocol.blobs import Blobs
 from btard.protocol.broadcast import audience
@@ -45,6 +45,7 @@ class Duties:
         state = seating.state
         self._me = identity.peer
         self._state = state
+        self._seating = seating
         self._relayed = seating.relayed
         self._peers = seating.participants
         self._seat = self._peers.index(self._me) if self._me in self._peers else None
@@ -82,7 +83,7 @@ class Duties:
         elif isinstance(payload, messages.Accusations):
             for said in payload.accusations:
                 if said.kind == accusation.ROW:
-                    self._push(agreed.rows(self._own_seat)[said.target], self._peers)
+                    self._push(agreed.rows(said.part)[said.target], self._peers)
         return self._taken()
 
     def completed(self, phase: Phase, agreed: Agreed) -> Actions:
@@ -97,9 +98,11 @@ class Duties:
             for sender, receiver in butterfly.complaints(agreed.sets[AGGREGATE]):
                 if sender == self._seat:
                     self._push(agreed.rows(receiver)[sender], self._peers)
-        elif phase == ACCUSE:
-            for name in self._examination.evidence(agreed):
-                self._push(name, self._peers)
+        elif phase == SCALARS:
+            for part, bench in suspicion.examiners(self._seating, agreed.sets).items():
+                if self._seating.aggregators[part] == self._seat:
+                    for name in agreed.rows(part):
+                        self._push(name, tuple(self._peers[seat] for seat in bench))
         return self._taken()
 
     def updated(self, agreed: Agreed) -> tuple[Digest | None, Actions]:
@@ -178,10 +181,11 @@ class Duties:
         return messages.PublishedScalars(agreed.previous_set, tuple(on_wire(s) for s in parts), promise)
 
     def _accuse(self, agreed: Agreed, late: bool) -> messages.Accusations | None:
-        found = self._examination.accusations(agreed)
-        if found is None:
+        findings = self._examination.findings(agreed, late)
+        if findings is None:
             return None
-        return messages.Accusations(agreed.previous_set, found, *self._examination.opening(agreed))
+        found, lacking = findings
+        return messages.Accusations(agreed.previous_set, found, *self._examination.opening(agreed), lacking)
 
     def _verdict(self, agreed: Agreed, late: bool) -> messages.Verdicts | None:
         votes = self._examination.verdicts(agreed, late)

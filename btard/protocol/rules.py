@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from btard.protocol import accusation, butterfly, messages, mprng, verification
+from btard.protocol import accusation, butterfly, messages, mprng, suspicion, verification
 from btard.protocol.agreed import Seating, Sets
 from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RELAY, REVEAL, SCALARS, VERDICT, Phase
 from btard.protocol.record import ABORT, BAN, LEAVE, NOTHING, STEP, Cause, Record, RelayedPair, Removal
@@ -20,11 +20,16 @@ from btard.types import Digest, PeerId
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the attempt ends: STEP, or ABORT with who is removed and which links are relayed from now on."""
+    """How the attempt ends: STEP, or ABORT with who is removed and which links are relayed from now on.
+
+    `relieved` are the seats that aggregate no part for a while; `stop` says why the run ends here, for
+    people."""
 
     kind: Literal["step", "abort"]
     removals: tuple[Removal, ...] = ()
     relays: tuple[tuple[PeerId, PeerId, Digest], ...] = ()
+    relieved: tuple[int, ...] = ()
+    stop: str | None = None
 
 
 def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
@@ -58,21 +63,13 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
         leaves = dict.fromkeys(withheld, Cause.WITHHELD_AGGREGATE)
         return _abort(seating, bans=bans, leaves=leaves) if bans or leaves else SCALARS
     if phase == SCALARS:
-        return ACCUSE
+        false = verification.false_on_sight(_table(sets))
+        return _abort(seating, bans=dict.fromkeys(false, Cause.FALSE_SCALARS)) if false else ACCUSE
     if phase == ACCUSE:
-        bans = _evident(seating, sets)
-        if disputed(seating, sets):
-            return VERDICT
-        return _abort(seating, bans=bans) if bans else Ending(STEP)
+        return VERDICT if disputed(seating, sets) else _judged(seating, sets, {}, {})
     assert phase == VERDICT, phase
     bans, leaves = accusation.tally(disputed(seating, sets), [v.votes for v in sets[VERDICT]])
-    bans = {**_evident(seating, sets), **bans}
-    # An upheld accusation of a contributor explains why the accuser's part does not sum to zero.
-    upheld = {c.accuser for c in disputed(seating, sets) if c.kind == accusation.ROW and c.target in bans}
-    for seat in _sums_not_zero(seating, sets):
-        if seat not in upheld:
-            bans.setdefault(seat, Cause.WRONG_AGGREGATE)
-    return _abort(seating, bans=bans, leaves=leaves) if bans or leaves else Ending(STEP)
+    return _judged(seating, sets, bans, leaves)
 
 
 def _named(seating: Seating, ballots: Sequence[Sequence[bytes]]) -> list[int]:
@@ -83,21 +80,37 @@ def _named(seating: Seating, ballots: Sequence[Sequence[bytes]]) -> list[int]:
 
 def disputed(seating: Seating, sets: Sets) -> tuple[accusation.Case, ...]:
     """The cases that the VERDICT phase votes on, in order."""
-    return accusation.cases(seating.pairs, sets[SCALARS], sets[ACCUSE], seating.state.config)
+    return accusation.cases(seating.pairs, sets[ACCUSE], seating.state.config)
+
+
+def _judged(seating: Seating, sets: Sets, bans: Mapping[int, Cause], leaves: Mapping[int, Cause]) -> Ending:
+    """The ending of an attempt whose accusations are judged; `bans` and `leaves` are what the votes
+    decide."""
+    relieved = suspicion.unchecked(seating, sets)
+    bans = {**_evident(seating, sets), **bans}
+    if bans or leaves or relieved:
+        return _abort(seating, bans=bans, leaves=leaves, relieved=relieved)
+    stop = verification.tau_too_small(_table(sets), seating.state.config)
+    return Ending(STEP) if stop is None else Ending(ABORT, stop=stop)
 
 
 def _evident(seating: Seating, sets: Sets) -> dict[int, Cause]:
-    """Bans that need no vote: everybody sees them in the agreed messages."""
-    rows = [[a for a in said.accusations if a.kind == accusation.ROW] for said in sets[ACCUSE]]
+    """Bans that need no vote: everybody sees them in the agreed messages.
+
+    An aggregator that accused a contributor of its part is judged by that case, which ends a seat in any
+    event: false scalars explain why its part looks wrong."""
     false = accusation.false_openings(seating.participants, seating.pairs, sets[SCALARS], sets[ACCUSE])
-    wrong = [seat for seat in _sums_not_zero(seating, sets) if not rows[seat]]
+    wrong = [
+        seat
+        for part, seat in enumerate(seating.aggregators)
+        if verification.aggregate_is_wrong(_table(sets), part, seating.state.config)
+        and not any(a.kind == accusation.ROW and a.part == part for a in sets[ACCUSE][seat].accusations)
+    ]
     return dict.fromkeys(false, Cause.FALSE_REVEAL) | dict.fromkeys(wrong, Cause.WRONG_AGGREGATE)
 
 
-def _sums_not_zero(seating: Seating, sets: Sets) -> list[int]:
-    table = [p.parts for p in sets[SCALARS]]
-    config = seating.state.config
-    return [j for j in range(len(seating.participants)) if verification.sum_is_not_zero(table, j, config)]
+def _table(sets: Sets) -> verification.ScalarTable:
+    return [said.parts for said in sets[SCALARS]]
 
 
 def _malformed(seating: Seating, phase: Phase, sets: Sets) -> list[int]:
@@ -117,18 +130,21 @@ def _malformed(seating: Seating, phase: Phase, sets: Sets) -> list[int]:
         if isinstance(said, messages.CoinReveal):
             return any(s >= seats for s in said.available)
         if isinstance(said, messages.PublishedScalars):
-            return verification.shape_is_wrong(said.parts, seats, config)
+            return verification.shape_is_wrong(said.parts, len(seating.aggregators), config)
         if isinstance(said, messages.Accusations):
-            return said.fingerprint is not None and len(said.fingerprint.projections) != config.directions
-        if isinstance(said, messages.Verdicts):
-            return len(said.votes) != len(disputed(seating, sets)) or any(
-                s >= seats for vote in said.votes for s in (*vote.guilty, *vote.unavailable)
+            mine = said.fingerprint
+            return mine is not None and verification.scalars_are_impossible(
+                mine, config.directions, mine.norm
             )
+        if isinstance(said, messages.Verdicts):
+            cases = disputed(seating, sets)
+            return len(said.votes) != len(cases) or any(map(accusation.is_impossible, said.votes, cases))
         return said is None
 
     found = [seat for seat, said in enumerate(sets[phase]) if wrong(seat, said)]
     if phase == ACCUSE and not found:
-        found = list(accusation.baseless(seats, seating.pairs, sets[ACCUSE]))
+        examiners = suspicion.examiners(seating, sets)
+        found = list(accusation.baseless(seats, seating.pairs, seating.aggregators, examiners, sets[ACCUSE]))
     return found
 
 
@@ -139,6 +155,7 @@ def _abort(
     leaves: Mapping[int, Cause] | None = None,
     misses: Mapping[int, Cause] | None = None,
     relays: Sequence[tuple[int, int, Digest]] = (),
+    relieved: Sequence[int] = (),
 ) -> Ending:
     peers = seating.participants
     worst = {seat: seating.state.miss(peers[seat], why) for seat, why in (misses or {}).items()}
@@ -148,6 +165,7 @@ def _abort(
         ABORT,
         tuple(worst[seat] for seat in sorted(worst)),
         tuple(sorted((peers[i], peers[j], part) for i, j, part in relays)),
+        tuple(sorted(seat for seat in relieved if seat not in worst)),
     )
 
 
