@@ -87,7 +87,7 @@ def _judged(seating: Seating, sets: Sets, bans: Mapping[int, Cause], leaves: Map
     """The ending of an attempt whose accusations are judged; `bans` and `leaves` are what the votes
     decide."""
     relieved = suspicion.unchecked(seating, sets)
-    bans = {**_evident(seating, sets), **bans}
+    bans = {**bans, **_evident(seating, sets)}
     if bans or leaves or relieved:
         return _abort(seating, bans=bans, leaves=leaves, relieved=relieved)
     stop = verification.tau_too_small(_table(sets), seating.state.config)

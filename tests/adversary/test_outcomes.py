@@ -40,7 +40,7 @@ OUTCOMES: list[tuple[str, dict[str, Any], Removals]] = [
     ("wrong_aggregate", {"shift": 1e-4}, banned("wrong aggregate")),
     ("colluding_aggregate", {"shift": 0.2}, banned("false gradient")),
     ("colluding_aggregate", {}, banned("wrong aggregate")),
-    ("colluding_aggregate", {"shift": 5 * CONFIG.delta_max}, banned("false scalars")),
+    ("colluding_aggregate", {"shift": 5 * CONFIG.delta_max}, banned("wrong aggregate")),
     ("misreported_projection", {}, banned("false scalars")),
     ("misreported_projection", {"shift": 1e-6}, banned("false scalars")),
     ("misreported_projection", {"shift": 0.0, "norm_shift": 1.0}, banned("false scalars")),
