@@ -67,9 +67,11 @@ class Fault:
 class Scalars:
     """The numbers that a contributor publishes about one part: the projections of
     D = (g - v) min(1, tau / |g - v|) on the public directions of the coin, the norm |g - v| before clipping,
-    and `center`, the norm |v| of the aggregate, which sets the float32 rounding error of v. A fingerprint
-    holds the projections and the norm of a whole gradient; its `center` is 0."""
+    `center`, the norm |v| of the aggregate, which sets the float32 rounding error of v, and `row`, the norm
+    |g|, which bounds |v|. A fingerprint holds the projections and the norm of a whole gradient; its `center`
+    and `row` are 0."""
 
     projections: tuple[float, ...]
     norm: float
     center: float = 0.0
+    row: float = 0.0

@@ -113,10 +113,13 @@ def falls_silent(phase: str, step: int = 1) -> MakeAdversary:
 
 
 def misreports(engine: Engine, honest: Perform, effect: Effect) -> object:
-    """Publish false norms in step 1: banned by the verdicts on a row."""
+    """Publish false projections in step 1: banned by the verdicts on a row."""
     result = honest(effect)
     if isinstance(effect, Project) and effect.step == 1:
-        return tuple(replace(scalars, norm=scalars.norm + 1.0) for scalars in result)
+        return tuple(
+            replace(scalars, projections=tuple(p + scalars.norm for p in scalars.projections))
+            for scalars in result
+        )
     return result
 
 

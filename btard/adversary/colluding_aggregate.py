@@ -14,12 +14,14 @@ from btard.types import Digest, Scalars
 @dataclass(kw_only=True, eq=False)
 class ColludingAggregate(WrongAggregate):
     """Shifts the aggregate of its part, and publishes projections of its own row of that part that make the
-    sum zero. No other peer holds that row, so it needs no accomplice. Two checks remain: Verification 2, if
-    the shift puts most norms above Delta_max, and a validator that draws it, since the projections that it
-    published are not those of its gradient."""
+    sum zero. No other peer holds that row, so it needs no accomplice. Three checks remain: the length of the
+    aggregate, if the shift is longer than the rows allow; an examiner, if it puts most norms above Delta_max;
+    and a validator that draws it, since the projections that it published are not those of its gradient."""
 
     # A balance longer than the vector that it measures is malformed on sight.
-    reasons: ClassVar[frozenset[str]] = frozenset({"false gradient", "wrong aggregate", "malformed message"})
+    reasons: ClassVar[frozenset[str]] = frozenset(
+        {"false gradient", "false scalars", "wrong aggregate", "malformed message"}
+    )
 
     _rows: tuple[Digest, ...] = field(init=False, default=(), repr=False)
 

@@ -20,7 +20,7 @@ Reweighting lessens the loss by at least |pull|^2 / (2 sum c), so what it leaves
 """
 
 STALLED = 1e-14
-"""The relative decrease of the loss that counts as none."""
+"""The decrease of the loss, a point and unit of way, that counts as none."""
 
 ROUNDING = 4 * float(np.finfo(np.float64).eps)
 
@@ -36,26 +36,28 @@ def huber_weights(points: Matrix, tau: float) -> Matrix:
     if slowly when all points are clipped. Each iteration therefore tries a Newton step and takes it only
     if it does at least as well as reweighting, or halves the least residual seen (which can
     happen a bounded number of times; near the solution the objective itself is flat to the last digit).
+    Losses are compared by their difference (`_gain`): beside one row at 10^18 times the others' distance the
+    objective itself has no digits left for these.
     The loss is quadratic at zero, so a point that coincides with u needs no special case.
     """
     scaled = points / tau
     u = _start(scaled)
     distances, clips, pull = _pull(scaled, u)
     residual = best = float(np.linalg.norm(pull))
-    mark = (residual, _loss(distances))
+    mark = (residual, u)
     for iteration in range(1, ITERATIONS_MAX + 1):
         if iteration % PATIENCE == 0:
-            loss = _loss(distances)
-            if residual > mark[0] / 2 and loss >= mark[1] * (1.0 - STALLED):
+            least = STALLED * len(points) * float(np.linalg.norm(u - mark[1]))
+            if residual > mark[0] / 2 and -_gain(scaled, mark[1], u) <= least:
                 break
-            mark = (residual, loss)
+            mark = (residual, u)
         if residual <= RESIDUAL * len(points) + ROUNDING * float(np.linalg.norm(u)) * clips.sum():
             break
         reweighted = u + pull / clips.sum()
         candidate = u + _newton(scaled - u, distances, clips, pull)
         at_candidate = _pull(scaled, candidate)
         candidate_residual = float(np.linalg.norm(at_candidate[2]))
-        better = _loss(at_candidate[0]) <= _loss(_distances(scaled, reweighted))
+        better = _gain(scaled, reweighted, candidate) <= 0.0
         if candidate_residual <= best / 2 or (better and candidate_residual < residual):
             u, (distances, clips, pull), residual = candidate, at_candidate, candidate_residual
         else:
@@ -71,10 +73,10 @@ def huber_weights(points: Matrix, tau: float) -> Matrix:
 
 def _start(points: Matrix) -> Matrix:
     """Return the mean or a point, whichever has the least loss: outliers cannot carry the start away."""
-    candidates = np.concatenate([points.mean(axis=0, keepdims=True), points])
-    differences = candidates[:, None, :] - points[None, :, :]
-    losses = _loss(np.sqrt(np.einsum("cik,cik->ci", differences, differences)))
-    start: Matrix = candidates[int(np.argmin(losses))]
+    start: Matrix = points.mean(axis=0)
+    for point in points:
+        if _gain(points, start, point) < 0.0:
+            start = point
     return start
 
 
@@ -84,10 +86,24 @@ def _distances(points: Matrix, u: Matrix) -> Matrix:
     return distances
 
 
-def _loss(distances: Matrix) -> Matrix:
-    """Sum of rho_1 over the last axis: a^2 / 2 up to 1, a - 1/2 beyond."""
+def _gain(points: Matrix, u: Matrix, other: Matrix) -> float:
+    """Return the loss at `other` less that at u, sum_i rho_1, to the last digits of the way between them.
+
+    |z - other| - |z - u| is (|z - other|^2 - |z - u|^2) / (|z - other| + |z - u|), however far z is."""
+    way = other - u
+    differences = points - u
+    before, after = _distances(points, u), _distances(points, other)
+    squares = (way - 2.0 * differences) @ way
+    longer = squares / np.maximum(before + after, 1.0)
+    inside, outside = np.maximum(before, after) <= 1.0, np.minimum(before, after) > 1.0
+    across = _huber(after) - _huber(before)
+    return float(np.where(inside, squares / 2, np.where(outside, longer, across)).sum())
+
+
+def _huber(distances: Matrix) -> Matrix:
+    """rho_1: a^2 / 2 up to 1, a - 1/2 beyond."""
     clipped = np.minimum(distances, 1.0)
-    loss: Matrix = np.einsum("...i,...i->...", clipped, distances - clipped / 2)
+    loss: Matrix = clipped * (distances - clipped / 2)
     return loss
 
 

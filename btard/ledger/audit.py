@@ -207,9 +207,10 @@ def _recompute(
         seed = gradient_seed(past.seed_coin, peer)
         true = Recomputed(*models.engine.recompute(past.step, seed, past.aggregates, past.coin, tau))
         said = [
-            PartScalars(s.projections, s.norm, s.center) for s in past.scalars[past.participants.index(peer)]
+            PartScalars(s.projections, s.norm, s.center, s.row)
+            for s in past.scalars[past.participants.index(peer)]
         ]
-        if gradient_is_false(said, true, tau) and banned.get(peer, -1) < sampled.index:
+        if gradient_is_false(said, true, config.protocol) and banned.get(peer, -1) < sampled.index:
             raise LedgerError(
                 f"record {sampled.index} of the ledger does not hold: the gradient that peer {short(peer)} "
                 f"published in step {past.step} is not the one that it owed, and it was not banned for it"

@@ -15,26 +15,27 @@ from btard.crypto import commit, opens
 from btard.machine import Recomputed
 from btard.protocol import verification
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.messages import Accusations, PartScalars, PublishedScalars, Vote
+from btard.protocol.messages import Accusation, Accusations, PartScalars, PublishedScalars, Vote
 from btard.protocol.record import Cause
+from btard.protocol.suspicion import Examiners
 from btard.types import Digest, PeerId, Scalars
 from btard.wire import encode
 
 ROW = "row"
 GRADIENT = "gradient"
 FINGERPRINT = "fingerprint"
-AVERAGING = "averaging"
 FINGERPRINT_DOMAIN = "fingerprint commitment"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """`accuser` says that `target` published what is not so. In AVERAGING the accuser is the rule of
-    Verification 2 and both seats are the aggregator's; in FINGERPRINT either may be wrong."""
+    """`accuser` says that `target` published what is not so; in a ROW, of `part`. In FINGERPRINT either may
+    be wrong."""
 
     kind: str
     accuser: int
     target: int
+    part: int = 0
 
 
 def fingerprint_commitment(peer: PeerId, fingerprint: PartScalars, salt: bytes) -> Digest:
@@ -66,41 +67,59 @@ def baseless(
     seats: int,
     pairs: Sequence[tuple[int, int]],
     aggregators: Sequence[int],
+    examiners: Examiners,
     accusations: Sequence[Accusations],
 ) -> tuple[int, ...]:
-    """Seats that accuse without standing: an unknown kind, a seat that is not there, themselves, twice
-    the same, a row if they aggregate no part, or the gradient of a peer that they do not validate."""
+    """Seats that accuse without standing: an unknown kind, a seat that is not there, themselves, the same
+    seat twice, a row of a part that they neither aggregate nor examine, or the gradient of a peer that they
+    do not validate; or that lack the rows of a part that they do not examine."""
+
+    def has_standing(seat: int, a: Accusation) -> bool:
+        if a.kind == GRADIENT:
+            return (seat, a.target) in pairs and a.part == 0
+        return a.kind == ROW and (
+            seat in aggregators[a.part : a.part + 1] or seat in examiners.get(a.part, ())
+        )
 
     def wrong(seat: int, said: Accusations) -> bool:
-        return len(set(said.accusations)) != len(said.accusations) or any(
-            a.kind not in (ROW, GRADIENT)
-            or a.target >= seats
-            or a.target == seat
-            or (a.kind == ROW and seat not in aggregators)
-            or (a.kind == GRADIENT and (seat, a.target) not in pairs)
-            for a in said.accusations
+        return (
+            len({(a.kind, a.target) for a in said.accusations}) != len(said.accusations)
+            or any(
+                a.target >= seats or a.target == seat or not has_standing(seat, a) for a in said.accusations
+            )
+            or len(set(said.unavailable)) != len(said.unavailable)
+            or any(seat not in examiners.get(part, ()) for part in said.unavailable)
         )
 
     return tuple(seat for seat, said in enumerate(accusations) if wrong(seat, said))
 
 
 def cases(
-    pairs: Sequence[tuple[int, int]],
-    published: Sequence[PublishedScalars],
-    accusations: Sequence[Accusations],
-    aggregators: Sequence[int],
-    config: ProtocolConfig,
+    pairs: Sequence[tuple[int, int]], accusations: Sequence[Accusations], config: ProtocolConfig
 ) -> tuple[Case, ...]:
     """The disputed quantities, in an order that everybody derives alike."""
-    found = [Case(a.kind, seat, a.target) for seat, said in enumerate(accusations) for a in said.accusations]
+    found = [
+        Case(a.kind, seat, a.target, a.part)
+        for seat, said in enumerate(accusations)
+        for a in said.accusations
+    ]
     for validator, target in pairs:
         mine, theirs = accusations[validator].fingerprint, accusations[target].fingerprint
-        if mine is not None and theirs is not None and verification.fingerprints_disagree(mine, theirs):
+        if (
+            mine is not None
+            and theirs is not None
+            and verification.fingerprints_disagree(mine, theirs, config)
+        ):
             found.append(Case(FINGERPRINT, validator, target))
-    table = [p.parts for p in published]
-    suspicious = [aggregators[part] for part in verification.suspicious_parts(table, config.delta_max)]
-    found += [Case(AVERAGING, j, j) for j in suspicious]
-    return tuple(sorted(set(found), key=lambda case: (case.kind, case.accuser, case.target)))
+    return tuple(sorted(found, key=lambda case: (case.kind, case.accuser, case.target)))
+
+
+def is_impossible(vote: Vote, case: Case) -> bool:
+    """Return whether no honest peer votes like this: only the two ends of a case can be guilty, and only who
+    accuses of a row has evidence to withhold."""
+    return not ({*vote.guilty} <= {case.accuser, case.target}) or not (
+        {*vote.unavailable} <= ({case.accuser} if case.kind == ROW else set())
+    )
 
 
 # ---------------------------------------------------------------- how a voter judges
@@ -114,36 +133,24 @@ def judge_row(case: Case, published: PartScalars, true: Scalars | None, tau: flo
     return Vote(guilty=(case.target if false else case.accuser,), unavailable=())
 
 
-def judge_gradient(case: Case, published: Sequence[PartScalars], true: Recomputed, tau: float) -> Vote:
+def judge_gradient(
+    case: Case, published: Sequence[PartScalars], true: Recomputed, config: ProtocolConfig
+) -> Vote:
     """The verdict on the target rests on the scalars that it published when its bytes were aggregated."""
-    false = verification.gradient_is_false(published, true, tau)
+    false = verification.gradient_is_false(published, true, config)
     return Vote(guilty=(case.target if false else case.accuser,), unavailable=())
 
 
-def judge_fingerprint(case: Case, accusations: Sequence[Accusations], true: Scalars) -> Vote:
+def judge_fingerprint(
+    case: Case, accusations: Sequence[Accusations], true: Scalars, config: ProtocolConfig
+) -> Vote:
     """Both spoke of the same gradient: whoever is further from it than the tolerance is guilty."""
     guilty = [
         seat
         for seat in (case.accuser, case.target)
-        if (said := accusations[seat].fingerprint) is None or verification.fingerprint_is_false(said, true)
+        if (said := accusations[seat].fingerprint) is None
+        or verification.fingerprint_is_false(said, true, config)
     ]
-    return Vote(guilty=tuple(sorted(guilty)), unavailable=())
-
-
-def judge_averaging(
-    case: Case, published: Sequence[PartScalars], rows: Sequence[Scalars | None], config: ProtocolConfig
-) -> Vote:
-    """CheckAveraging: all rows of the part, recomputed. Aggregator and contributors may each be guilty."""
-    held = [row for row in rows if row is not None]
-    if len(held) < len(rows):
-        return Vote(guilty=(), unavailable=(case.target,))
-    guilty = {
-        seat
-        for seat, (said, true) in enumerate(zip(published, held, strict=True))
-        if verification.row_is_false(said, true, config.tau)
-    }
-    if verification.rows_are_no_fixed_point(held, config):
-        guilty.add(case.target)
     return Vote(guilty=tuple(sorted(guilty)), unavailable=())
 
 
@@ -153,11 +160,9 @@ REASONS = {
     (ROW, True): Cause.FALSE_SCALARS,
     (GRADIENT, True): Cause.FALSE_GRADIENT,
     (FINGERPRINT, True): Cause.FALSE_FINGERPRINT,
-    (AVERAGING, True): Cause.WRONG_AGGREGATE,
     (ROW, False): Cause.FALSE_ACCUSATION,
     (GRADIENT, False): Cause.FALSE_ACCUSATION,
     (FINGERPRINT, False): Cause.FALSE_VALIDATION,
-    (AVERAGING, False): Cause.FALSE_SCALARS,
 }
 
 
@@ -177,8 +182,6 @@ def tally(
         for seat in sorted(seat for seat, count in guilty.items() if 2 * count > len(votes)):
             bans.setdefault(seat, REASONS[case.kind, seat == case.target])
         most = [seat for seat, count in sorted(named.items()) if 2 * count > len(votes)]
-        if not most and case.kind != AVERAGING:
-            most = [case.accuser, case.target]
-        for seat in most:
+        for seat in most or (case.accuser, case.target):
             leaves.setdefault(seat, Cause.WITHHELD_EVIDENCE)
     return bans, {seat: why for seat, why in leaves.items() if seat not in bans}

@@ -141,7 +141,7 @@ class Agreed:
             participants=self.seating.participants,
             aggregates=self.aggregates,
             scalars=tuple(
-                tuple(Scalars(p.projections, p.norm, p.center) for p in said.parts)
+                tuple(Scalars(p.projections, p.norm, p.center, p.row) for p in said.parts)
                 for said in self.sets[SCALARS]
             ),
         )

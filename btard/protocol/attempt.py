@@ -214,7 +214,7 @@ class AttemptMachine:
 
     def expects(self, sender: PeerId, name: Digest) -> bool:
         """Return whether `sender` is entitled to push this blob now."""
-        return expected(self.seating, self.board, self.phase, self.seat, sender, name)
+        return expected(self.agreed, self.board, self.phase, self.seat, sender, name)
 
     def call(self, now: float) -> Actions:
         """Call for a dispute, as at the hard deadline."""

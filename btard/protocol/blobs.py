@@ -8,10 +8,11 @@ from btard.codec import Codec
 from btard.parts import part_size
 from btard.protocol import messages
 from btard.protocol.accusation import ROW
-from btard.protocol.agreed import Agreed, Seating
+from btard.protocol.agreed import Agreed
 from btard.protocol.broadcast import Board
 from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, SCALARS, VERDICT, Phase
 from btard.protocol.record import NOTHING
+from btard.protocol.suspicion import draw_examiners
 from btard.types import Digest, PeerId
 
 
@@ -82,12 +83,14 @@ class Blobs:
 
 
 def expected(
-    seating: Seating, board: Board, phase: Phase, me: int | None, sender: PeerId, name: Digest
+    agreed: Agreed, board: Board, phase: Phase, me: int | None, sender: PeerId, name: Digest
 ) -> bool:
     """Return whether `sender` is entitled to push this blob to seat `me`; only such blobs may use memory.
 
-    It may push its part for this peer, and, as evidence, the rows of the part that it aggregates. Everybody
-    may push any committed aggregate, and a row of which somebody is accused: whoever holds one serves it."""
+    It may push its part for this peer, and, as evidence, the rows of a part that it aggregates or examines.
+    Everybody may push any committed aggregate, and a row of which somebody is accused: whoever holds one
+    serves it."""
+    seating = agreed.seating
     for post in board.posts[AGGREGATE].values():
         if isinstance(post.payload, messages.AggregateCommitment) and post.payload.aggregate == name:
             return True
@@ -101,23 +104,30 @@ def expected(
     }
     if seat in rows and mine is not None and name in rows[seat][mine : mine + 1]:
         return True
-    theirs = seating.part_of(seat) if phase in (SCALARS, ACCUSE, VERDICT) else None
-    if theirs is not None and any(name in parts[theirs : theirs + 1] for parts in rows.values()):
-        return True
+    if phase in (SCALARS, ACCUSE, VERDICT):
+        of_it = {part for parts in rows.values() for part, each in enumerate(parts) if each == name}
+        if any(_has_rows(agreed, seat, part) for part in of_it if part < seating.parts):
+            return True
     accused = {
-        (said.target, seating.part_of(author))
-        for author, post in board.posts[ACCUSE].items()
+        (said.target, said.part)
+        for post in board.posts[ACCUSE].values()
         if isinstance(post.payload, messages.Accusations)
         for said in post.payload.accusations
     }
-    return any(p is not None and name in rows.get(target, ())[p : p + 1] for target, p in accused)
+    return any(name in rows.get(target, ())[part : part + 1] for target, part in accused)
+
+
+def _has_rows(agreed: Agreed, seat: int, part: int) -> bool:
+    """Return whether `seat` may have to show rows of `part`: it aggregates them, or examines them if the part
+    is suspicious. A peer that is behind in SCALARS cannot know yet whether it is."""
+    if agreed.seating.aggregators[part] == seat:
+        return True
+    return seat in draw_examiners(agreed.seating, agreed.coin, part)
 
 
 def owed(agreed: Agreed) -> set[Digest]:
     """Return the blobs that any peer may ask for: the aggregates, and the rows that are disputed."""
     found = set(agreed.aggregates) if AGGREGATE in agreed.sets else set()
-    for seat, said in enumerate(agreed.sets.get(ACCUSE, ())):
-        part = agreed.seating.part_of(seat)
-        if part is not None:
-            found |= {agreed.rows(part)[each.target] for each in said.accusations if each.kind == ROW}
+    for said in agreed.sets.get(ACCUSE, ()):
+        found |= {agreed.rows(each.part)[each.target] for each in said.accusations if each.kind == ROW}
     return found - {NOTHING}

@@ -7,18 +7,29 @@ from dataclasses import dataclass
 from typing import Literal
 
 from btard.errors import ConfigurationError
-from btard.wire import MAX_PROJECTIONS
+from btard.wire import MAX_PEERS, MAX_PROJECTIONS
+
+TAU_MIN, TAU_MAX = 1e-20, 1e40
+"""Within these, no tolerance of `tolerance.py` depends on its absolute floor, or on the range of float64."""
+
+EPSILON_MIN, EPSILON_MAX = 1e-7, 1e-2
+"""Below, float32 itself differs by more; above, an accusation asks for a difference of a sixth of a
+gradient."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProtocolConfig:
     """Protocol constants of a run.
 
-    `tau` is the clipping radius of CenteredClip on one part (same unit as the gradient), `delta_max`
-    the norm |g_i(j) - v(j)| above which a contributor's report counts as suspicious (Verification 2;
-    the paper publishes no value: `btard/protocol/verification.py` says how to choose it),
+    `tau` (1e-20 to 1e40) is the clipping radius of CenteredClip on one part (same unit as the gradient),
+    `delta_max` the norm |g_i(j) - v(j)| above which a contributor's report counts as suspicious (Verification
+    2; the paper publishes no value: `btard/protocol/verification.py` says how to choose it),
     `validators` the number of disjoint (validator, target) pairs drawn each step, `directions` the
-    number of projections a part. `delta_s` bounds the delay of a control message between two honest
+    number of projections a part, `examiners` the number of peers that examine a suspicious part. `epsilon`
+    (1e-7 to 1e-2) bounds the difference of two honest float32 gradients of one (model, seed) on unlike
+    hardware, in units of the gradient's norm; the default is for smooth activations without TF32 and reduced
+    precision (measured: 2.1e-6 and less; a ReLU whose input rounds to the other side of 0 makes it 5e-4 and
+    more: `protocols/fingerprint.md`, 2). `delta_s` bounds the delay of a control message between two honest
     peers, retransmissions included; `phase_s` bounds the work and transfers of one phase,
     `gradient_s` those of the first, in which the gradient is computed. The fast path goes on as soon as
     everybody has spoken, and deadlines follow what phases usually take (`pace.py`), within these bounds. A
@@ -31,6 +42,8 @@ class ProtocolConfig:
     delta_max: float = 10.0
     validators: int = 1
     directions: int = 4
+    examiners: int = 3
+    epsilon: float = 1e-4
     delta_s: float = 1.0
     phase_s: float = 20.0
     gradient_s: float = 60.0
@@ -47,6 +60,12 @@ class ProtocolConfig:
         for name in positive:
             if not 0 < getattr(self, name) < math.inf:
                 raise ConfigurationError(f"{name} must be positive and finite, not {getattr(self, name)}")
+        if not TAU_MIN <= self.tau <= TAU_MAX:
+            raise ConfigurationError(f"tau is {self.tau}: use {TAU_MIN} to {TAU_MAX}")
+        if not 1 <= self.examiners <= MAX_PEERS:
+            raise ConfigurationError(f"examiners is {self.examiners}: use 1 to {MAX_PEERS}")
+        if not EPSILON_MIN <= self.epsilon <= EPSILON_MAX:
+            raise ConfigurationError(f"epsilon is {self.epsilon}: use {EPSILON_MIN} to {EPSILON_MAX}")
         if self.directions > MAX_PROJECTIONS:
             raise ConfigurationError(f"{self.directions} directions: use at most {MAX_PROJECTIONS}")
         if not self.patience > 1:

@@ -11,7 +11,7 @@ from typing import Any
 
 from btard.crypto import Identity
 from btard.machine import Actions, Aggregate, ComputeGradient, Effect, Project, PushBlob, Send, Update
-from btard.protocol import accusation, messages, mprng
+from btard.protocol import accusation, messages, mprng, suspicion
 from btard.protocol.agreed import Agreed, Reported, Seating
 from btard.protocol.blobs import Blobs
 from btard.protocol.broadcast import audience
@@ -55,6 +55,7 @@ class Duties:
         state = seating.state
         self._me = identity.peer
         self._state = state
+        self._seating = seating
         self._peers = seating.participants
         self._aggregators = seating.aggregators
         self._seat = self._peers.index(self._me) if self._me in self._peers else None
@@ -93,7 +94,7 @@ class Duties:
         elif isinstance(payload, messages.Accusations):
             for said in payload.accusations:
                 if said.kind == accusation.ROW:
-                    self._push(agreed.rows(self._own_part)[said.target], self._peers)
+                    self._push(agreed.rows(said.part)[said.target], self._peers)
         return self._taken()
 
     def completed(self, phase: Phase, agreed: Agreed) -> Actions:
@@ -103,9 +104,11 @@ class Duties:
         if phase == GRADIENT:
             for part, name in enumerate(agreed.sets[GRADIENT][self._seat].parts):
                 self._push(Digest(name), (self._peers[self._aggregators[part]],))
-        elif phase == ACCUSE:
-            for name in self._examination.evidence(agreed):
-                self._push(name, self._peers)
+        elif phase == SCALARS:
+            for part, bench in suspicion.examiners(self._seating, agreed.sets).items():
+                if self._seating.aggregators[part] == self._seat:
+                    for name in agreed.rows(part):
+                        self._push(name, tuple(self._peers[seat] for seat in bench))
         return self._taken()
 
     def updated(self, agreed: Agreed) -> tuple[Digest | None, Actions]:
@@ -178,10 +181,11 @@ class Duties:
         return messages.PublishedScalars(agreed.previous_set, tuple(on_wire(s) for s in parts), promise)
 
     def _accuse(self, agreed: Agreed, due: Due) -> messages.Accusations | None:
-        found = self._examination.accusations(agreed)
-        if found is None:
+        findings = self._examination.findings(agreed, due is Due.LATE)
+        if findings is None:
             return None
-        return messages.Accusations(agreed.previous_set, found, *self._examination.opening(agreed))
+        found, lacking = findings
+        return messages.Accusations(agreed.previous_set, found, *self._examination.opening(agreed), lacking)
 
     def _verdict(self, agreed: Agreed, due: Due) -> messages.Verdicts | None:
         votes = self._examination.verdicts(agreed, due is Due.LATE)
@@ -190,11 +194,6 @@ class Duties:
         return None if votes is None else messages.Verdicts(agreed.previous_set, votes)
 
     # ------------------------------------------------------------ blobs
-
-    @property
-    def _own_part(self) -> int:
-        assert self._part is not None, "only an aggregator has rows"
-        return self._part
 
     def _fits(self, name: Digest, part: int) -> bool:
         return self._blobs.fits(name, part, len(self._aggregators))

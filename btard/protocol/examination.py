@@ -6,6 +6,8 @@ vote means); here they meet the effects and blobs of one attempt.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from btard.crypto import digest
 from btard.machine import Fingerprint, ProjectRows, Recompute, Recomputed
 from btard.protocol import accusation, messages, verification
@@ -17,13 +19,14 @@ from btard.protocol.record import NOTHING
 from btard.protocol.results import Results
 from btard.protocol.rules import disputed
 from btard.protocol.state import Finished, gradient_seed
+from btard.protocol.suspicion import examiners
 from btard.protocol.tolerance import ACCUSE_FACTOR
 from btard.types import Digest, Scalars
 
 
 def on_wire(scalars: Scalars) -> messages.PartScalars:
     """Return scalars as they are published."""
-    return messages.PartScalars(scalars.projections, scalars.norm, scalars.center)
+    return messages.PartScalars(scalars.projections, scalars.norm, scalars.center, scalars.row)
 
 
 class Examination:
@@ -34,7 +37,7 @@ class Examination:
     ) -> None:
         self._seating = seating
         self._peers = seating.participants
-        self._tau = seating.state.config.tau
+        self._config = seating.state.config
         self._me = me
         self._secret = secret
         self._blobs = blobs
@@ -64,43 +67,59 @@ class Examination:
             return None, NOTHING
         return self._fingerprint(agreed, self._pair[1]), self._salt()
 
-    def accusations(self, agreed: Agreed) -> tuple[messages.Accusation, ...] | None:
-        """Return whom this peer accuses, None while it is at work."""
-        found = self._rows_found_false(agreed)
-        if found is None:
+    def findings(
+        self, agreed: Agreed, late: bool
+    ) -> tuple[tuple[messages.Accusation, ...], tuple[int, ...]] | None:
+        """Return whom this peer accuses, and the parts that it should examine and whose rows did not all
+        come; None while it is at work, or rows may still arrive (`late`: no longer)."""
+        assert self._me is not None
+        own = self._seating.part_of(self._me)
+        examined = [
+            part for part, bench in examiners(self._seating, agreed.sets).items() if self._me in bench
+        ]
+        rows = {part: self._rows(agreed, part) for part in (*([] if own is None else [own]), *examined)}
+        lacking = tuple(part for part in examined if not all(self._held(agreed, part)))
+        target = self._pair[1] if self._pair is not None and self._pair[0] == self._me else None
+        recomputed = None if target is None else self._recompute(target)
+        if any(row is None for row in rows.values()) or (lacking and not late):
             return None
-        if self._pair is not None and self._pair[0] == self._me:
-            target = self._pair[1]
-            recomputed = self._recompute(target)
-            if recomputed is None:
-                return None
-            if verification.gradient_is_false(self._earlier(target), recomputed, self._tau, ACCUSE_FACTOR):
-                found.append(messages.Accusation(accusation.GRADIENT, target))
-        return tuple(found)
+        if target is not None and recomputed is None:
+            return None
+        liars: dict[int, int] = {}  # one accusation ends a seat
+        for part, scalars in rows.items():
+            for seat in self._liars(agreed, part, scalars or {}):
+                liars.setdefault(seat, part)
+        found = [messages.Accusation(accusation.ROW, seat, part) for seat, part in sorted(liars.items())]
+        if (
+            target is not None
+            and recomputed is not None
+            and verification.gradient_is_false(self._earlier(target), recomputed, self._config, ACCUSE_FACTOR)
+        ):
+            found.append(messages.Accusation(accusation.GRADIENT, target, 0))
+        return tuple(found), lacking
 
-    def _rows_found_false(self, agreed: Agreed) -> list[messages.Accusation] | None:
-        part = self._seating.part_of(self._me)
-        if part is None:
-            return []
-        rows = self._results.of(self._project_rows(agreed, part))
-        if rows is None:
-            return None
+    def _rows(self, agreed: Agreed, part: int) -> dict[int, Scalars | None] | None:
+        """Return the true scalars of the rows of `part` that are here, by seat; None while it is at work."""
+        seats = [seat for seat, held in enumerate(self._held(agreed, part)) if held]
+        true = self._results.of(self._project_rows(agreed, part, seats))
+        return None if true is None else dict(zip(seats, true, strict=True))
+
+    def _held(self, agreed: Agreed, part: int) -> list[bool]:
+        parts = len(self._seating.aggregators)
+        return [self._blobs.fits(name, part, parts) for name in agreed.rows(part)]
+
+    def _liars(self, agreed: Agreed, part: int, rows: dict[int, Scalars | None]) -> list[int]:
         published = agreed.sets[SCALARS]
+        tau = self._config.tau
         return [
-            messages.Accusation(accusation.ROW, seat)
-            for seat, true in enumerate(rows)
+            seat
+            for seat, true in rows.items()
             if seat != self._me
             and true is not None
-            and verification.row_is_false(published[seat].parts[part], true, self._tau, ACCUSE_FACTOR)
+            and verification.row_is_false(published[seat].parts[part], true, tau, ACCUSE_FACTOR)
         ]
 
     # ------------------------------------------------------------ disputed cases
-
-    def evidence(self, agreed: Agreed) -> tuple[Digest, ...]:
-        """Return the rows that this peer owes everybody: its part is averaged again (CheckAveraging)."""
-        cases = disputed(self._seating, agreed.sets)
-        own = [case for case in cases if case.kind == accusation.AVERAGING and case.target == self._me]
-        return tuple(name for case in own for name in agreed.rows(self._part(case.target)))
 
     def verdicts(self, agreed: Agreed, late: bool) -> tuple[messages.Vote, ...] | None:
         """Return one vote per case, None while evidence may still arrive."""
@@ -110,55 +129,37 @@ class Examination:
 
     def lacking(self, agreed: Agreed) -> list[Digest]:
         """Return the rows of disputed cases that have not come."""
-        names: list[Digest] = []
-        for case in disputed(self._seating, agreed.sets):
-            if case.kind == accusation.ROW:
-                names.append(agreed.rows(self._part(case.accuser))[case.target])
-            elif case.kind == accusation.AVERAGING:
-                names += agreed.rows(self._part(case.target))
+        rows = [case for case in disputed(self._seating, agreed.sets) if case.kind == accusation.ROW]
+        names = [agreed.rows(case.part)[case.target] for case in rows]
         return [name for name in names if not self._blobs.knows(name)]
 
     def _judge(self, agreed: Agreed, case: Case, late: bool) -> messages.Vote | None:
-        sets, parts = agreed.sets, self._seating.parts
+        sets, config = agreed.sets, self._config
         if case.kind == accusation.ROW:
-            part = self._part(case.accuser)
-            name = agreed.rows(part)[case.target]
-            published = sets[SCALARS][case.target].parts[part]
-            if not self._blobs.fits(name, part, parts):
-                return accusation.judge_row(case, published, None, self._tau) if late else None
-            rows = self._results.of(self._project_rows(agreed, part, case.target))
-            return None if rows is None else accusation.judge_row(case, published, rows[0], self._tau)
+            published = sets[SCALARS][case.target].parts[case.part]
+            if not self._held(agreed, case.part)[case.target]:
+                return accusation.judge_row(case, published, None, config.tau) if late else None
+            rows = self._results.of(self._project_rows(agreed, case.part, [case.target]))
+            return None if rows is None else accusation.judge_row(case, published, rows[0], config.tau)
         if case.kind == accusation.GRADIENT:
             true = self._recompute(case.target)
             said = self._earlier(case.target)
-            return None if true is None else accusation.judge_gradient(case, said, true, self._tau)
-        if case.kind == accusation.FINGERPRINT:
-            gradient = self._results.of(self._fingerprint_effect(agreed, case.target))
-            return None if gradient is None else accusation.judge_fingerprint(case, sets[ACCUSE], gradient)
-        part = self._part(case.target)
-        held = all(self._blobs.fits(name, part, parts) for name in agreed.rows(part))
-        if not held and not late:
+            return None if true is None else accusation.judge_gradient(case, said, true, config)
+        assert case.kind == accusation.FINGERPRINT, case
+        gradient = self._results.of(self._fingerprint_effect(agreed, case.target))
+        if gradient is None:
             return None
-        rows = self._results.of(self._project_rows(agreed, part))
-        if rows is None:
-            return None
-        column = [said.parts[part] for said in sets[SCALARS]]
-        return accusation.judge_averaging(case, column, rows, self._seating.state.config)
+        return accusation.judge_fingerprint(case, sets[ACCUSE], gradient, config)
 
-    def _part(self, seat: int) -> int:
-        part = self._seating.part_of(seat)
-        assert part is not None, "only an aggregator accuses of a row, or is averaged again"
-        return part
-
-    def _project_rows(self, agreed: Agreed, part: int, row: int | None = None) -> ProjectRows:
+    def _project_rows(self, agreed: Agreed, part: int, seats: Sequence[int]) -> ProjectRows:
         rows = agreed.rows(part)
         return ProjectRows(
             part=part,
-            parts=self._seating.parts,
-            rows=rows if row is None else (rows[row],),
+            parts=len(self._seating.aggregators),
+            rows=tuple(rows[seat] for seat in seats),
             aggregate=agreed.aggregates[part],
             coin=agreed.coin,
-            tau=self._tau,
+            tau=self._config.tau,
         )
 
     # ------------------------------------------------------------ the gradients of the step before
@@ -172,7 +173,7 @@ class Examination:
     def _recompute(self, target: int) -> Recomputed | None:
         past = self._past
         seed = gradient_seed(past.seed_coin, self._peers[target])
-        return self._results.of(Recompute(past.step, seed, past.aggregates, past.coin, self._tau))
+        return self._results.of(Recompute(past.step, seed, past.aggregates, past.coin, self._config.tau))
 
     def _earlier(self, target: int) -> tuple[messages.PartScalars, ...]:
         published = self._past.scalars[self._past.participants.index(self._peers[target])]

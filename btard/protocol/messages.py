@@ -102,6 +102,7 @@ class PartScalars:
     projections: Annotated[tuple[float, ...], MaxLen(64)]
     norm: float
     center: float
+    row: float
 
 
 @message("s")
@@ -118,22 +119,26 @@ class PublishedScalars:
 @message("c")
 @dataclass(frozen=True, slots=True)
 class Accusation:
-    """`row`: the target's scalars of this accuser's part are wrong. `gradient`: the scalars that the
-    target published in the step before are not those of the gradient that it owed."""
+    """`row`: the target's scalars of `part` are wrong; the accuser aggregates or examines that part.
+    `gradient`: the scalars that the target published in the step before are not those of the gradient that it
+    owed; `part` is 0."""
 
     kind: Annotated[str, MaxLen(8)]
     target: Seat
+    part: Seat
 
 
 @message("u")
 @dataclass(frozen=True, slots=True)
 class Accusations:
-    """This peer's accusations (usually none) and the opening of its fingerprint, if it owes one."""
+    """This peer's accusations (usually none), the opening of its fingerprint, if it owes one, and the parts
+    that it should examine and whose rows did not all come."""
 
     previous_set: DigestField
     accusations: Annotated[tuple[Accusation, ...], MaxLen(MAX_PEERS + 1)]
     fingerprint: PartScalars | None
     salt: Secret
+    unavailable: Seats
 
 
 @message("o")
@@ -193,13 +198,13 @@ def size_max(phase: str, members: int, directions: int) -> int:
     """Return the upper bound on an honest sealed message of a phase; longer messages are not stored.
 
     Views are built from stored messages, so without this bound a few oversized ones could fill a view."""
-    n, scalars = members, 9 * directions + 24
+    n, scalars = members, 9 * directions + 33
     payload = {
         GRADIENT: 4 * 42 * n,
         AGGREGATE: 3 * n,
         REVEAL: 3 * n,
         SCALARS: n * scalars,
-        ACCUSE: 16 * n + scalars,
+        ACCUSE: 22 * n + scalars,
         VERDICT: 8 * n * (n + 2) + 3 * n * n,
         RECORD: 0,
     }

@@ -255,6 +255,9 @@ class PeerMachine:
             if removal.peer == self._identity.peer and removal.kind in (BAN, LEAVE):
                 word = "was banned" if removal.kind == BAN else "lost its seat"
                 return f"this peer {word} in step {record.step}: {removal.reason}"
+        last = self._past[-1]
+        if last.record == record and last.ending is not None and last.ending.stop:
+            return last.ending.stop
         if self.state.step >= self._steps:
             return FINISHED
         if not self.state.has_majority:

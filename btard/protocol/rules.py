@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from btard.protocol import accusation, butterfly, messages, mprng, pace, verification
+from btard.protocol import accusation, butterfly, messages, mprng, pace, suspicion, verification
 from btard.protocol.agreed import Seating, Sets
 from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, REVEAL, SCALARS, VERDICT, Phase
 from btard.protocol.pace import NOTHING_SEEN, Seen
@@ -21,11 +21,13 @@ from btard.types import Digest
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the attempt ends: STEP, or ABORT with who is removed, and between whom parts did not come."""
+    """How the attempt ends: STEP, or ABORT with who is removed, and between whom parts did not come. `stop`
+    says why the run ends here, for people."""
 
     kind: Literal["step", "abort"]
     removals: tuple[Removal, ...] = ()
     complaints: tuple[Complaint, ...] = ()
+    stop: str | None = None
 
 
 def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
@@ -56,16 +58,13 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
         leaves = {seating.aggregators[part]: Cause.WITHHELD_AGGREGATE for part in withheld}
         return _abort(seating, bans=bans, leaves=leaves) if bans or leaves else SCALARS
     if phase == SCALARS:
-        return ACCUSE
+        false = verification.false_on_sight(_table(sets))
+        return _abort(seating, bans=dict.fromkeys(false, Cause.FALSE_SCALARS)) if false else ACCUSE
     if phase == ACCUSE:
-        bans = _evident(seating, sets)
-        if disputed(seating, sets):
-            return VERDICT
-        return _abort(seating, bans=bans) if bans else Ending(STEP)
+        return VERDICT if disputed(seating, sets) else _judged(seating, sets, {}, {})
     assert phase == VERDICT, phase
     bans, leaves = accusation.tally(disputed(seating, sets), [v.votes for v in sets[VERDICT]])
-    bans = {**_evident(seating, sets), **bans}
-    return _abort(seating, bans=bans, leaves=leaves) if bans or leaves else Ending(STEP)
+    return _judged(seating, sets, bans, leaves)
 
 
 def _named(seating: Seating, ballots: Sequence[Sequence[bytes]]) -> list[int]:
@@ -76,26 +75,37 @@ def _named(seating: Seating, ballots: Sequence[Sequence[bytes]]) -> list[int]:
 
 def disputed(seating: Seating, sets: Sets) -> tuple[accusation.Case, ...]:
     """The cases that the VERDICT phase votes on, in order."""
-    config, aggregators = seating.state.config, seating.aggregators
-    return accusation.cases(seating.pairs, sets[SCALARS], sets[ACCUSE], aggregators, config)
+    return accusation.cases(seating.pairs, sets[ACCUSE], seating.state.config)
+
+
+def _judged(seating: Seating, sets: Sets, bans: Mapping[int, Cause], leaves: Mapping[int, Cause]) -> Ending:
+    """The ending of an attempt whose accusations are judged; `bans` and `leaves` are what the votes
+    decide."""
+    relieved = suspicion.unchecked(seating, sets)
+    bans = {**bans, **_evident(seating, sets)}
+    if bans or leaves or relieved:
+        return _abort(seating, bans=bans, leaves=leaves, relieved=relieved)
+    stop = verification.tau_too_small(_table(sets), seating.state.config)
+    return Ending(STEP) if stop is None else Ending(ABORT, stop=stop)
 
 
 def _evident(seating: Seating, sets: Sets) -> dict[int, Cause]:
     """Bans that need no vote: everybody sees them in the agreed messages.
 
-    Who accuses a contributor of its part has a reason why the part does not sum to zero, and is judged by
-    that case: an accusation ends the seat of one of both."""
-    rows = [[a for a in said.accusations if a.kind == accusation.ROW] for said in sets[ACCUSE]]
+    An aggregator that accused a contributor of its part is judged by that case, which ends a seat in any
+    event: false scalars explain why its part looks wrong."""
     false = accusation.false_openings(seating.participants, seating.pairs, sets[SCALARS], sets[ACCUSE])
-    wrong = [seat for seat in _sums_not_zero(seating, sets) if not rows[seat]]
+    wrong = [
+        seat
+        for part, seat in enumerate(seating.aggregators)
+        if verification.aggregate_is_wrong(_table(sets), part, seating.state.config)
+        and not any(a.kind == accusation.ROW and a.part == part for a in sets[ACCUSE][seat].accusations)
+    ]
     return dict.fromkeys(false, Cause.FALSE_REVEAL) | dict.fromkeys(wrong, Cause.WRONG_AGGREGATE)
 
 
-def _sums_not_zero(seating: Seating, sets: Sets) -> list[int]:
-    """Seats whose part's aggregate is no fixed point."""
-    table = [p.parts for p in sets[SCALARS]]
-    config = seating.state.config
-    return [s for p, s in enumerate(seating.aggregators) if verification.sum_is_not_zero(table, p, config)]
+def _table(sets: Sets) -> verification.ScalarTable:
+    return [said.parts for said in sets[SCALARS]]
 
 
 def _malformed(seating: Seating, phase: Phase, sets: Sets) -> list[int]:
@@ -116,16 +126,19 @@ def _malformed(seating: Seating, phase: Phase, sets: Sets) -> list[int]:
         if isinstance(said, messages.PublishedScalars):
             return verification.shape_is_wrong(said.parts, parts, config)
         if isinstance(said, messages.Accusations):
-            return said.fingerprint is not None and len(said.fingerprint.projections) != config.directions
-        if isinstance(said, messages.Verdicts):
-            return len(said.votes) != len(disputed(seating, sets)) or any(
-                s >= seats for vote in said.votes for s in (*vote.guilty, *vote.unavailable)
+            mine = said.fingerprint
+            return mine is not None and verification.scalars_are_impossible(
+                mine, config.directions, mine.norm
             )
+        if isinstance(said, messages.Verdicts):
+            cases = disputed(seating, sets)
+            return len(said.votes) != len(cases) or any(map(accusation.is_impossible, said.votes, cases))
         return said is None
 
     found = [seat for seat, said in enumerate(sets[phase]) if wrong(seat, said)]
     if phase == ACCUSE and not found:
-        found = list(accusation.baseless(seats, seating.pairs, seating.aggregators, sets[ACCUSE]))
+        examiners = suspicion.examiners(seating, sets)
+        found = list(accusation.baseless(seats, seating.pairs, seating.aggregators, examiners, sets[ACCUSE]))
     return found
 
 

@@ -15,14 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-EPSILON = 1e-4
-"""Two honest float32 gradients of the same (model, seed) on unlike hardware differ by at most EPSILON |g|.
-
-Smooth activations, TF32 and reduced precision off. Rounding u = 2^-24 in sums of m terms grows as
-sqrt(m) u, and about linearly with the depth L: L sqrt(m) u = 9e-5 for L = 24 and m = 4096. Measured:
-2.1e-6 and less. Not for kinked activations: a ReLU whose input rounds to the other side of 0 changes the
-gradient by 5e-4 and more."""
-
 DEVIATIONS = 8.0
 """c: an honest projection exceeds its bound with probability 2 exp(-c^2 / 2) < 2.6e-14."""
 
@@ -42,6 +34,19 @@ AGGREGATE_RESIDUAL = 1e-6
 FLOAT32_ROUNDING = 2.0**-24
 """Rounding a vector to float32 moves it by at most this times its norm."""
 
+SLACK_SUSPICIOUS = 0.01
+"""A part whose zero sum has more slack than this share of tau is examined row by row."""
+
+SLACK_MAX = 1.0
+"""With more slack than this share of tau the zero sum says too little: no step is made of it."""
+
+HULL_MARGIN = 1.01
+"""For the solver's residual, the rounding of v(j) and misstatements: together below 1e-4 for n <= 64."""
+
+NORM_MAX = 2.0**150
+"""No honest norm is longer: two float32 numbers differ by less than 2^129, and there are fewer than 2^40
+coordinates. The bound keeps every sum of published numbers finite."""
+
 
 def contraction(norm: float, tau: float) -> float:
     """By how much clipping to `tau` shrinks distances among vectors of at least `norm`: min(1, tau / norm).
@@ -52,23 +57,27 @@ def contraction(norm: float, tau: float) -> float:
     return 1.0 if norm <= tau else tau / norm
 
 
-def recomputation_tolerance(gradient_norm: float, part_norm: float = 0.0, tau: float = math.inf) -> float:
+def recomputation_tolerance(
+    epsilon: float, gradient_norm: float, part_norm: float = 0.0, tau: float = math.inf
+) -> float:
     """Difference of a scalar of two honest computations of one gradient, on unlike hardware.
 
-    `gradient_norm` is |g| of the *whole* gradient, as recomputed by whoever asks. Without `part_norm` and
-    `tau` the bound holds for norms |g(j) - v(j)|, fingerprints and projections alike. For the projections
+    `epsilon` is that of `ProtocolConfig`, `gradient_norm` is |g| of the *whole* gradient, as recomputed by
+    whoever asks. Without `part_norm` and `tau` the bound holds for norms |g(j) - v(j)| and |g(j)|,
+    fingerprints and projections alike. For the projections
     of a part pass `part_norm`, the lesser of the published and the recomputed |g(j) - v(j)|, and `tau`: where
     tau is small, the general bound exceeds the ball that D lives in, and would let any forgery pass.
     """
-    return DEVIATIONS * EPSILON * gradient_norm * contraction(part_norm, tau) + FLOOR
+    return DEVIATIONS * epsilon * gradient_norm * contraction(part_norm, tau) + FLOOR
 
 
 def same_bytes_tolerance(magnitude: float) -> float:
     """Difference of a scalar computed twice, in float64, from the same bytes.
 
     `magnitude` is the length that the scalar measures: the clipped norm min(|g(j) - v(j)|, tau) for a
-    projection, |g(j) - v(j)| for the norm, |v(j)| for the centre. A projection must *not* be given the
-    unclipped norm: a row of 1e9 tau would earn a slack of tau, and with it could falsify its part's zero sum.
+    projection, |g(j) - v(j)| for the norm, |v(j)| for the centre, |g(j)| for the row. A projection must *not*
+    be given the unclipped norm: a row of 1e9 tau would earn a slack of tau, and with it could falsify its
+    part's zero sum.
     """
     return SAME_BYTES * magnitude + FLOOR
 
@@ -84,11 +93,26 @@ def zero_sum_tolerance(norms: Sequence[float], tau: float, center: float) -> flo
 
     All arguments are agreed numbers and so is the sum: no accuser's margin is needed. Far from every row,
     |g_i(j) - v(j)| is about |v(j)|, so the rounding term stays at about n 2^-24 tau: an aggregate earns no
-    slack by being huge. Contributors that lie about their norms earn some; CheckAveraging, in which voters
-    measure the norms themselves, does not depend on them.
+    slack by being huge. Contributors whose norms are small earn some, at most n 2^-24 |v(j)| in all; so
+    |v(j)| is bounded apart (`hull_bound`), and a slack that says nothing is no answer (`SLACK_MAX`).
     """
     clipped_max = max(min(tau, norm) for norm in norms)
     rounding = FLOAT32_ROUNDING * center * math.fsum(contraction(norm, tau) for norm in norms)
     residual = len(norms) * AGGREGATE_RESIDUAL * clipped_max + rounding
     misstated = len(norms) * ACCUSE_FACTOR * same_bytes_tolerance(clipped_max)
     return DEVIATIONS * residual + misstated
+
+
+def hull_bound(row_norms: Sequence[float], tau: float) -> float:
+    """The greatest |v(j)| of a right aggregate, given the n contributors' |g_i(j)|.
+
+    Let m rows, more than half, lie within R of the origin, and |v| >= R + tau. Each of them pulls v towards
+    the origin by at least tau sqrt(1 - R^2 / |v|^2), the others pull with tau at most; these forces balance
+    only if |v| <= R / sqrt(1 - ((n - m) / m)^2). R is the norm of the m-th shortest row, m = floor(n / 2) +
+    1, which a minority cannot lengthen beyond the longest honest row.
+    """
+    n = len(row_norms)
+    most = n // 2 + 1
+    longest = sorted(row_norms)[most - 1]
+    pull = (n - most) / most
+    return HULL_MARGIN * max(longest + tau, longest / math.sqrt(1 - pull * pull)) + FLOOR

@@ -1,14 +1,14 @@
 """Verification 1 and 2: what the published scalars must satisfy (BTARD, Algorithms 2 and 3).
 
 With D_i(j) = (g_i(j) - v(j)) min(1, tau / |g_i(j) - v(j)|), every contributor i publishes <z[j], D_i(j)> for
-several directions z of the coin and |g_i(j) - v(j)|, for every part j. The aggregator of part j
-holds the rows and checks each of them; everybody checks that the projections of a part sum to zero,
-which is what the fixed point of CenteredClip means; and where more than half report a norm above
-Delta_max, the part is averaged again by everybody (CheckAveraging).
+several directions z of the coin, |g_i(j) - v(j)|, |v(j)| and |g_i(j)|, for every part j. The aggregator of
+part j holds the rows and checks each of them. Everybody checks that the projections of a part sum to zero,
+which is what the fixed point of CenteredClip means, and that v(j) is no longer than a fixed point among such
+rows can be. A part of which more than half report a norm above Delta_max, or whose zero sum says little, is
+*suspicious*: a few peers drawn by the coin check its rows too (`suspicion.py`, CheckAveraging).
 
-Choosing Delta_max: false alarms cost one transfer of a part to everybody and end nobody's seat, so a
-small multiple of the usual |g_i(j) - v(j)| does; colluders who hold aggregator and contributors can
-move an aggregate by about Delta_max a step until a validator draws one of them.
+Choosing Delta_max: a false alarm costs the transfer of a part's rows to the examiners and nobody's seat, so a
+small multiple of the usual |g_i(j) - v(j)| does.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ colluders from cancelling a shifted aggregate with one enormous number."""
 ScalarTable = Sequence[Sequence[PartScalars]]
 """[contributor seat][part]"""
 
+# ---------------------------------------------------------------- against bytes and gradients
+
 
 def row_is_false(published: PartScalars, true: Scalars, tau: float, factor: float = 1.0) -> bool:
     """Return whether a contributor's scalars of one part are not those of the bytes that it committed to.
@@ -38,36 +40,45 @@ def row_is_false(published: PartScalars, true: Scalars, tau: float, factor: floa
         _projections_differ(published, true, factor * tolerance.same_bytes_tolerance(min(true.norm, tau)))
         or abs(published.norm - true.norm) > factor * tolerance.same_bytes_tolerance(true.norm)
         or abs(published.center - true.center) > factor * tolerance.same_bytes_tolerance(true.center)
+        or abs(published.row - true.row) > factor * tolerance.same_bytes_tolerance(true.row)
     )
 
 
 def gradient_is_false(
-    published: Sequence[PartScalars], recomputed: Recomputed, tau: float, factor: float = 1.0
+    published: Sequence[PartScalars], recomputed: Recomputed, config: ProtocolConfig, factor: float = 1.0
 ) -> bool:
     """Return whether a contributor's scalars, of any part, are not those of the gradient that it owed.
 
     Recomputed on other hardware, so within the tolerance of `protocols/fingerprint.md`."""
     return len(published) != len(recomputed.scalars) or any(
-        _part_is_false(said, true, recomputed.norm, tau, factor)
+        _part_is_false(said, true, recomputed.norm, config, factor)
         for said, true in zip(published, recomputed.scalars, strict=True)
     )
 
 
-def _part_is_false(said: PartScalars, true: Scalars, gradient_norm: float, tau: float, factor: float) -> bool:
-    wide = tolerance.recomputation_tolerance(gradient_norm)
-    narrow = tolerance.recomputation_tolerance(gradient_norm, min(said.norm, true.norm), tau)
-    return abs(said.norm - true.norm) > factor * wide or _projections_differ(said, true, factor * narrow)
+def _part_is_false(
+    said: PartScalars, true: Scalars, gradient_norm: float, config: ProtocolConfig, factor: float
+) -> bool:
+    least = min(said.norm, true.norm)
+    wide = factor * tolerance.recomputation_tolerance(config.epsilon, gradient_norm)
+    narrow = factor * tolerance.recomputation_tolerance(config.epsilon, gradient_norm, least, config.tau)
+    return (
+        abs(said.norm - true.norm) > wide
+        or abs(said.row - true.row) > wide
+        or _projections_differ(said, true, narrow)
+    )
 
 
-def fingerprint_is_false(published: PartScalars, true: Scalars) -> bool:
+def fingerprint_is_false(published: PartScalars, true: Scalars, config: ProtocolConfig) -> bool:
     """Return whether the fingerprint of a whole gradient is not that of the gradient."""
-    slack = tolerance.recomputation_tolerance(true.norm)
+    slack = tolerance.recomputation_tolerance(config.epsilon, true.norm)
     return abs(published.norm - true.norm) > slack or _projections_differ(published, true, slack)
 
 
-def fingerprints_disagree(one: PartScalars, other: PartScalars) -> bool:
+def fingerprints_disagree(one: PartScalars, other: PartScalars, config: ProtocolConfig) -> bool:
     """Return whether validator and target cannot both have computed the same gradient."""
-    slack = tolerance.ACCUSE_FACTOR * tolerance.recomputation_tolerance(max(one.norm, other.norm))
+    norm = max(one.norm, other.norm)
+    slack = tolerance.ACCUSE_FACTOR * tolerance.recomputation_tolerance(config.epsilon, norm)
     as_scalars = Scalars(other.projections, other.norm)
     return abs(one.norm - other.norm) > slack or _projections_differ(one, as_scalars, slack)
 
@@ -78,15 +89,72 @@ def _projections_differ(published: PartScalars, true: Scalars, slack: float) -> 
     )
 
 
-def sum_is_not_zero(table: ScalarTable, part: int, config: ProtocolConfig) -> bool:
-    """Return whether the clipped differences of `part` do not cancel in some direction: no fixed point.
+# ---------------------------------------------------------------- among agreed numbers
 
-    Sums in seat order, in float64, over agreed numbers: every peer gets the same answer. The norm of
-    v(j) is the (upper) median of what all contributors say, so an honest majority bounds it."""
+
+def false_on_sight(table: ScalarTable) -> tuple[int, ...]:
+    """Seats whose scalars everybody sees to be false, without any bytes.
+
+    All contributors measure |v(j)| of the same bytes, and more than half are honest: a `center` that differs
+    from the median is a lie. So is a triangle that does not close: |g|, |g - v| and |v| are its sides."""
+    medians = [median_high(entry.center for entry in column) for column in zip(*table, strict=True)]
+
+    def false(said: PartScalars, median: float) -> bool:
+        slack = tolerance.ACCUSE_FACTOR * tolerance.same_bytes_tolerance(said.norm + said.center + said.row)
+        differs = tolerance.ACCUSE_FACTOR * tolerance.same_bytes_tolerance(median)
+        return (
+            abs(said.center - median) > differs
+            or abs(said.norm - said.center) > said.row + slack
+            or said.row > said.norm + said.center + slack
+        )
+
+    return tuple(seat for seat, row in enumerate(table) if any(map(false, row, medians)))
+
+
+def aggregate_is_wrong(table: ScalarTable, part: int, config: ProtocolConfig) -> bool:
+    """Return whether v(j) is no fixed point of CenteredClip, if the part's scalars are true: the clipped
+    differences do not cancel in some direction, or v(j) is longer than the rows allow.
+
+    Sums in seat order, in float64, over agreed numbers: every peer gets the same answer."""
     column = [row[part] for row in table]
-    center = median_high([entry.center for entry in column])
-    slack = tolerance.zero_sum_tolerance([entry.norm for entry in column], config.tau, center)
+    if _center(column) > tolerance.hull_bound([entry.row for entry in column], config.tau):
+        return True
+    slack = _slack(column, config.tau)
     return any(abs(_sum([e.projections[k] for e in column])) > slack for k in range(config.directions))
+
+
+def suspicious_parts(table: ScalarTable, config: ProtocolConfig) -> tuple[int, ...]:
+    """Parts of which more than half of the contributors report a norm above Delta_max (Verification 2), or
+    whose zero sum has a slack of more than SLACK_SUSPICIOUS tau."""
+
+    def suspicious(column: Sequence[PartScalars]) -> bool:
+        above = sum(1 for entry in column if entry.norm > config.delta_max)
+        return 2 * above > len(column) or _slack(column, config.tau) > tolerance.SLACK_SUSPICIOUS * config.tau
+
+    return tuple(part for part, column in enumerate(zip(*table, strict=True)) if suspicious(column))
+
+
+def tau_too_small(table: ScalarTable, config: ProtocolConfig) -> str | None:
+    """Return what to do where float32 cannot place some v(j) as exactly as tau asks, None if it can.
+
+    The zero sum of such a part says nothing about its aggregate, whoever computed it."""
+    columns = list(zip(*table, strict=True))
+    if all(_slack(column, config.tau) <= tolerance.SLACK_MAX * config.tau for column in columns):
+        return None
+    length = max(map(_center, columns))
+    enough = 2 * tolerance.DEVIATIONS * tolerance.FLOAT32_ROUNDING * len(table) * length
+    return (
+        f"tau is {config.tau:.3g}: the gradients' parts are about {length:.3g} long: "
+        f"use more than {enough:.3g}"
+    )
+
+
+def _center(column: Sequence[PartScalars]) -> float:
+    return median_high(entry.center for entry in column)
+
+
+def _slack(column: Sequence[PartScalars], tau: float) -> float:
+    return tolerance.zero_sum_tolerance([entry.norm for entry in column], tau, _center(column))
 
 
 def _sum(values: Iterable[float]) -> float:
@@ -97,26 +165,20 @@ def _sum(values: Iterable[float]) -> float:
     return total
 
 
-def rows_are_no_fixed_point(rows: Sequence[Scalars], config: ProtocolConfig) -> bool:
-    """`sum_is_not_zero` over scalars that this peer computed itself (CheckAveraging)."""
-    return sum_is_not_zero([[PartScalars(r.projections, r.norm, r.center)] for r in rows], 0, config)
-
-
-def suspicious_parts(table: ScalarTable, delta_max: float) -> tuple[int, ...]:
-    """Parts of which more than half of the contributors report a norm above Delta_max (Verification 2)."""
-    return tuple(
-        part
-        for part in range(len(table[0]))
-        if 2 * sum(1 for row in table if row[part].norm > delta_max) > len(table)
+def shape_is_wrong(parts: Sequence[PartScalars], count: int, config: ProtocolConfig) -> bool:
+    """Return whether published scalars cannot be an honest peer's: a wrong number of parts or projections, a
+    norm that is negative or above NORM_MAX, or a projection longer than PROJECTION_DEVIATIONS times the
+    vector that it measures."""
+    return len(parts) != count or any(
+        scalars_are_impossible(p, config.directions, min(p.norm, config.tau)) for p in parts
     )
 
 
-def shape_is_wrong(parts: Sequence[PartScalars], count: int, config: ProtocolConfig) -> bool:
-    """Return whether published scalars cannot be an honest peer's: a wrong number of parts or projections,
-    a negative norm, or a projection longer than PROJECTION_DEVIATIONS times the vector that it measures."""
-    return len(parts) != count or any(
-        len(p.projections) != config.directions
-        or min(p.norm, p.center) < 0
-        or max(map(abs, p.projections)) > PROJECTION_DEVIATIONS * min(p.norm, config.tau) + tolerance.FLOOR
-        for p in parts
+def scalars_are_impossible(said: PartScalars, directions: int, length: float) -> bool:
+    """Return whether no honest peer publishes this of a vector whose norm is `length`."""
+    return (
+        len(said.projections) != directions
+        or min(said.norm, said.center, said.row) < 0
+        or max(said.norm, said.center, said.row) > tolerance.NORM_MAX
+        or max(map(abs, said.projections)) > PROJECTION_DEVIATIONS * length + tolerance.FLOOR
     )

@@ -1,8 +1,9 @@
 """The scalars of BTARD: projections of clipped differences on the public directions of a coin.
 
 With D = (g - v) min(1, tau / |g - v|), a contributor publishes <z_k, D> for K directions z_k and
-|g - v| (Gorbunov et al. 2022, verification 1). Deviation: K directions instead of one, of uniform odd
-bytes instead of a unit vector, scaled to unit variance a coordinate; see protocols/fingerprint.md.
+|g - v| (Gorbunov et al. 2022, verification 1). Deviations: |v| and |g| as well; K directions instead of
+one, of uniform odd bytes instead of a unit vector, scaled to unit variance a coordinate; see
+protocols/fingerprint.md.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ def project(
     length = rows[0].numel() if rows else 0
     products = [torch.zeros(count, dtype=torch.float64) for _ in rows]
     squares = [0.0 for _ in rows]
+    row_squares = [0.0 for _ in rows]
     centre_square = 0.0
     for first in range(0, length, _CHUNK):
         last = min(first + _CHUNK, length)
@@ -48,11 +50,14 @@ def project(
         for index, row in enumerate(rows):
             difference = row[first:last].double()
             if middle is not None:
+                row_squares[index] += float(difference @ difference)
                 difference -= middle
             products[index] += z_KM @ difference
             squares[index] += float(difference @ difference)
     result: list[Scalars] = []
-    for product, norm in zip(products, map(math.sqrt, squares), strict=True):
+    center = math.sqrt(centre_square)
+    for product, square, row_square in zip(products, squares, row_squares, strict=True):
+        norm = math.sqrt(square)
         factor = (1.0 if norm <= tau else tau / norm) / DIRECTION_SCALE
-        result.append(Scalars(tuple((product * factor).tolist()), norm, center=math.sqrt(centre_square)))
+        result.append(Scalars(tuple((product * factor).tolist()), norm, center, math.sqrt(row_square)))
     return tuple(result)

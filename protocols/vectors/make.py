@@ -34,7 +34,7 @@ IDENTITIES = sorted(map(Identity.from_seed, SEEDS), key=lambda identity: identit
 PEERS = tuple(identity.peer for identity in IDENTITIES)
 STATE = RosterState.genesis(RUN, ProtocolConfig(), PEERS)
 SEATING = Seating(STATE)
-FINGERPRINT = messages.PartScalars((0.5, -1.25, 3.0, -0.0), 2.5, 0.0)
+FINGERPRINT = messages.PartScalars((0.5, -1.25, 3.0, -0.0), 2.5, 0.0, 0.0)
 SALT = digest("vectors", b"salt")
 
 
@@ -82,10 +82,10 @@ def payloads() -> list[tuple[str, Any]]:
     """Phase and payload: each kind of message that is signed, with an empty form if it has one."""
     share, salt = mprng.share(SEEDS[0], STATE.place)
     scalars = tuple(
-        messages.PartScalars((0.1 * part, -2.0, 1e-30, 4.0), 1.5 + part, 1e9) for part in range(3)
+        messages.PartScalars((0.1 * part, -2.0, 1e-30, 4.0), 1.5 + part, 1e9, 0.25) for part in range(3)
     )
     promise = fingerprint_commitment(PEERS[0], FINGERPRINT, SALT)
-    accused = (messages.Accusation("gradient", 2), messages.Accusation("row", 1))
+    accused = (messages.Accusation("gradient", 2, 0), messages.Accusation("row", 1, 2))
     reported = messages.GradientCommitment(
         STATE.head, commitment(0).parts, commitment(0).coin, PEERS[1:2], PEERS[2:]
     )
@@ -98,8 +98,8 @@ def payloads() -> list[tuple[str, Any]]:
         ("aggregate", messages.AggregateCommitment(SET, NOTHING, (1, 2))),
         ("reveal", messages.CoinReveal(SET, share, salt, (0, 1, 2))),
         ("scalars", messages.PublishedScalars(SET, scalars, promise)),
-        ("accuse", messages.Accusations(SET, (), None, NOTHING)),
-        ("accuse", messages.Accusations(SET, accused, FINGERPRINT, SALT)),
+        ("accuse", messages.Accusations(SET, (), None, NOTHING, ())),
+        ("accuse", messages.Accusations(SET, accused, FINGERPRINT, SALT, (1,))),
         ("verdict", messages.Verdicts(SET, (messages.Vote((2,), ()), messages.Vote((), (0, 1))))),
         ("record", messages.RecordVote(SET, records()["step"].digest)),
         (CALL, messages.Call(0, GRADIENT)),

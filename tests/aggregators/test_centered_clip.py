@@ -61,6 +61,16 @@ def test_where_honest_rows_nearly_agree_only_the_rounding_of_the_result_remains(
     assert residual(rows, exact, tau) <= 1e-10
 
 
+@pytest.mark.parametrize("tau", [1e-3, 10.0])
+@pytest.mark.parametrize("near", [1e9, 1e12])
+@pytest.mark.parametrize("far", [1e18, 1e24, 1e30])
+def test_a_row_that_is_very_far_away_does_not_hide_another_one(far: float, near: float, tau: float) -> None:
+    rows = torch.randn(9, 40, generator=torch.Generator().manual_seed(5)) * 1e-4
+    rows[0] *= 1e4 * near
+    rows[1] *= 1e4 * far
+    assert residual(rows, CenteredClip(tau)(rows), tau) <= 1e-6
+
+
 def test_row_made_to_look_central_on_the_sampled_columns_costs_no_digits() -> None:
     d = 200_000
     rows = attacked(d, "none")

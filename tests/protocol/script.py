@@ -20,8 +20,8 @@ CONFIG = ProtocolConfig(tau=1.0, delta_max=5.0, validators=1, directions=2, delt
 KEYS = sorted((Identity.from_seed(bytes([k + 1]) * 32) for k in range(N)), key=lambda key: key.peer)
 PEERS = tuple(key.peer for key in KEYS)
 NONE = bytes(32)
-ZERO = messages.PartScalars((0.0, 0.0), 0.5, 1.0)
-FINGERPRINT = messages.PartScalars((1.0, -1.0), 2.0, 0.0)
+ZERO = messages.PartScalars((0.0, 0.0), 0.5, 1.0, 1.0)
+FINGERPRINT = messages.PartScalars((1.0, -1.0), 2.0, 0.0, 0.0)
 VALIDATOR, TARGET = 1, 3
 
 
@@ -47,7 +47,7 @@ def said(phase: str, seat: int) -> Any:
         AGGREGATE: messages.AggregateCommitment(NONE, digest("blob", b"aggregate", bytes([seat])), ()),
         REVEAL: messages.CoinReveal(NONE, share, salt, tuple(range(N))),
         SCALARS: messages.PublishedScalars(NONE, (ZERO,) * N, opened),
-        ACCUSE: messages.Accusations(NONE, (), FINGERPRINT if paired else None, salt),
+        ACCUSE: messages.Accusations(NONE, (), FINGERPRINT if paired else None, salt, ()),
         VERDICT: messages.Verdicts(NONE, ()),
         RECORD: messages.RecordVote(NONE, NONE),
     }[phase]

@@ -18,9 +18,9 @@ def some(element: st.SearchStrategy[Any], most: int = 4) -> st.SearchStrategy[tu
     return st.lists(element, max_size=most).map(tuple)
 
 
-scalars = st.builds(messages.PartScalars, some(floats), floats, floats)
+scalars = st.builds(messages.PartScalars, some(floats), floats, floats, floats)
 votes = st.builds(messages.Vote, some(seats), some(seats))
-accusations = st.builds(messages.Accusation, st.sampled_from(["row", "gradient", "other"]), seats)
+accusations = st.builds(messages.Accusation, st.sampled_from(["row", "gradient", "other"]), seats, seats)
 
 payloads: dict[type, st.SearchStrategy[Any]] = {
     messages.GradientCommitment: st.builds(
@@ -30,7 +30,7 @@ payloads: dict[type, st.SearchStrategy[Any]] = {
     messages.CoinReveal: st.builds(messages.CoinReveal, digests, digests, digests, some(seats)),
     messages.PublishedScalars: st.builds(messages.PublishedScalars, digests, some(scalars), digests),
     messages.Accusations: st.builds(
-        messages.Accusations, digests, some(accusations), st.none() | scalars, digests
+        messages.Accusations, digests, some(accusations), st.none() | scalars, digests, some(seats)
     ),
     messages.Verdicts: st.builds(messages.Verdicts, digests, some(votes)),
     messages.RecordVote: st.builds(messages.RecordVote, digests, digests),

@@ -10,59 +10,83 @@ from hypothesis import strategies as st
 
 from btard.machine import Recomputed
 from btard.protocol import accusation
-from btard.protocol.accusation import AVERAGING, FINGERPRINT, GRADIENT, ROW, Case, cases, tally
+from btard.protocol.accusation import FINGERPRINT, GRADIENT, ROW, Case, cases, is_impossible, tally
 from btard.protocol.messages import Accusation, PartScalars, Vote
 from btard.types import Scalars
-from tests.protocol.script import CONFIG, PEERS, TARGET, VALIDATOR, ZERO, N, sets
+from tests.protocol.script import CONFIG, PEERS, TARGET, VALIDATOR, N, sets
 from tests.protocol.script import FINGERPRINT as PRINT
 
 PAIRS = ((VALIDATOR, TARGET),)
-TRUE = Scalars((0.25, 0.0), 0.5, 1.0)
-SAID = PartScalars((0.25, 0.0), 0.5, 1.0)
+TRUE = Scalars((0.25, 0.0), 0.5, 1.0, 1.0)
+SAID = PartScalars((0.25, 0.0), 0.5, 1.0, 1.0)
+OWNERS = tuple(range(N))
 LIE = replace(SAID, norm=0.6)
 
 
-def test_accusations_fingerprints_and_norms_make_cases_in_one_order() -> None:
+def test_accusations_and_fingerprints_make_cases_in_one_order() -> None:
     other = replace(PRINT, norm=3.0)
-    suspicious = {seat: {"parts": (ZERO, replace(ZERO, norm=9.0), *[ZERO] * 3)} for seat in range(3)}
-    table = sets(
-        accuse={4: {"accusations": (Accusation(ROW, 2), Accusation(ROW, 0))}, TARGET: {"fingerprint": other}},
-        scalars=suspicious,
-    )
-    assert cases(PAIRS, table["scalars"], table["accuse"], range(N), CONFIG) == (
-        Case(AVERAGING, 1, 1),
+    rows = (Accusation(ROW, 2, 4), Accusation(ROW, 0, 1))
+    table = sets(accuse={4: {"accusations": rows}, TARGET: {"fingerprint": other}})
+    assert cases(PAIRS, table["accuse"], CONFIG) == (
         Case(FINGERPRINT, VALIDATOR, TARGET),
-        Case(ROW, 4, 0),
-        Case(ROW, 4, 2),
+        Case(ROW, 4, 0, 1),
+        Case(ROW, 4, 2, 4),
     )
 
 
 def test_honest_peers_give_no_cause_for_a_case() -> None:
     table = sets()
-    assert cases(PAIRS, table["scalars"], table["accuse"], range(N), CONFIG) == ()
+    assert cases(PAIRS, table["accuse"], CONFIG) == ()
     assert accusation.false_openings(PEERS, PAIRS, table["scalars"], table["accuse"]) == ()
-    assert accusation.baseless(N, PAIRS, range(N), table["accuse"]) == ()
+    assert accusation.baseless(N, PAIRS, OWNERS, {}, table["accuse"]) == ()
+
+
+EXAMINERS = {1: (0, 2)}
+"""Part 1 is suspicious, and seats 0 and 2 examine it."""
 
 
 @pytest.mark.parametrize(
     ("accuser", "said"),
     [
-        (2, Accusation(GRADIENT, TARGET)),
-        (VALIDATOR, Accusation(GRADIENT, 2)),
-        (TARGET, Accusation(GRADIENT, VALIDATOR)),
-        (2, Accusation(ROW, 2)),
-        (2, Accusation(ROW, N)),
-        (2, Accusation(AVERAGING, 0)),
+        (2, Accusation(GRADIENT, TARGET, 0)),
+        (VALIDATOR, Accusation(GRADIENT, 2, 0)),
+        (VALIDATOR, Accusation(GRADIENT, TARGET, 1)),
+        (TARGET, Accusation(GRADIENT, VALIDATOR, 0)),
+        (2, Accusation(ROW, 2, 2)),
+        (2, Accusation(ROW, N, 2)),
+        (2, Accusation(ROW, 0, 3)),
+        (2, Accusation(ROW, 0, 255)),
+        (3, Accusation(ROW, 0, 1)),
+        (2, Accusation("averaging", 0, 2)),
     ],
 )
 def test_whoever_accuses_without_standing_is_found(accuser: int, said: Accusation) -> None:
     table = sets(accuse={accuser: {"accusations": (said,)}})
-    assert accusation.baseless(N, PAIRS, range(N), table["accuse"]) == (accuser,)
+    assert accusation.baseless(N, PAIRS, OWNERS, EXAMINERS, table["accuse"]) == (accuser,)
 
 
-def test_a_validator_may_accuse_its_target_and_anybody_a_row() -> None:
-    said = {"accusations": (Accusation(GRADIENT, TARGET), Accusation(ROW, 0))}
-    assert accusation.baseless(N, PAIRS, range(N), sets(accuse={VALIDATOR: said})["accuse"]) == ()
+def test_validators_aggregators_and_examiners_may_accuse() -> None:
+    said = {
+        VALIDATOR: {"accusations": (Accusation(GRADIENT, TARGET, 0), Accusation(ROW, 0, VALIDATOR))},
+        2: {"accusations": (Accusation(ROW, 4, 1), Accusation(ROW, 3, 2))},
+    }
+    assert accusation.baseless(N, PAIRS, OWNERS, EXAMINERS, sets(accuse=said)["accuse"]) == ()
+
+
+def test_one_accusation_of_a_row_ends_a_seat_so_a_second_one_is_baseless() -> None:
+    twice = {2: {"accusations": (Accusation(ROW, 4, 1), Accusation(ROW, 4, 2))}}
+    assert accusation.baseless(N, PAIRS, OWNERS, EXAMINERS, sets(accuse=twice)["accuse"]) == (2,)
+
+
+@pytest.mark.parametrize(
+    ("seat", "parts", "found"),
+    [(0, (1,), ()), (2, (1,), ()), (3, (1,), (3,)), (0, (0,), (0,)), (0, (1, 1), (0,)), (0, (255,), (0,))],
+)
+def test_only_the_examiners_of_a_suspicious_part_may_lack_its_rows(
+    seat: int, parts: tuple[int, ...], found: tuple[int, ...]
+) -> None:
+    table = sets(accuse={seat: {"unavailable": parts}})
+    assert accusation.baseless(N, PAIRS, OWNERS, EXAMINERS, table["accuse"]) == found
 
 
 def test_only_members_of_pairs_owe_an_opening() -> None:
@@ -92,26 +116,32 @@ def test_a_row_convicts_the_target_that_lied_or_the_accuser_that_did() -> None:
 
 def test_a_gradient_convicts_the_target_that_lied_or_the_validator_that_did() -> None:
     case = Case(GRADIENT, VALIDATOR, TARGET)
-    assert accusation.judge_gradient(case, [LIE], Recomputed((TRUE,), 0.5), 1.0) == Vote((TARGET,), ())
-    assert accusation.judge_gradient(case, [SAID], Recomputed((TRUE,), 0.5), 1.0) == Vote((VALIDATOR,), ())
+    assert accusation.judge_gradient(case, [LIE], Recomputed((TRUE,), 0.5), CONFIG) == Vote((TARGET,), ())
+    assert accusation.judge_gradient(case, [SAID], Recomputed((TRUE,), 0.5), CONFIG) == Vote((VALIDATOR,), ())
 
 
 @pytest.mark.parametrize("liars", [(), (VALIDATOR,), (TARGET,), (VALIDATOR, TARGET)])
 def test_a_fingerprint_convicts_whoever_did_not_compute_it(liars: tuple[int, ...]) -> None:
     table = sets(accuse={seat: {"fingerprint": replace(PRINT, norm=9.0)} for seat in liars})
     true = Scalars(PRINT.projections, PRINT.norm)
-    vote = accusation.judge_fingerprint(Case(FINGERPRINT, VALIDATOR, TARGET), table["accuse"], true)
+    vote = accusation.judge_fingerprint(Case(FINGERPRINT, VALIDATOR, TARGET), table["accuse"], true, CONFIG)
     assert vote == Vote(tuple(sorted(liars)), ())
 
 
-def test_averaging_again_convicts_aggregator_and_contributors_each_for_its_own() -> None:
-    case = Case(AVERAGING, 1, 1)
-    back = Scalars((-0.25, 0.0), 0.5, 1.0)
-    said = [SAID, PartScalars((-0.25, 0.0), 0.5, 1.0)]
-    assert accusation.judge_averaging(case, said, [TRUE, back], CONFIG) == Vote((), ())
-    assert accusation.judge_averaging(case, [LIE, said[1]], [TRUE, back], CONFIG) == Vote((0,), ())
-    assert accusation.judge_averaging(case, [SAID, SAID], [TRUE, TRUE], CONFIG) == Vote((1,), ())
-    assert accusation.judge_averaging(case, said, [TRUE, None], CONFIG) == Vote((), (1,))
+@pytest.mark.parametrize(
+    ("kind", "vote", "impossible"),
+    [
+        (ROW, Vote((0,), ()), False),
+        (ROW, Vote((), (2,)), False),
+        (ROW, Vote((), (0,)), True),
+        (ROW, Vote((1,), ()), True),
+        (GRADIENT, Vote((), (2,)), True),
+        (FINGERPRINT, Vote((0, 2), ()), False),
+        (FINGERPRINT, Vote((), ()), False),
+    ],
+)
+def test_a_vote_names_only_the_ends_of_its_case(kind: str, vote: Vote, impossible: bool) -> None:
+    assert is_impossible(vote, Case(kind, 2, 0)) == impossible
 
 
 # ---------------------------------------------------------------- what the votes decide
@@ -142,13 +172,9 @@ def test_every_accusation_ends_a_seat(
     assert tally([Case(ROW, 2, 0)], votes(*ballots)) == (bans, leaves)
 
 
-def test_a_part_averaged_again_for_nothing_ends_no_seat() -> None:
-    assert tally([Case(AVERAGING, 1, 1)], votes(*[NOBODY] * 5)) == ({}, {})
-
-
 def test_naming_a_seat_twice_counts_once() -> None:
     twice = Vote((0, 0, 0), ())
-    bans, _ = tally([Case(AVERAGING, 1, 1)], votes(twice, twice, NOBODY, NOBODY, NOBODY))
+    bans, _ = tally([Case(FINGERPRINT, 1, 0)], votes(twice, twice, NOBODY, NOBODY, NOBODY))
     assert bans == {}
 
 

@@ -48,10 +48,10 @@ TOO_MUCH: list[Any] = [
     messages.CoinReveal(D, D[:31], D, ()),
     messages.GradientCommitment(D[:31], (), D, (), ()),
     messages.GradientCommitment(D, (D,) * 257, D, (), ()),
-    messages.PublishedScalars(D, (messages.PartScalars((float("nan"),), 0.0, 0.0),), D),
-    messages.PublishedScalars(D, (messages.PartScalars((0.0,), float("inf"), 0.0),), D),
-    messages.PublishedScalars(D, (messages.PartScalars((0.0,) * 65, 0.0, 0.0),), D),
-    messages.Accusations(D, (messages.Accusation("a kind too long", 0),), None, D),
+    messages.PublishedScalars(D, (messages.PartScalars((float("nan"),), 0.0, 0.0, 0.0),), D),
+    messages.PublishedScalars(D, (messages.PartScalars((0.0,), float("inf"), 0.0, 0.0),), D),
+    messages.PublishedScalars(D, (messages.PartScalars((0.0,) * 65, 0.0, 0.0, 0.0),), D),
+    messages.Accusations(D, (messages.Accusation("a kind too long", 0, 0),), None, D, ()),
     messages.Need(0, 0, "a phase that is too long", ()),
     messages.Need(-1, 0, "", ()),
 ]
@@ -69,7 +69,7 @@ def test_the_largest_message_of_an_honest_peer_gets_a_slot_and_fits_into_a_view(
     n: int, directions: int
 ) -> None:
     identity = Identity.from_seed(D)
-    scalars = messages.PartScalars((1.5,) * directions, 1.5, 1.5)
+    scalars = messages.PartScalars((1.5,) * directions, 1.5, 1.5, 1.5)
     seats = tuple(range(n))
     single = messages.Vote((n - 1,), ())
     largest = {
@@ -77,7 +77,9 @@ def test_the_largest_message_of_an_honest_peer_gets_a_slot_and_fits_into_a_view(
         messages.AGGREGATE: messages.AggregateCommitment(D, D, seats),
         messages.REVEAL: messages.CoinReveal(D, D, D, seats),
         messages.SCALARS: messages.PublishedScalars(D, (scalars,) * n, D),
-        messages.ACCUSE: messages.Accusations(D, (messages.Accusation("gradient", n - 1),) * n, scalars, D),
+        messages.ACCUSE: messages.Accusations(
+            D, (messages.Accusation("gradient", n - 1, n - 1),) * n, scalars, D, seats
+        ),
         messages.VERDICT: messages.Verdicts(
             D, (single,) * (n * (n - 1) + n // 2) + (messages.Vote(seats, ()),) * n
         ),

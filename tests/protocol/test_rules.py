@@ -94,7 +94,7 @@ def test_a_false_reveal_is_banned_and_a_withheld_aggregate_leaves() -> None:
     ]
 
 
-WRONG = {0: {"parts": (ZERO, ZERO, PartScalars((0.5, 0.0), 0.5, 1.0), ZERO, ZERO)}}
+WRONG = {0: {"parts": (ZERO, ZERO, PartScalars((0.5, 0.0), 0.5, 1.0, 1.0), ZERO, ZERO)}}
 """Seat 0 says what makes the sum of part 2 something else than zero."""
 
 
@@ -109,20 +109,20 @@ def test_a_part_whose_projections_do_not_cancel_bans_its_aggregator_without_a_vo
 def test_an_accusation_of_a_row_ends_the_seat_of_the_liar_only(
     guilty: tuple[int, ...], expected: list[Any]
 ) -> None:
-    row = {2: {"accusations": (Accusation("row", 0),)}}
+    row = {2: {"accusations": (Accusation("row", 0, 2),)}}
     assert ending(ACCUSE, accuse=row) == VERDICT
     votes = {voter: {"votes": (Vote((seat,), ()),)} for voter, seat in enumerate(guilty)}
     assert ending(VERDICT, accuse=row, verdict=votes) == expected
 
 
 def test_an_aggregator_that_was_lied_to_is_not_blamed_for_its_sum() -> None:
-    row = {2: {"accusations": (Accusation("row", 0),)}}
+    row = {2: {"accusations": (Accusation("row", 0, 2),)}}
     upheld = {voter: {"votes": (Vote((0,), ()),)} for voter in range(N)}
     assert ending(VERDICT, scalars=WRONG, accuse=row, verdict=upheld) == [(0, BAN, "false scalars")]
 
 
 def test_an_accusation_that_is_not_upheld_excuses_no_wrong_sum() -> None:
-    row = {2: {"accusations": (Accusation("row", 4),)}}
+    row = {2: {"accusations": (Accusation("row", 4, 2),)}}
     refuted = {voter: {"votes": (Vote((2,), ()),)} for voter in range(N)}
     removed = ending(VERDICT, scalars=WRONG, accuse=row, verdict=refuted)
     assert removed == [(2, BAN, "false accusation")]
@@ -143,16 +143,16 @@ MALFORMED: list[tuple[str, Any]] = [
     (REVEAL, {"available": (N,)}),
     (SCALARS, {"parts": ()}),
     (SCALARS, {"parts": (ZERO,) * (N + 1)}),
-    (SCALARS, {"parts": (PartScalars((0.0,), 0.5, 1.0),) * N}),
-    (SCALARS, {"parts": (PartScalars((0.0, 0.0), -0.5, 1.0),) * N}),
-    (SCALARS, {"parts": (PartScalars((0.0, 0.0), 0.5, -1.0),) * N}),
-    (SCALARS, {"parts": (PartScalars((1e16, 0.0), 0.5, 1.0),) * N}),
-    (ACCUSE, {"fingerprint": PartScalars((0.0,), 0.5, 1.0)}),
-    (ACCUSE, {"accusations": (Accusation("row", 2),)}),
-    (ACCUSE, {"accusations": (Accusation("row", N),)}),
-    (ACCUSE, {"accusations": (Accusation("row", 0), Accusation("row", 0))}),
-    (ACCUSE, {"accusations": (Accusation("averaging", 0),)}),
-    (ACCUSE, {"accusations": (Accusation("gradient", 0),)}),
+    (SCALARS, {"parts": (PartScalars((0.0,), 0.5, 1.0, 1.0),) * N}),
+    (SCALARS, {"parts": (PartScalars((0.0, 0.0), -0.5, 1.0, 1.0),) * N}),
+    (SCALARS, {"parts": (PartScalars((0.0, 0.0), 0.5, -1.0, 1.0),) * N}),
+    (SCALARS, {"parts": (PartScalars((1e16, 0.0), 0.5, 1.0, 1.0),) * N}),
+    (ACCUSE, {"fingerprint": PartScalars((0.0,), 0.5, 1.0, 1.0)}),
+    (ACCUSE, {"accusations": (Accusation("row", 2, 2),)}),
+    (ACCUSE, {"accusations": (Accusation("row", N, 2),)}),
+    (ACCUSE, {"accusations": (Accusation("row", 0, 2), Accusation("row", 0, 2))}),
+    (ACCUSE, {"accusations": (Accusation("averaging", 0, 2),)}),
+    (ACCUSE, {"accusations": (Accusation("gradient", 0, 0),)}),
     (VERDICT, {"votes": (Vote((), ()),)}),
 ]
 
@@ -168,7 +168,7 @@ def test_whoever_signs_bytes_that_do_not_decode_is_banned_for_it(phase: str) -> 
 
 
 def test_a_vote_about_a_seat_that_is_not_there_is_malformed() -> None:
-    row = {2: {"accusations": (Accusation("row", 0),)}}
+    row = {2: {"accusations": (Accusation("row", 0, 2),)}}
     votes = {voter: {"votes": (Vote((0,), ()),)} for voter in range(N)}
     votes[3] = {"votes": (Vote((), (N,)),)}
     assert ending(VERDICT, accuse=row, verdict=votes) == [(3, BAN, "malformed message")]
