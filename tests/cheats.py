@@ -113,13 +113,11 @@ def falls_silent(phase: str, step: int = 1) -> MakeAdversary:
 
 
 def misreports(engine: Engine, honest: Perform, effect: Effect) -> object:
-    """Publish false projections in step 1: banned by the verdicts on a row."""
+    """Publish false projections in another's part in step 1: banned by the verdicts on a row."""
     result = honest(effect)
     if isinstance(effect, Project) and effect.step == 1:
-        return tuple(
-            replace(scalars, projections=tuple(p + scalars.norm for p in scalars.projections))
-            for scalars in result
-        )
+        first = result[0]
+        return (replace(first, projections=tuple(p + first.norm for p in first.projections)), *result[1:])
     return result
 
 
