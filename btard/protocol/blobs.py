@@ -88,8 +88,8 @@ def expected(
     """Return whether `sender` is entitled to push this blob to seat `me`; only such blobs may use memory.
 
     It may push its part for this peer, and, as evidence, the rows of a part that it aggregates or examines.
-    Everybody may push any committed aggregate, and a row of which somebody is accused: whoever holds one
-    serves it."""
+    Everybody may push any committed aggregate, a row of a public part, and one of which somebody is accused:
+    whoever holds one serves it."""
     seating = agreed.seating
     for post in board.posts[AGGREGATE].values():
         if isinstance(post.payload, messages.AggregateCommitment) and post.payload.aggregate == name:
@@ -103,6 +103,8 @@ def expected(
         if isinstance(post.payload, messages.GradientCommitment)
     }
     if seat in rows and mine is not None and name in rows[seat][mine : mine + 1]:
+        return True
+    if seating.state.public and any(name in parts[:1] for parts in rows.values()):
         return True
     if phase in (SCALARS, ACCUSE, VERDICT):
         of_it = {part for parts in rows.values() for part, each in enumerate(parts) if each == name}
@@ -126,8 +128,11 @@ def _has_rows(agreed: Agreed, seat: int, part: int) -> bool:
 
 
 def owed(agreed: Agreed) -> set[Digest]:
-    """Return the blobs that any peer may ask for: the aggregates, and the rows that are disputed."""
+    """Return the blobs that any peer may ask for: the rows of a public part, the aggregates, and the rows
+    that are disputed."""
     found = set(agreed.aggregates) if AGGREGATE in agreed.sets else set()
+    if GRADIENT in agreed.sets and agreed.seating.state.public:
+        found.update(agreed.rows(0))
     for said in agreed.sets.get(ACCUSE, ()):
         found |= {agreed.rows(each.part)[each.target] for each in said.accusations if each.kind == ROW}
     return found - {NOTHING}

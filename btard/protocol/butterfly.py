@@ -8,7 +8,7 @@ the receiver among the aggregators (`protocols/decisions/0013`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from btard.protocol.messages import AggregateCommitment, CoinReveal
 from btard.protocol.record import Cause
@@ -20,19 +20,32 @@ def complaints(commitments: Sequence[AggregateCommitment]) -> tuple[tuple[int, i
 
 
 def judge_complaints(
-    pairs: Collection[tuple[int, int]], tolerated: int
+    pairs: Collection[tuple[int, int]], tolerated: int, earlier: Mapping[int, Collection[int]]
 ) -> tuple[dict[int, Cause], tuple[tuple[int, int], ...]]:
     """Return who misses the step, by seat, and the complaints that are left to be charged to both ends.
 
-    More than `tolerated` receivers contain an honest one, as do so many senders: a peer that deals with so
-    many in vain is cut off, or keeps its parts back. What it did not send is then nobody else's fault."""
+    `earlier` are the seats with which a seat was in complaints before. More than `tolerated` counterparties
+    contain an honest one: a peer that deals with so many in vain is cut off, or keeps its parts back. What
+    it did not send or get is then nobody else's fault."""
     misses: dict[int, Cause] = {}
     for end, cause in ((0, Cause.WITHHELD_PART), (1, Cause.UNREACHABLE)):
-        count = Counter(pair[end] for pair in pairs)
-        cut_off = {seat for seat, times in count.items() if times > tolerated}
+        others: dict[int, set[int]] = {}
+        for pair in pairs:
+            others.setdefault(pair[end], set(earlier.get(pair[end], ()))).add(pair[1 - end])
+        cut_off = {seat for seat, them in others.items() if len(them) > tolerated}
         misses |= dict.fromkeys(sorted(cut_off), cause)
         pairs = [pair for pair in pairs if not cut_off & {*pair}]
     return misses, tuple(sorted(pairs))
+
+
+def judge_public(commitments: Sequence[AggregateCommitment], aggregator: int) -> dict[int, Cause]:
+    """Return who misses the step where everybody was to get every row: the senders of rows that no majority
+    has, else an aggregator that lacks some. What more than half have, an honest peer has and serves."""
+    count = Counter(seat for said in commitments for seat in set(said.missing))
+    withheld = sorted(seat for seat, lacking in count.items() if 2 * lacking >= len(commitments))
+    if withheld or not commitments[aggregator].missing:
+        return dict.fromkeys(withheld, Cause.WITHHELD_PART)
+    return {aggregator: Cause.UNREACHABLE}
 
 
 def withheld_aggregates(reveals: Sequence[CoinReveal], parts: int) -> tuple[int, ...]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
@@ -103,7 +104,8 @@ class Duties:
             return Actions()
         if phase == GRADIENT:
             for part, name in enumerate(agreed.sets[GRADIENT][self._seat].parts):
-                self._push(Digest(name), (self._peers[self._aggregators[part]],))
+                to = self._peers if self._state.public else (self._peers[self._aggregators[part]],)
+                self._push(Digest(name), to)
         elif phase == SCALARS:
             for part, bench in suspicion.examiners(self._seating, agreed.sets).items():
                 if self._seating.aggregators[part] == self._seat:
@@ -148,13 +150,19 @@ class Duties:
         )
 
     def _aggregate(self, agreed: Agreed, due: Due) -> messages.AggregateCommitment | None:
-        if self._part is None:
-            return messages.AggregateCommitment(agreed.previous_set, NOTHING, ())
-        self._rows = rows = agreed.rows(self._part)
-        missing = tuple(seat for seat, name in enumerate(rows) if not self._fits(name, self._part))
+        nothing = messages.AggregateCommitment(agreed.previous_set, NOTHING, ())
+        public = self._state.public
+        if self._part is None and not public:
+            return nothing
+        part = self._part or 0
+        self._rows = rows = agreed.rows(part)
+        missing = tuple(seat for seat, name in enumerate(rows) if not self._fits(name, part))
         if missing:
-            complaint = messages.AggregateCommitment(agreed.previous_set, NOTHING, missing)
-            return complaint if due is Due.LATE else None
+            if public and due is Due.ASKING:
+                self._want(rows[seat] for seat in missing)
+            return replace(nothing, missing=missing) if due is Due.LATE else None
+        if self._part is None:
+            return nothing
         result = self._results.of(Aggregate(rows, self._state.config.tau))
         if result is None:
             return None

@@ -46,11 +46,7 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
         removed = bans or misses or leaves
         return _abort(seating, bans=bans, leaves=leaves, misses=misses) if removed else AGGREGATE
     if phase == AGGREGATE:
-        pairs = butterfly.complaints(sets[AGGREGATE])
-        if not pairs:
-            return REVEAL
-        misses, left = butterfly.judge_complaints(pairs, seating.state.tolerated)
-        return _abort(seating, misses=misses, complaints=left)
+        return _after_aggregate(seating, sets)
     if phase == REVEAL:
         false = mprng.false_reveals(seating.participants, sets[GRADIENT], sets[REVEAL])
         withheld = butterfly.withheld_aggregates(sets[REVEAL], seating.parts)
@@ -65,6 +61,25 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
     assert phase == VERDICT, phase
     bans, leaves = accusation.tally(disputed(seating, sets), [v.votes for v in sets[VERDICT]])
     return _judged(seating, sets, bans, leaves)
+
+
+def _after_aggregate(seating: Seating, sets: Sets) -> Phase | Ending:
+    state, peers = seating.state, seating.participants
+    if state.public:
+        misses = butterfly.judge_public(sets[AGGREGATE], seating.aggregators[0])
+        return _abort(seating, misses=misses) if misses else REVEAL
+    pairs = butterfly.complaints(sets[AGGREGATE])
+    if not pairs:
+        return REVEAL
+    seat_of = {peer: seat for seat, peer in enumerate(peers)}
+    # Who lost the step or its seat counts too, under a number of its own.
+    others = {peer: len(peers) + k for k, peer in enumerate(p for p in state.members if p not in seat_of)}
+    earlier = {
+        seat: {(seat_of | others)[other] for other in state.counterparties(peer)}
+        for peer, seat in seat_of.items()
+    }
+    misses, left = butterfly.judge_complaints(pairs, state.tolerated, earlier)
+    return _abort(seating, misses=misses, complaints=left)
 
 
 def _named(seating: Seating, ballots: Sequence[Sequence[bytes]]) -> list[int]:
@@ -118,9 +133,11 @@ def _malformed(seating: Seating, phase: Phase, sets: Sets) -> list[int]:
             return len(said.parts) != parts
         if isinstance(said, messages.AggregateCommitment):
             aggregated, failed = said.aggregate != NOTHING, bool(said.missing)
+            if any(s >= seats or s == seat for s in said.missing):
+                return True
             if seating.part_of(seat) is None:
-                return aggregated or failed
-            return aggregated == failed or any(s >= seats or s == seat for s in said.missing)
+                return aggregated or (failed and not seating.state.public)
+            return aggregated == failed
         if isinstance(said, messages.CoinReveal):
             return any(part >= parts for part in said.available)
         if isinstance(said, messages.PublishedScalars):

@@ -92,15 +92,26 @@ class RosterState:
         object.__setattr__(self, "aggregators", self._aggregators())
 
     def _aggregators(self) -> tuple[PeerId, ...]:
-        """Return the participants to which a part can be sent: those that complained of none lately.
+        """Return the participants to which parts can be sent: those that complained of none lately. If there
+        are none, whoever complained longest ago aggregates all, in `public`."""
+        latest = self._complained
+        able = tuple(peer for peer in self.participants if peer not in latest)
+        return able or tuple(sorted(self.participants, key=lambda peer: (latest[peer], peer))[:1])
 
-        At least a third of them, else a few would have to receive the parts of all: those that complained
-        longest ago aggregate again first."""
-        latest = {receiver: index for _, receiver, index in self.complaints}
-        order = sorted(self.participants, key=lambda peer: (latest.get(peer, -1), peer))
-        least = max(1, len(order) // 3)
-        able = [peer for k, peer in enumerate(order) if k < least or peer not in latest]
-        return tuple(sorted(able))
+    @property
+    def _complained(self) -> dict[PeerId, int]:
+        return {receiver: index for _, receiver, index in self.complaints}
+
+    @property
+    def public(self) -> bool:
+        """Whether the one part of this attempt goes from everybody to everybody, since no link to a single
+        aggregator can be relied on: all say which rows they lack, and a majority decides (`rules.py`)."""
+        return any(peer in self._complained for peer in self.aggregators)
+
+    def counterparties(self, peer: PeerId, more: Sequence[tuple[PeerId, PeerId]] = ()) -> set[PeerId]:
+        """Return with whom a peer is in a complaint, as sender or receiver, within the window."""
+        pairs = [*((sender, receiver) for sender, receiver, _ in self.complaints), *more]
+        return {other for pair in pairs if peer in pair for other in pair if other != peer}
 
     @classmethod
     def genesis(cls, run: Digest, config: ProtocolConfig, members: Sequence[PeerId]) -> RosterState:
@@ -141,14 +152,13 @@ class RosterState:
 
     def account(self, peer: PeerId, more: Sequence[tuple[PeerId, PeerId]] = ()) -> int:
         """What is charged to a peer within the window, `more` complaints included: its missed steps, the
-        peers that complained of it, each once, the attempts in which it complained, and the steps' time that
-        the others waited for it."""
-        pairs = [*self.complaints, *((sender, receiver, self.index) for sender, receiver in more)]
+        peers with which it was in a complaint, each once, the rows that it kept from examiners, and the
+        steps' time that the others waited for it."""
         missed = sum(1 for who, step in self.strikes if who == peer and self._recent(step))
-        of_it = {receiver for sender, receiver, _ in pairs if sender == peer}
-        by_it = {index for _, receiver, index in pairs if receiver == peer}
+        rows = sum(1 for sender, receiver, _ in self.complaints if sender == receiver == peer)
+        rows += more.count((peer, peer))
         delayed = sum(thousandths for who, _, thousandths in self.delays if who == peer)
-        return self.strike * missed + len(of_it) + len(by_it) + delayed // 1000
+        return self.strike * missed + len(self.counterparties(peer, more)) + rows + delayed // 1000
 
     def miss(self, peer: PeerId, reason: Cause) -> Removal:
         """Return the removal of a peer that missed the step: its seat ends when its account reaches the
@@ -197,6 +207,8 @@ class RosterState:
         most = config.gradient_s if phase == GRADIENT else config.phase_s
         usual = self.took[PHASES.index(phase)] / 1000 if self.took else 0.0
         if not usual:
+            return most
+        if phase == AGGREGATE and self.public:
             return most
         if phase == AGGREGATE:
             return min(most, config.patience * usual + AGGREGATE_FLOOR * config.delta_s)

@@ -60,7 +60,7 @@ OUTCOMES: list[tuple[str, dict[str, Any], Removals]] = [
     ("premature_dispute", {"phase": "gradient"}, set()),
     ("premature_dispute", {"phase": "scalars"}, set()),
     ("false_offer", {}, set()),
-    ("withheld_part", {}, set()),
+    ("withheld_part", {}, struck_out("withheld part")),
     ("withheld_part", {"count": 3}, struck_out("withheld part")),
     ("withheld_aggregate", {}, seat_lost("withheld aggregate")),
     ("withheld_reveal", {}, seat_lost("silent in phase reveal")),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btard.protocol.butterfly import complaints, judge_complaints, withheld_aggregates
+from btard.protocol.butterfly import complaints, judge_complaints, judge_public, withheld_aggregates
 from btard.protocol.messages import AggregateCommitment, CoinReveal
 
 D = bytes(32)
@@ -35,14 +35,35 @@ PAIRS = st.sets(st.tuples(st.integers(0, 8), st.integers(0, 8)).filter(lambda pa
 def test_lies_of_a_minority_make_no_honest_peer_miss_the_step(pairs: set[tuple[int, int]]) -> None:
     n, f = 9, 4
     of_liars = {pair for pair in pairs if min(pair) < f <= max(pair)}  # seats 0 to 3 lie, links hold
-    misses, left = judge_complaints(of_liars, f)
+    misses, left = judge_complaints(of_liars, f, {})
     assert all(seat < f for seat in misses)
     assert set(left) == {pair for pair in of_liars if not {*pair} & set(misses)}
     assert n > 2 * f
 
 
 def test_whoever_lacks_the_parts_of_a_majority_is_cut_off_and_they_are_not_charged() -> None:
-    assert judge_complaints([(0, 4), (1, 4), (2, 4), (1, 3)], 2) == ({4: "unreachable"}, ((1, 3),))
+    assert judge_complaints([(0, 4), (1, 4), (2, 4), (1, 3)], 2, {}) == ({4: "unreachable"}, ((1, 3),))
+
+
+def test_counterparties_of_earlier_attempts_count_towards_being_cut_off() -> None:
+    assert judge_complaints([(0, 4)], 2, {0: {1, 2}}) == ({0: "withheld part"}, ())
+    assert judge_complaints([(0, 4)], 2, {0: {1, 4}}) == ({}, ((0, 4),))
+
+
+@pytest.mark.parametrize(
+    ("lacking", "expected"),
+    [
+        ({0: (4,), 1: (4,)}, {}),
+        ({0: (4,), 1: (4,), 2: (4,)}, {4: "withheld part"}),
+        ({3: (4,)}, {3: "unreachable"}),
+        ({0: (4,), 1: (4,), 3: (1, 4)}, {4: "withheld part"}),
+    ],
+)
+def test_a_majority_decides_who_kept_back_a_row_that_all_were_to_get(
+    lacking: dict[int, tuple[int, ...]], expected: dict[int, str]
+) -> None:
+    said = [missing(*lacking.get(seat, ())) for seat in range(5)]
+    assert judge_public(said, 3) == expected
 
 
 @pytest.mark.parametrize(("held", "withheld"), [(0, True), (2, True), (3, False), (5, False)])
