@@ -42,7 +42,9 @@ def test_lies_of_a_minority_make_no_honest_peer_miss_the_step(pairs: set[tuple[i
 
 
 def test_whoever_lacks_the_parts_of_a_majority_is_cut_off_and_they_are_not_charged() -> None:
-    assert judge_complaints([(0, 4), (1, 4), (2, 4), (1, 3)], 2, {}) == ({4: "unreachable"}, ((1, 3),))
+    pairs = [(0, 4), (1, 4), (2, 4), (1, 3)]
+    assert judge_complaints(pairs, 2, {}) == ({}, tuple(sorted(pairs))), "f liars and a broken link"
+    assert judge_complaints([*pairs, (3, 4)], 2, {}) == ({4: "unreachable"}, ((1, 3),))
 
 
 def test_counterparties_of_earlier_attempts_count_towards_being_cut_off() -> None:
