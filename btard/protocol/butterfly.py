@@ -25,9 +25,9 @@ def judge_complaints(
     """Return who misses the step, by seat, and the complaints that are left to be charged to both ends.
 
     `earlier` are the seats with which a seat was in complaints before. A sender with more than `tolerated`
-    counterparties has an honest one among them: it keeps its parts back, or is cut off. A receiver is cut off
-    with one more: liars that send it nothing may be as many as are tolerated, and one of its links broken. What
-    these did not send or get is then nobody else's fault."""
+    counterparties has an honest one among them: it keeps its parts back, or is cut off. A receiver is cut
+    off with one more: liars that send it nothing may be as many as are tolerated, and one of its links
+    broken. What these did not send or get is then nobody else's fault."""
     misses: dict[int, Cause] = {}
     limits = ((0, tolerated, Cause.WITHHELD_PART), (1, tolerated + 1, Cause.UNREACHABLE))
     for end, most, cause in limits:
