@@ -74,6 +74,7 @@ byte disputes_none, disputes_p; /* how many disputes were decided before P, and 
 /* Of the views of the dispute under way: what made it begin, on top of what is chosen when they are read. */
 byte in_p, in_v;                /* Byzantine messages of P; votes */
 bool in_twice;                  /* a pair of messages of one slot */
+bool silent;                    /* the Byzantine peer sends nothing any more: the others end without it */
 
 byte how, view, view_set, view_v, in_sets, in_own, best, winner, found, absent, missing, for_a, for_b, k, x;
 bool byzantine_absent, byzantine_found, byzantine_missing;
@@ -130,47 +131,46 @@ inline complete_v(p, what) {
 
 /* ---------------------------------------------------------------- the end of a dispute: Decision */
 
-/* A Byzantine message of P: one that all have, or any. */
-inline some_p(out) {
-    if
-    :: slot_p != NONE -> out = slot_p
-    :: slot_p == NONE -> out = NONE
-    :: slot_p == NONE -> out = A; values = values | bit(A)
-    :: slot_p == NONE && has(values, A) -> out = B
-    :: slot_p == NONE -> out = FALSE_SET
+/* A Byzantine message of P is in a view, or not. */
+#define MAYBE(mask, what) \
+    if \
+    :: mask = mask | bit(what) \
+    :: true \
     fi
-}
 
-inline some_v(out) {
-    if
-    :: slot_v != NONE -> out = slot_v
-    :: slot_v == NONE -> out = NONE
-    :: slot_v == NONE -> out = A
-    :: slot_v == NONE -> out = B
-    :: slot_v == NONE -> out = A_SAYS_B
-    :: slot_v == NONE -> out = B_SAYS_A
-    :: slot_v == NONE -> out = FALSE_VOTE
-    fi
-}
-
-/* The views of honest peers: own messages, the last completed set, messages of the phase collected. */
-inline honest_views() {
+/* The union of all views. Honest ones have own messages, the last completed set, and messages of the phase
+ * collected. Which Byzantine messages they have all together is chosen, more of them than fit, if anything. */
+inline all_views() {
     for (k : 0 .. H - 1) {
-        if
-        :: is_frozen(k) && set[k] == NONE -> some_p(x); in_p = in_p | (x -> bit(x) : 0)
-        :: is_frozen(k) && set[k] != NONE ->
-            in_sets = in_sets | bit(set[k]);
-            in_p = in_p | bit(set[k]);
-            in_own = in_own | (vote[k] == set[k] -> bit(set[k]) : 0);
-            some_v(x);
-            in_v = in_v | (x -> bit(x) : 0)
-        :: else
-        fi
+        in_sets = in_sets | (is_frozen(k) && has_set(k) -> bit(set[k]) : 0);
+        in_own = in_own | (is_frozen(k) && has_set(k) && vote[k] == set[k] -> bit(set[k]) : 0)
     }
+    in_p = in_p | in_sets | (slot_p -> bit(slot_p) : 0);
+    in_v = in_v | (slot_v -> bit(slot_v) : 0) | (view_v -> bit(view_v) : 0);
+    if
+    :: all(has_set) && view != 1
+    :: !all(has_set) || view == 1 ->
+        MAYBE(in_p, A);
+        values = values | in_p & bit(A);
+        if
+        :: has(values, A) -> MAYBE(in_p, B)
+        :: else
+        fi;
+        MAYBE(in_p, FALSE_SET)
+    fi;
+    if
+    :: !in_sets
+    :: in_sets ->
+        MAYBE(in_v, A);
+        MAYBE(in_v, B);
+        MAYBE(in_v, A_SAYS_B);
+        MAYBE(in_v, B_SAYS_A);
+        MAYBE(in_v, FALSE_VOTE)
+    fi
 }
 
 /* The Byzantine peer's view, as all accepted it: none (or one that proves nothing), two, or one with any set that
- * can exist, and any message or vote of its own. */
+ * can exist, and a vote that rule 1 may take with it. */
 inline byzantine_view() {
     if
     :: view = 0
@@ -181,13 +181,12 @@ inline byzantine_view() {
         :: spoke == ALL && has(values, A) -> view_set = B
         :: true
         fi;
+        in_sets = in_sets | (view_set -> bit(view_set) : 0);
         if
-        :: view_set == NONE -> some_p(x)
-        :: else -> x = view_set; in_sets = in_sets | bit(view_set)
-        fi;
-        in_p = in_p | (x -> bit(x) : 0);
-        some_v(view_v);
-        in_v = in_v | (view_v -> bit(view_v) : 0)
+        :: true
+        :: view_set != NONE -> view_v = view_set
+        :: view_set != NONE -> view_v = (view_set == A -> A_SAYS_B : B_SAYS_A)
+        fi
     fi
 }
 
@@ -270,8 +269,8 @@ inline go_on() {
 }
 
 inline decide() {
-    honest_views();
     byzantine_view();
+    all_views();
     rule_1();
     if
     :: winner != NONE ->
@@ -335,11 +334,13 @@ inline decide() {
 #endif
 
 #define then(what) -> atomic { what; k = 0; x = 0; how = 0 }
+/* What one honest peer holds, it sends to those that lack it (Repair). */
+#define is_withheld(what) (silent && set[0] != (what) && set[1] != (what) && set[H - 1] != (what))
 #define COMPLETE_P(p, what) \
-    :: works(p) && spoke == ALL && !has_set(p) && (slot_p == NONE || slot_p == what) && \
+    :: works(p) && spoke == ALL && !has_set(p) && (slot_p == what || slot_p == NONE && !is_withheld(what)) && \
         (what != B || has(values, A)) then(complete_p(p, what))
 #define COMPLETE_V(p, what) \
-    :: works(p) && all(has_voted) && (slot_v == NONE || slot_v == what) then(complete_v(p, what))
+    :: works(p) && all(has_voted) && (slot_v == what || slot_v == NONE && !silent) then(complete_v(p, what))
 #define PEER(p) \
     :: works(p) && !has_spoken(p) then(spoke = spoke | bit(p)) \
     COMPLETE_P(p, A) COMPLETE_P(p, B) COMPLETE_P(p, FALSE_SET) \
@@ -347,19 +348,19 @@ inline decide() {
     COMPLETE_V(p, A) COMPLETE_V(p, B) \
     COMPLETE_V(p, A_SAYS_B) COMPLETE_V(p, B_SAYS_A) COMPLETE_V(p, FALSE_VOTE) \
     :: works(p) && !frozen && in_time then(freeze(p))           /* on calls */ \
-    :: works(p) then(in_twice = true; freeze(p))                /* on two messages of one slot */ \
+    :: works(p) && !silent then(in_twice = true; freeze(p))                /* on two messages of one slot */ \
     :: works(p) && frozen then(freeze(p))                       /* lemma 1 */ \
-    :: has(endorsing, p) && !has_ended(p) && majority(size(endorsing) + F) then(end(p, ABORT)) \
+    :: has(endorsing, p) && !has_ended(p) && majority(size(endorsing) + !silent) then(end(p, ABORT)) \
     LATE(p)
 /* n votes end the attempt, while the peer works, in a dispute, and while it endorses. A peer that has ended answers
  * with its certificate. */
 #ifdef NO_ANSWER
 #define may_decide true
-#define LATE(p) :: !has_ended(p) && voted_alike && vote[p] == set[p] then(end(p, vote[p]))
+#define LATE(p) :: !has_ended(p) && voted_alike && vote[p] == set[p] && !silent then(end(p, vote[p]))
 #else
 #define may_decide (!any(away))
 #define LATE(p) \
-    :: !has_ended(p) && voted_alike && vote[p] == set[p] then(end(p, vote[p])) \
+    :: !has_ended(p) && voted_alike && vote[p] == set[p] && !silent then(end(p, vote[p])) \
     :: !has_ended(p) && any(has_ended) then(others_end(); end(p, how))
 #endif
 
@@ -372,6 +373,7 @@ inline decide() {
 active proctype world() {
     do
     :: all(has_ended) -> break
+    :: !silent then(silent = true)
     :: !all(has_ended) && frozen && all(settled) && may_decide then(decide())
     EACH
     od;
