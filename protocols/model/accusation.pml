@@ -1,32 +1,36 @@
-/* Complaints, withheld aggregates, and the accusations of one attempt, up to the removals of its ending (step.md:
- * AGGREGATE, REVEAL; verification.md: Verification 1 and 2, Validators, ACCUSE). Each run looks at one of them:
- * the complaints of the attempt; one aggregate; one pair of validator and target; or one part.
+/* Complaints, withheld aggregates, and the accusations of one attempt, up to the removals of its ending
+ * (step.md: AGGREGATE, REVEAL; verification.md: Verification 1 and 2, Validators, ACCUSE). Each run looks
+ * at one of them: the complaints of the attempt; one aggregate; one pair of validator and target; or one
+ * part.
  *
- * Honest peers hold seats 0 .. H-1, Byzantine ones seats H .. N-1. What a peer publishes is TRUE; or at the EDGE:
- * no honest peer finds it more than 2 T away, and some may find it more than T away; or FALSE: all honest peers
- * find it more than 2 T away (fingerprint.md). Honest peers publish what is TRUE.
+ * Honest peers hold seats 0 .. H-1, Byzantine ones seats H .. N-1. What a peer publishes is TRUE; or at
+ * the EDGE: no honest peer finds it more than 2 T away, and some may find it more than T away; or FALSE:
+ * all honest peers find it more than 2 T away (fingerprint.md). Honest peers publish what is TRUE.
  *
- * CUT    1: the blob link between the honest seats 0 and 1 may be broken, in one direction or both; it takes a
- *        third honest peer (n >= 4) to get round it. 0: it is whole. The control links are whole.
+ * CUT    1: the blob link between the honest seats 0 and 1 may be broken, in one direction or both; it
+ *        takes a third honest peer (n >= 4) to get round it. 0: it is whole. The control links are whole.
  *
- * Properties, all asserted. No ban of an honest peer, and no lost seat. No missed step either, but for a sender at
- * a broken link: with f liars more than f receivers lack its part. A complaint that is left has a Byzantine end, or
- * is that of the broken link. Each case ends a seat. A cheat that an honest peer accuses is banned, and so is the
- * accuser of an honest peer. A wrong aggregate is applied only if lies hide it and no honest peer holds the rows.
- * Termination: no end but the last line of init (invalid end states).
+ * Properties, all asserted. No ban of an honest peer, and no lost seat. No missed step either, but for a
+ * sender at a broken link: with f liars more than f receivers lack its part. A complaint that is left has
+ * a Byzantine end, or is that of the broken link. Each case ends a seat. A cheat that an honest peer
+ * accuses is banned, and so is the accuser of an honest peer. A wrong aggregate is applied only if lies
+ * hide it and no honest peer holds the rows. Termination: no end but the last line of init (invalid end
+ * states).
  *
- * Planted mistakes: HALF (half of the votes are a majority), NEARLY_ALL (an aggregate must be had by one more than
- * a majority), PUSHED_ONCE (nobody serves what it holds), ACCUSE_AT_T (accusations begin at T, not at 2 T),
- * SUM_IGNORES_CASES (an aggregator whose sum is not zero is banned although it accused a ROW of its part),
- * UNDECIDED_IS_NOTHING (a case in which no majority names a seat ends none; n = 5), UNCHECKED_ENDS_SEAT (the
- * aggregator of an unchecked part leaves), BAR_TOO_LOW (f complaints are too many).
+ * Planted mistakes: HALF (half of the votes are a majority), NEARLY_ALL (an aggregate must be had by one
+ * more than a majority), PUSHED_ONCE (nobody serves what it holds), ACCUSE_AT_T (accusations begin at T,
+ * not at 2 T), SUM_IGNORES_CASES (an aggregator whose sum is not zero is banned although it accused a ROW
+ * of its part), UNDECIDED_IS_NOTHING (a case in which no majority names a seat ends none; n = 5),
+ * UNCHECKED_ENDS_SEAT (the aggregator of an unchecked part leaves), BAR_TOO_LOW (f complaints are too
+ * many).
  *
- * Reductions. (1) Peers are alike except for their kind, and roles are chosen freely: so the broken link may be the
- * one between 0 and 1. (2) Byzantine votes are only counted, so how many of them name a seat is chosen, not who.
- * Impossible votes are not: they are a ban of the voter. (3) A Byzantine owner may push at the last moment, when
- * nobody can ask any more: if nobody else has them, the set of honest peers that hold its bytes is arbitrary.
- * (4) Cases are judged in turn; only the seats that they end are kept in between, as in the code. (5) The sum of a
- * part with lies in it may be zero or not, as if lies could hide anything. */
+ * Reductions. (1) Peers are alike except for their kind, and roles are chosen freely: so the broken link
+ * may be the one between 0 and 1. (2) Byzantine votes are only counted, so how many of them name a seat is
+ * chosen, not who. Impossible votes are not: they are a ban of the voter. (3) A Byzantine owner may push
+ * at the last moment, when nobody can ask any more: if nobody else has them, the set of honest peers that
+ * hold its bytes is arbitrary. (4) Cases are judged in turn; only the seats that they end are kept in
+ * between, as in the code. (5) The sum of a part with lies in it may be zero or not, as if lies could hide
+ * anything. */
 
 #ifndef N
 #define N 3
@@ -81,7 +85,8 @@ bool wrong;                     /* its aggregate is not the fixed point of the c
 byte value[N];                  /* what a contributor published */
 bool sum_is_zero, lies, unseen;
 bool suspicious;
-byte bench, lacking, held;      /* examiners; those that say they lack rows; honest ones that hold the liars' */
+byte bench, lacking;            /* examiners; those that say that they lack rows */
+byte held;                      /* honest examiners that hold the rows of liars */
 byte accused[N];                /* by accuser: the contributors that it accuses (ROW) */
 
 byte a, b, i, j, k, count, extra, guilty_a, guilty_t, named_a, named_t, choice;
@@ -103,7 +108,8 @@ inline maybe_add(mask, seat) {
     fi
 }
 
-/* Whoever lacks the bytes of a vote asks all, and every honest holder serves it: two rounds reach everybody. */
+/* Whoever lacks the bytes of a vote asks all, and every honest holder serves it: two rounds reach
+ * everybody. */
 inline serve() {
     k = 0
 #ifndef PUSHED_ONCE
@@ -134,6 +140,7 @@ inline spread(owner) {
 
 /* AGGREGATE: complaints, counted. Senders first (butterfly.judge_complaints); accounts are empty. */
 inline complaints() {
+    printf("complaints about parts\n");
     for (j : 0 .. N - 1) {
         for (i : 0 .. N - 1) {
             if
@@ -142,6 +149,9 @@ inline complaints() {
             :: i == j || (is_honest(i) && is_honest(j) && !broken(i, j))
             fi
         }
+    }
+    for (j : 0 .. N - 1) {
+        printf("seat %d says that the parts of seats %d (a mask) are missing\n", j, missing[j])
     }
     i = 0; j = 0;
     d_step {
@@ -166,6 +176,7 @@ inline reveal() {
     choose(j, N - 1);
     spread(j);
     choose(extra, F);
+    printf("the aggregate of seat %d came to honest seats %d (a mask), %d others say so\n", j, holds, extra);
     if
     :: !is_available(size(holds) + extra) -> left = left | bit(j)
     :: else -> assert(holds)            /* or nobody who lacks the aggregate could have it */
@@ -182,6 +193,10 @@ inline name_one(v) {
 
 /* Add the Byzantine ballots, and end the seats that the votes name (accusation.tally). */
 inline tally(accuser, target, is_row) {
+    printf("seat %d accuses seat %d, which published %d (0: true, 1: edge, 2: false)\n", accuser, target,
+        value[target]);
+    printf("honest votes: accuser guilty %d, named %d; target guilty %d, named %d\n", guilty_a, named_a,
+        guilty_t, named_t);
     choose(extra, F);
     guilty_t = guilty_t + extra; named_t = named_t + extra;
     choose(extra, F);
@@ -360,6 +375,7 @@ init {
     :: validation()
     :: examination()
     fi;
+    printf("banned %d, left %d, missed %d (masks of seats)\n", banned, left, missed);
     assert(!(banned & HONEST));
     assert(!(left & HONEST));
     /* Seats 0 and 1 are at the broken link, if there is one. */

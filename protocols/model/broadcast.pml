@@ -1,36 +1,37 @@
-/* One phase P, the vote RECORD after it, and the disputes of both, up to the end of the attempt (broadcast.md:
- * Fast path; Dispute, Begin, View, Decision; lemma 3 and claims A to D).
+/* One phase P, the vote RECORD after it, and the disputes of both, up to the end of the attempt
+ * (broadcast.md: Fast path; Dispute, Begin, View, Decision; lemma 3 and claims A to D).
  *
- * Honest peers hold seats 0 .. H-1, one Byzantine peer another seat (F = 1). In P it signs A, B or bytes with a
- * false `previous_set`, several of them if it likes, and sends what it likes to whom it likes, at any time; its
- * votes, its view and its endorsements likewise. A set of P differs in its message alone, so a set is called by
- * it: A or B. R(A) and R(B) are the records that follow from these sets.
+ * Honest peers hold seats 0 .. H-1, one Byzantine peer another seat (F = 1). In P it signs A, B or bytes
+ * with a false `previous_set`, several of them if it likes, and sends what it likes to whom it likes, at
+ * any time; its votes, its view and its endorsements likewise. A set of P differs in its message alone, so
+ * a set is called by it: A or B. R(A) and R(B) are the records that follow from these sets.
  *
- * SLOW   1: honest peers may be slower than the deadline: they may be removed as missing, and all may wait for
- *        ever; agreement and claim B hold nevertheless. 0: they are prompt.
+ * SLOW   1: honest peers may be slower than the deadline: they may be removed as missing, and all may wait
+ *        for ever; agreement and claim B hold nevertheless. 0: they are prompt.
  *
- * Properties. Agreement: honest peers end the attempt alike, and none is halted (`end`, `halt`). Finality: a record
- * of P has a majority of votes, an ABORT one of endorsements, the Byzantine ones counted with (`end`). Claim B:
- * no honest peer is banned, and none removed if honest peers are prompt (`decide`). Claim D: at most two disputes
- * at one p (`decide`). Termination: no end but the last line of world (invalid end states); no run goes on for
- * ever (non-progress cycles, SLOW=0).
+ * Properties. Agreement: honest peers end the attempt alike, and none is halted (`end`, `decide`). Finality:
+ * a record of P has a majority of votes, an ABORT one of endorsements, the Byzantine ones counted with
+ * (`end`). Claim B: no honest peer is banned, and none removed if honest peers are prompt (`decide`).
+ * Claim D: at most two disputes at one p (`decide`). Termination: no end but the last line of world
+ * (invalid end states); no run goes on for ever (non-progress cycles, SLOW=0).
  *
- * Planted mistakes: HALF (half of the votes are a majority), RULE3_ALWAYS (rule 3 is applied although a peer
- * equivocated in p), MISSING_AT_ONCE (rule 6 beside rules 2 and 3), NO_SECOND_CHANCE (no rule 5), NO_ANSWER (a
- * peer that has ended does not answer), NO_RULE_1 (votes in the views are not counted), ANY_SET (rule 1 takes the
- * set of any voter's view), NO_RULE_6 (nobody is removed as missing in q), NO_CALLS (evidence alone begins a
- * dispute).
+ * Planted mistakes: HALF (half of the votes are a majority), RULE3_ALWAYS (rule 3 is applied although a
+ * peer equivocated in p), MISSING_AT_ONCE (rule 6 beside rules 2 and 3), NO_SECOND_CHANCE (no rule 5),
+ * NO_ANSWER (a peer that has ended does not answer), NO_RULE_1 (votes in the views are not counted),
+ * ANY_SET (rule 1 takes the set of any voter's view), NO_RULE_6 (nobody is removed as missing in q),
+ * NO_CALLS (evidence alone begins a dispute).
  *
- * Assumptions. (T1) A dispute that one honest peer begins, all that have not ended begin before it is over, and
- * all get the same views: dolev_strong.pml. (T2) SLOW=0: who was resumed together with all others has spoken by
- * the deadline after that; the deadlines before the first resumption may come at any time (rule 5). (T3) A peer
- * that has ended answers a call or a view before the dispute is over.
+ * Assumptions. (T1) A dispute that one honest peer begins, all that have not ended begin before it is
+ * over, and all get the same views: dolev_strong.pml. (T2) SLOW=0: who was resumed together with all
+ * others has spoken by the deadline after that; the deadlines before the first resumption may come at any
+ * time (rule 5). (T3) A peer that has ended answers a call or a view before the dispute is over.
  *
- * Reductions. (1) Whether a peer holds a message of the Byzantine peer shows only when its set completes, when
- * it signs a view, or when a second one comes. So what it holds is chosen then; in a view, when the views are
- * read. `slot_p` and `slot_v` are what all took from a dispute. (2) Honest messages are in the view of their
- * author; other views need not be searched for them. (3) A is the value that is used first. (4) The order of
- * seats and digests is free: of several candidates of a rule any is taken, the same by all. */
+ * Reductions. (1) Whether a peer holds a message of the Byzantine peer shows only when its set completes,
+ * when it signs a view, or when a second one comes. So what it holds is chosen then; in a view, when the
+ * views are read. `slot_p` and `slot_v` are what all took from a dispute. (2) Honest messages are in the
+ * view of their author; other views need not be searched for them. (3) A is the value that is used first.
+ * (4) The order of seats and digests is free: of several candidates of a rule any is taken, the same by
+ * all. */
 
 #ifndef N
 #define N 3
@@ -90,9 +91,11 @@ bool byzantine_absent, byzantine_found, byzantine_missing;
 #if H == 2
 #define all(what) (what(0) && what(1))
 #define any(what) (what(0) || what(1))
+#define EACH PEER(0) PEER(1)
 #else
 #define all(what) (what(0) && what(1) && what(2))
 #define any(what) (what(0) || what(1) || what(2))
+#define EACH PEER(0) PEER(1) PEER(2)
 #endif
 #define voted_alike (all(has_voted) && vote[0] == vote[1] && vote[0] == vote[H - 1])
 #define voters(record) ((vote[0] == (record)) + (vote[1] == (record)) + (H > 2 && vote[H - 1] == (record)))
@@ -100,29 +103,44 @@ bool byzantine_absent, byzantine_found, byzantine_missing;
 /* A peer ends the attempt. Its record has a majority, and is that of everybody who has ended. */
 inline end(p, way) {
     how = way;
+    printf("peer %d ends the attempt with record %d (1: R(A), 2: R(B), 3: ABORT)\n", p, how);
     assert(is_majority(F + (how == ABORT -> size(endorsing) : voters(how))));
     for (x : 0 .. H - 1) { assert(ended[x] == NONE || ended[x] == how) }
     ended[p] = how
 }
 
-/* How one of those ended that have ended: the certificate in an answer. */
-inline others_end() {
+inline others_end() {                   /* The certificate in an answer. */
     how = (has_ended(0) -> ended[0] : (has_ended(1) -> ended[1] : ended[H - 1]))
 }
 
-inline freeze(p) { frozen = frozen | bit(p) }
+inline freeze(p) {
+    printf("peer %d falls into dispute\n", p);
+    frozen = frozen | bit(p)
+}
+
+inline speak(p) {
+    printf("peer %d signs its message of P\n", p);
+    spoke = spoke | bit(p)
+}
+
+inline cast(p) {
+    printf("peer %d votes for the record of its set\n", p);
+    vote[p] = set[p]
+}
 
 /* P is complete with the Byzantine message `what`; a false previous_set is evidence (Begin). */
 inline complete_p(p, what) {
+    printf("peer %d has all messages of P, the Byzantine one says %d (1: A, 2: B, 3: false set)\n", p, what);
     if
     :: what == FALSE_SET -> in_p = in_p | bit(FALSE_SET); freeze(p)
     :: else -> values = values | bit(what); set[p] = what
     fi
 }
 
-/* The votes are complete with the Byzantine vote `what`: the end, or evidence. A vote for the own record counts
- * even as the second one of its author, so `slot_v` prevents nothing. */
+/* The votes are complete with the Byzantine vote `what`: the end, or evidence. A vote for the own record
+ * counts even as the second one of its author, so `slot_v` prevents nothing. */
 inline complete_v(p, what) {
+    printf("peer %d has all votes, the Byzantine one is %d (3 to 5: it agrees with no record)\n", p, what);
     if
     :: voted_alike && what == vote[p] -> end(p, vote[p])
     :: else -> in_v = in_v | bit(what); freeze(p)
@@ -139,7 +157,8 @@ inline complete_v(p, what) {
     fi
 
 /* The union of all views. Honest ones have own messages, the last completed set, and messages of the phase
- * collected. Which Byzantine messages they have all together is chosen, more of them than fit, if anything. */
+ * collected. Which Byzantine messages they have all together is chosen, more of them than fit, if
+ * anything. */
 inline all_views() {
     for (k : 0 .. H - 1) {
         in_sets = in_sets | (is_frozen(k) && has_set(k) -> bit(set[k]) : 0);
@@ -169,8 +188,8 @@ inline all_views() {
     fi
 }
 
-/* The Byzantine peer's view, as all accepted it: none (or one that proves nothing), two, or one with any set that
- * can exist, and a vote that rule 1 may take with it. */
+/* The Byzantine peer's view, as all accepted it: none (or one that proves nothing), two, or one with any
+ * set that can exist, and a vote that rule 1 may take with it. */
 inline byzantine_view() {
     if
     :: view = 0
@@ -190,8 +209,8 @@ inline byzantine_view() {
     fi
 }
 
-/* Rule 1. `winner` is final, `best` the set in the view of one that voted for it: its record must follow from
- * that very set. */
+/* Rule 1. `winner` is final, `best` the set in the view of one that voted for it: its record must follow
+ * from that very set. */
 #define for_record(r, says) (voters_frozen(r) + (has(in_v, r) || has(in_v, says)))
 #define voters_frozen(r) ((is_frozen(0) && vote[0] == (r)) + (is_frozen(1) && vote[1] == (r)) + \
     (H > 2 && is_frozen(H - 1) && vote[H - 1] == (r)))
@@ -247,13 +266,14 @@ inline evident() {
 #define waits (!most_besides(size(missing) + byzantine_missing))
 #endif
 
-/* Each endorses the removal, and waits for a majority. */
-inline remove() {
+inline remove() {                       /* Each endorses the removal, and waits for a majority. */
+    printf("the dispute removes honest seats %d (a mask), the Byzantine one: %d\n", found, byzantine_found);
     for (k : 0 .. H - 1) { endorsing = endorsing | (is_frozen(k) && !has_ended(k) -> bit(k) : 0) }
 }
 
 /* All take the agreed messages, and leave the dispute with new deadlines. */
 inline go_on() {
+    printf("all go on with set %d (0: none yet)\n", best);
     if
     :: best != NONE ->
         for (k : 0 .. H - 1) { set[k] = (is_frozen(k) -> best : set[k]) }
@@ -272,6 +292,7 @@ inline decide() {
     byzantine_view();
     all_views();
     rule_1();
+    printf("views: Byzantine %d (0: none, 1, 2: two), record by votes %d (0: none)\n", view, winner);
     if
     :: winner != NONE ->
         assert(winner == best);         /* All make the record of the set that they take. */
@@ -337,14 +358,14 @@ inline decide() {
 /* What one honest peer holds, it sends to those that lack it (Repair). */
 #define is_withheld(what) (silent && set[0] != (what) && set[1] != (what) && set[H - 1] != (what))
 #define COMPLETE_P(p, what) \
-    :: works(p) && spoke == ALL && !has_set(p) && (slot_p == what || slot_p == NONE && !is_withheld(what)) && \
-        (what != B || has(values, A)) then(complete_p(p, what))
+    :: works(p) && spoke == ALL && !has_set(p) && (what != B || has(values, A)) && \
+        (slot_p == what || slot_p == NONE && !is_withheld(what)) then(complete_p(p, what))
 #define COMPLETE_V(p, what) \
     :: works(p) && all(has_voted) && (slot_v == what || slot_v == NONE && !silent) then(complete_v(p, what))
 #define PEER(p) \
-    :: works(p) && !has_spoken(p) then(spoke = spoke | bit(p)) \
+    :: works(p) && !has_spoken(p) then(speak(p)) \
     COMPLETE_P(p, A) COMPLETE_P(p, B) COMPLETE_P(p, FALSE_SET) \
-    :: works(p) && has_set(p) && !has_voted(p) then(vote[p] = set[p]) \
+    :: works(p) && has_set(p) && !has_voted(p) then(cast(p)) \
     COMPLETE_V(p, A) COMPLETE_V(p, B) \
     COMPLETE_V(p, A_SAYS_B) COMPLETE_V(p, B_SAYS_A) COMPLETE_V(p, FALSE_VOTE) \
     :: works(p) && !frozen && in_time then(freeze(p))           /* on calls */ \
@@ -352,8 +373,8 @@ inline decide() {
     :: works(p) && frozen then(freeze(p))                       /* lemma 1 */ \
     :: has(endorsing, p) && !has_ended(p) && majority(size(endorsing) + !silent) then(end(p, ABORT)) \
     LATE(p)
-/* n votes end the attempt, while the peer works, in a dispute, and while it endorses. A peer that has ended answers
- * with its certificate. */
+/* n votes end the attempt, while the peer works, in a dispute, and while it endorses. A peer that has
+ * ended answers with its certificate. */
 #ifdef NO_ANSWER
 #define may_decide true
 #define LATE(p) :: !has_ended(p) && voted_alike && vote[p] == set[p] && !silent then(end(p, vote[p]))
@@ -362,12 +383,6 @@ inline decide() {
 #define LATE(p) \
     :: !has_ended(p) && voted_alike && vote[p] == set[p] && !silent then(end(p, vote[p])) \
     :: !has_ended(p) && any(has_ended) then(others_end(); end(p, how))
-#endif
-
-#if H == 2
-#define EACH PEER(0) PEER(1)
-#else
-#define EACH PEER(0) PEER(1) PEER(2)
 #endif
 
 active proctype world() {

@@ -1,32 +1,33 @@
-/* One dispute: who begins when, and the agreement on one Byzantine author's view (broadcast.md, Dispute: Call,
- * Begin, Agreement, Views that come early; lemmas 1 and 2). R = F + 1 rounds; all members take part.
+/* One dispute: who begins when, and the agreement on one Byzantine author's view (broadcast.md, Dispute:
+ * Call, Begin, Agreement, Views that come early; lemmas 1 and 2). R = F + 1 rounds; all members take part.
  *
- * Honest peers hold seats 0 .. H-1. One Byzantine peer is the author of up to V views, the others sign for it.
- * The views of honest authors go to all as they begin; that these count is asserted in take_view.
+ * Honest peers hold seats 0 .. H-1. One Byzantine peer is the author of up to V views, the others sign for
+ * it. The views of honest authors go to all as they begin; that these count is asserted in take_view.
  *
  * SKEW   how far apart, in ticks, honest deadlines of one phase lie (more than delta)
  *
- * Properties. Agreement: honest peers end with the same view of the author, none, or two. Validity: the view of
- * an honest author is accepted by all. Start: honest peers begin within delta of each other, and f liars begin
- * no dispute (assertions). Termination: no end but the last line of world (invalid end states), and no run goes
- * on for ever (non-progress cycles; there is no progress label).
+ * Properties. Agreement: honest peers end with the same view of the author, none, or two. Validity: the
+ * view of an honest author is accepted by all. Start: honest peers begin within delta of each other, and f
+ * liars begin no dispute (assertions). Termination: no end but the last line of world (invalid end
+ * states), and no run goes on for ever (non-progress cycles; there is no progress label).
  *
- * Planted mistakes: FEWER_ROUNDS (R = F), SHORT_ROUNDS (a round lasts delta), FIRST_VIEW_ONLY (a second view of
- * an author is dropped), RELAY_UNSIGNED (a relay lacks the relaying peer's signature), EARLY_VIEWS_DROPPED (a
- * relay that comes before the start is lost), DEADLINE_ALONE (a peer begins at its own deadline, without F + 1
- * calls to show), FEWER_CALLS (F calls are enough), MORE_CALLS (F + 2 calls are needed).
+ * Planted mistakes: FEWER_ROUNDS (R = F), SHORT_ROUNDS (a round lasts delta), FIRST_VIEW_ONLY (a second
+ * view of an author is dropped), RELAY_UNSIGNED (a relay lacks the relaying peer's signature),
+ * EARLY_VIEWS_DROPPED (a relay that comes before the start is lost), DEADLINE_ALONE (a peer begins at its
+ * own deadline, without F + 1 calls to show), FEWER_CALLS (F calls are enough), MORE_CALLS (F + 2 calls
+ * are needed).
  *
- * Time. One tick is delta. A message between honest peers arrives in the tick in which it is sent or in the
- * next one; as delays are less than delta, the latter stands for "just under delta", and a view that arrives
- * just at the end of a round belongs to that round. All bounds are multiples of delta, so nothing depends on
- * finer time. Order within a tick is free.
+ * Time. One tick is delta. A message between honest peers arrives in the tick in which it is sent or in
+ * the next one; as delays are less than delta, the latter stands for "just under delta", and a view that
+ * arrives just at the end of a round belongs to that round. All bounds are multiples of delta, so nothing
+ * depends on finer time. Order within a tick is free.
  *
- * Reductions. (1) A Byzantine peer sends a view with the least number of signatures that are accepted: a relay
- * with more helps honest peers only. Signatures are over the view, not over the chain, so it may use every
- * signature that an honest peer has made. (2) Views are named in the order in which they are first accepted.
- * (3) Honest peers are named in the order in which their deadlines pass or they begin. (4) What can change
- * nothing any more is forgotten at once. (5) An honest author's view is not relayed: it reaches all as early as
- * its relays. */
+ * Reductions. (1) A Byzantine peer sends a view with the least number of signatures that are accepted: a
+ * relay with more helps honest peers only. Signatures are over the view, not over the chain, so it may use
+ * every signature that an honest peer has made. (2) Views are named in the order in which they are first
+ * accepted. (3) Honest peers are named in the order in which their deadlines pass or they begin. (4) What
+ * can change nothing any more is forgotten at once. (5) An honest author's view is not relayed: it reaches
+ * all as early as its relays. */
 
 #ifndef N
 #define N 3
@@ -114,6 +115,7 @@ byte clock;                     /* ticks since the first of these deadlines */
 byte n, h, v, c;
 
 inline begin(peer) {
+    printf("peer %d falls into dispute, and sends its view\n", peer);
     age[peer] = 1;
     past = past | (1 << peer);
     calls[peer] = 0; false_calls[peer] = 0; call[peer] = 0; call_old[peer] = 0;
@@ -121,12 +123,14 @@ inline begin(peer) {
 }
 
 inline calling(peer) {
+    printf("peer %d calls for a dispute\n", peer);
     calls[peer] = calls[peer] | (1 << peer);
     for (n : 0 .. H - 1) { call[n] = call[n] | (n == peer || started(n) -> 0 : 1 << peer) }
 }
 
 /* Take a view with c signatures, and relay it with one more. */
 inline accept(peer, view) {
+    printf("peer %d accepts and relays view %d, round %d, %d signatures\n", peer, view, round(peer), c);
     views[peer] = views[peer] | (1 << view);
     chain[at(peer, view)] = enough(c + OWN);
     signatures[view] = enough(signatures[view] + 1);
@@ -154,6 +158,7 @@ inline forget(peer, view) {
 /* ---------------------------------------------------------------- what may happen next */
 
 inline tick() {
+    printf("delta passes\n");
     /* Lemma 1: honest peers begin within delta of each other. */
     for (h : 0 .. H - 1) { assert(age[h] < 2 || all(started)) }
     for (h : 0 .. H - 1) {
@@ -212,8 +217,8 @@ inline begin_on_calls(peer) {
     begin(peer)
 }
 
-/* A relay of before the start is kept without its signatures, and accepted as the peer starts (Views that come
- * early); whether one came before or just after is free. */
+/* A relay of before the start is kept without its signatures, and accepted as the peer starts (Views that
+ * come early); whether one came before or just after is free. */
 inline take_relay(peer, sender, view) {
     relay[at(peer, view)] = relay[at(peer, view)] & ~(1 << sender);
     relay_old[at(peer, view)] = relay_old[at(peer, view)] & ~(1 << sender);
@@ -256,8 +261,8 @@ inline take_false_view(peer, view) {
 #endif
 
 #define has_calls(p) (!started(p) && size(calls[p]) + false_calls[p] >= CALLS)
-/* What was sent in the tick before has arrived, and who has enough calls has begun; relays are kept for a peer
- * that has not. */
+/* What was sent in the tick before has arrived, and who has enough calls has begun; relays are kept for a
+ * peer that has not. */
 #define arrived(p) (!begun_old[p] && !call_old[p] && !has_calls(p) && (!started(p) || \
     !(relay_old[at(p, 0)] | relay_old[at(p, 1)] | relay_old[at(p, 2)])))
 /* Honest peers are alike: they are named in the order in which they begin, or their deadlines pass. */
