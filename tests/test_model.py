@@ -37,9 +37,7 @@ def test_an_error_fails_a_check_and_is_what_a_planted_mistake_must_cause(error: 
 
 
 def test_an_error_without_a_name_fails_a_check() -> None:
-    assert not check.is_right(
-        check.Check("broadcast", 3, 1), check.read_outcome(STATISTICS.format(errors=1))
-    )
+    assert not check.is_right(check.Check("broadcast", 3, 1), check.read_outcome(STATISTICS.format(errors=1)))
 
 
 @pytest.mark.parametrize(
@@ -85,6 +83,12 @@ def test_every_mistake_that_a_model_has_is_planted_and_stands_in_the_table() -> 
     planted = {(each.model, each.mistake) for each in check.mistakes()}
     for model in sorted({each.model for each in check.properties()}):
         source = (FOLDER / f"{model}.pml").read_text(encoding="utf-8")
-        switches = set(re.findall(r"^#ifn?def (\w+)", source, re.MULTILINE)) - {"N", "F", "CUT", "SLOW", "SKEW"}
+        switches = set(re.findall(r"^#ifn?def (\w+)", source, re.MULTILINE)) - {
+            "N",
+            "F",
+            "CUT",
+            "SLOW",
+            "SKEW",
+        }
         assert switches == {name for of, name in planted if of == model}
         assert [name for name in sorted(switches) if f"| {model} | {name} |" not in table] == []

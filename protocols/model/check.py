@@ -1,4 +1,4 @@
-"""Check the models of agreement and accusation with spin, exhaustively: run `python protocols/model/check.py`.
+"""Check the models of agreement and accusation with spin, exhaustively: `python protocols/model/check.py`.
 
 Every property must hold, and every planted mistake must be found; README.md says what is covered. A failure
 prints the events that lead to it. Without spin or gcc nothing is checked, and the exit status is 0.
@@ -106,7 +106,7 @@ def read_outcome(text: str) -> Outcome:
     states = re.search(r"^\s*(\d+) states, stored", text, re.MULTILINE)
     memory = re.search(r"([\d.]+)\s+total actual memory usage", text)
     elapsed = re.search(r"elapsed time ([\d.e+-]+) seconds", text)
-    cut = re.search(r"max search depth too small|out of memory|Search not completed|hash conflicts limit", text)
+    cut = re.search(r"max search depth too small|out of memory|MEMLIM bound|Search not completed", text)
     violation = None if error is None else error[1]
     if violation is None and errors is not None and int(errors[1]):
         violation = "an error that the verifier does not name"
