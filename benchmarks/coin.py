@@ -2,11 +2,12 @@
 
     python -m benchmarks.coin
 
-All of f attackers send false gradients in one step. The coin draws the pairs; an attacker is caught if it is the
-target of an honest validator. Before it is final, an attacker that sees it may withhold its reveal: it loses its
-seat, and the coin is drawn again among the others (`protocols/verification.md`). Exact, by recursion over the
-pairs; `refused` is the number of seats lost if the attackers stop at the best moment, `escape` the probability
-that none is caught after at most k refusals. Printed, and written to benchmarks/results/.
+All of f attackers send false gradients in one step. The coin draws the pairs; an attacker is caught if it is
+the target of an honest validator. Before it is final, an attacker that sees it may withhold its reveal: it
+loses its seat, and the coin is drawn again among the others (`protocols/verification.md`). Exact, by
+recursion over the pairs; `refused` is the number of seats lost if the attackers stop at the best moment,
+`escape` the probability that none is caught after at most k refusals. Printed, and written to
+benchmarks/results/.
 """
 
 from __future__ import annotations
