@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from btard.simulation.runner import Overrides, Run, SeedTally, TallyRow, run_all, run_seed
-from btard.simulation.world import Outcome
+from btard.simulation.outcome import Outcome
 
 
 def show_seed(seed: int, overrides: Overrides, trace: bool) -> bool:

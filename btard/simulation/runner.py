@@ -13,8 +13,10 @@ import torch
 
 from btard.pool import Failure, cores, run_jobs
 from btard.simulation import Violation
-from btard.simulation.scenario import Scenario, draw_scenario
-from btard.simulation.world import Outcome, Trace, World
+from btard.simulation.drawing import draw_scenario
+from btard.simulation.outcome import Outcome
+from btard.simulation.scenario import Scenario
+from btard.simulation.world import Trace, World
 
 FAILURES_MAX: Final = 3
 """Number of failing seeds after which to stop."""
