@@ -11,9 +11,12 @@ prompt:
    peers: nobody relays calls until that many are together. With h = f + 1 that is one peer without a broken
    link.
 3. *Parts.* A part goes from its sender to its aggregator, and nobody relays it. A sender with more than f
-   counterparties, or a receiver with more than f + 1, misses the step (`protocols/step.md`): so an honest
-   peer may miss a step if its broken links and the faulty peers are together more than that. Its seat is
-   not meant to end by it.
+   counterparties, or a receiver with more than f + 1, misses the step, and, while that goes on, each step
+   until its seat ends (`protocols/step.md`); f falls as cheats lose their seats. So each steady peer has
+   broken links of blobs, either way, with at most floor((h - 1) / 2) steady ones, which is what f falls to.
+
+Within these, a steady peer may still miss a step if its broken links and the faulty members, who may complain
+of it falsely, are together more than f (f + 1 for a receiver). Its seat is not meant to end by that.
 """
 
 from __future__ import annotations
@@ -25,8 +28,8 @@ from btard.simulation.faults import Cut
 
 
 def excess(cuts: Collection[Cut], steady: Collection[int], peers: int) -> str | None:
-    """Return what these cuts, if all were at one time, would ask too much of; None if they are within bounds
-    1 and 2. `peers` is the number of all peers."""
+    """Return what these cuts, if all were at one time, would ask too much of; None if they are within the
+    bounds. `peers` is the number of all peers."""
     control = _ways(cuts, lambda cut: cut.control)
     blobs = _ways(cuts, lambda cut: cut.blobs)
     for broken, what in ((control, "messages"), (blobs, "blobs")):
@@ -40,6 +43,10 @@ def excess(cuts: Collection[Cut], steady: Collection[int], peers: int) -> str | 
     most = max((sum((other, by) not in control for other in steady) for by in steady), default=0)
     if control and most <= tolerated(peers):
         return f"no steady peer hears {tolerated(peers) + 1} calls"
+    for peer in steady:
+        others = {end for way in blobs if peer in way and {*way} <= {*steady} for end in way} - {peer}
+        if len(others) > tolerated(len(steady)):
+            return f"peer {peer} has broken links with {len(others)} of {len(steady)} steady peers"
     return None
 
 

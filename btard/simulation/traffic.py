@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from btard.adversary.forge import other_payload
 from btard.machine import Received, Send
 from btard.node.driver import Push
-from btard.protocol.messages import PAYLOADS
+from btard.protocol.messages import PAYLOADS, REQUESTS, ViewRelay
 from btard.simulation.dice import Dice
 from btard.simulation.host import Host
 from btard.simulation.links import Links
@@ -30,8 +30,9 @@ class Blob:
 
 
 class Traffic:
-    """Carries what peers send over the `links` to those that `index_of` knows. `said` are the control
-    messages that each honest peer has sent; `forged` counts the forgeries that Byzantine ones have."""
+    """Carries what peers send over the `links` to those that `index_of` knows. `said` are the sealed
+    messages that each honest peer has sent in its own name; `forgeries` counts those of Byzantine peers, who
+    forge what they hear with chance `forged`."""
 
     def __init__(
         self, seed: int, links: Links, index_of: Mapping[PeerId, int], forged: float, schedule: Schedule
@@ -45,11 +46,21 @@ class Traffic:
         self._heard = Dice(seed, "last breath")
         self._forging = Dice(seed, "forgeries")
 
+    def note(self, host: Host, sends: Iterable[Send]) -> None:
+        """Note what an honest peer says in its own name, whoever gets it."""
+        for send in sends if host.honest else ():
+            sealed = open_sealed(send.raw)
+            if isinstance(sealed, Sealed):
+                if sealed.envelope.sender == host.peer:
+                    self.said[host.peer].add(send.raw)
+                continue
+            relay = decode(REQUESTS, send.raw)
+            if isinstance(relay, ViewRelay) and not relay.signers:  # its author sends it first
+                self.said[host.peer].add(relay.view)
+
     def send(self, host: Host, send: Send, heard: float | None, now: float) -> None:
         """Send a control message. `heard`: the fraction of recipients that the last messages of a peer that
         has just crashed still get, None for all."""
-        if host.honest:
-            self.said[host.peer].add(send.raw)
         for index in self._audience(host, send.to, heard):
             arrival = self._links.control(host.index, index, len(send.raw), now)
             if arrival is not None:

@@ -170,6 +170,7 @@ class World:
         except Exception as error:
             self._fail(host, error)
             return
+        self.traffic.note(host, work.messages)
         for output in work.outputs:
             if isinstance(output, Recorded):
                 self._record(host, output)
