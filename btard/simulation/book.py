@@ -45,7 +45,7 @@ class Book:
 
 
 def header_of(scenario: Scenario, members: tuple[PeerId, ...]) -> LedgerHeader:
-    """Return the header of the run of a scenario: what a bootstrap would publish, with a nonce of the seed."""
+    """Return the header of a scenario's run: what a bootstrap would publish, with a nonce of the seed."""
     run = RunConfig(
         task=recipe().task.name,
         recipe=recipe().describe(),

@@ -44,8 +44,8 @@ def identity_of(seed: int, index: int) -> Identity:
 
 
 class Host:
-    """Peer `index` of a scenario, from `state` on, which is that of the ledger's `header`. What the world does
-    to it goes through here.
+    """Peer `index` of a scenario, from `state` on, which is that of the ledger's `header`. What the world
+    does to it goes through here.
 
     Its processor is busy until `busy_until`; `behind_s` is the longest time that an event waited for it."""
 

@@ -2,8 +2,8 @@
 
 A checker sees each step of each peer's machine, as the world carries it out, and says what is wrong; the
 world stops at the first complaint. Peers are honest unless an adversary wraps them; *steady* ones are also
-neither crashed nor slow. tests/simulation/test_checkers.py and test_oracles.py plant the bug that each checker
-is for.
+neither crashed nor slow. test_checkers.py and test_oracles.py in tests/simulation plant the bug that each
+checker is for.
 """
 
 from __future__ import annotations

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from btard.node.driver import Work
-from btard.protocol.record import STEP
+from btard.protocol.messages import PartScalars
 from btard.protocol.tolerance import ACCUSE_FACTOR
 from btard.protocol.verification import fingerprints_disagree, gradient_is_false
-from btard.protocol.messages import PartScalars
 from btard.simulation.checker import Checker, Scene
 from btard.simulation.checkers.reference import Reference, Step
 from btard.simulation.host import Host
@@ -30,8 +29,9 @@ class Detection(Checker):
     - a validator or target whose fingerprint is not that of the gradient, if the other end is steady;
     - an accusation: whoever is right, it ends a seat.
 
-    What a false reveal, a malformed message or a false row ends with is the ledger's and `Validity`'s to say.
-    At the end of the run `STEPS_UNTIL_OUT` is due, if the weather does not hold up what Byzantine peers say."""
+    What follows from a false reveal, a malformed message or a false row is the ledger's and `Validity`'s to
+    say. At the end of the run `STEPS_UNTIL_OUT` is due, if the weather does not hold up what Byzantine peers
+    say."""
 
     name = "detection"
 

@@ -34,7 +34,9 @@ class Unforgeability(Checker):
             for each in sealed:
                 author = scene.hosts[scene.index_of[each.envelope.sender]]
                 if author.honest and each.raw not in scene.traffic.said[author.peer]:
-                    return f"peer {host.index} holds a message of peer {author.index} that this one never sent"
+                    return (
+                        f"peer {host.index} holds a message of peer {author.index} that this one never sent"
+                    )
         return None
 
 

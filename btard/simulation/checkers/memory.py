@@ -62,5 +62,7 @@ class Room(Checker):
     def refused(self, scene: Scene, host: Host, sender: PeerId, name: Digest, size_bytes: int) -> str | None:
         owes = scene.hosts[scene.index_of[sender]].honest and host.machine.expects(sender, name)
         if host.honest and owes and not host.driver.store.fits(size_bytes):
-            return f"peer {host.index} has no room for a blob that honest peer {scene.index_of[sender]} owes it"
+            return (
+                f"peer {host.index} has no room for a blob that honest peer {scene.index_of[sender]} owes it"
+            )
         return None

@@ -34,6 +34,7 @@ class SteadyProgress(Checker):
     def __init__(self) -> None:
         self._begun: dict[int, float] = {}
         self._at: dict[int, tuple[float, int]] = {}
+        self._limit = 0.0
 
     def after(self, scene: Scene, host: Host, work: Work) -> str | None:
         for recorded in records_of(host, work) if host.steady else ():
@@ -51,7 +52,7 @@ class SteadyProgress(Checker):
         if count > 100 * scene.scenario.peers:
             return f"peer {host.index} has handled {count} events and no time has passed"
         took = scene.now - self._begun.setdefault(host.index, scene.now)
-        limit = attempt_max_s(scene.scenario.config, scene.scenario.peers)
+        limit = self._limit = self._limit or attempt_max_s(scene.scenario.config, scene.scenario.peers)
         if took > limit:
             return f"peer {host.index} has been in {place_of(host)} for {took:.0f} of at most {limit:.0f} s"
         return None
@@ -102,27 +103,32 @@ class Accounts(Checker):
                 continue
             self._aborts.add(record.index)
             if (record.removals or record.complaints) and not self._is_charged(scene, record):
-                pairs = [(scene.index_of[c.sender], scene.index_of[c.receiver]) for c in record.complaints]
-                return f"record {record.index} charges nobody who is at fault: complaints {pairs}"
+                return f"record {record.index} charges nobody who is at fault: complaints {_pairs(scene, record)}"
             if len(self._aborts) > aborts_max(scene):
                 return f"{len(self._aborts)} attempts were aborted, of at most {aborts_max(scene)}"
         return None
 
-    def passing(self, scene: Scene, host: Host) -> str | None:
+    def finish(self, scene: Scene) -> str | None:
         scenario = scene.scenario
         attempts = scenario.steps + aborts_max(scene)
         limit = attempts * attempt_max_s(scenario.config, scenario.peers)
-        return f"the run takes more than {limit:.0f} s" if scene.now > limit else None
+        return f"the run took more than {limit:.0f} s" if scene.now > limit else None
 
     def _is_charged(self, scene: Scene, record: Record) -> bool:
         scenario = scene.scenario
         if record.removals:  # `Seats` says whether a steady peer may be among them
             return True
         broken = {way for cut in scenario.cuts if cut.blobs for way in cut.ways}
-        pairs = [
-            (scene.index_of[PeerId(c.sender)], scene.index_of[PeerId(c.receiver)]) for c in record.complaints
-        ]
-        return any({*pair} & scenario.faulty or pair in broken or pair[0] == pair[1] for pair in pairs)
+        return any(
+            {*pair} & scenario.faulty or pair in broken or pair[0] == pair[1]
+            for pair in _pairs(scene, record)
+        )
+
+
+def _pairs(scene: Scene, record: Record) -> list[tuple[int, int]]:
+    """Return the (sender, receiver) pairs of a record's complaints, by index."""
+    index_of = scene.index_of
+    return [(index_of[PeerId(c.sender)], index_of[PeerId(c.receiver)]) for c in record.complaints]
 
 
 class Promptness(Checker):

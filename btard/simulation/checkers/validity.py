@@ -1,6 +1,6 @@
 """What is applied is what the protocol says: honest gradients, CenteredClip of the committed rows, the model.
 
-The bounds are those of protocols/fingerprint.md and protocols/verification.md, no tighter ones: see `Validity`.
+The bounds are those of protocols/fingerprint.md and protocols/verification.md, no tighter ones.
 """
 
 from __future__ import annotations
