@@ -35,8 +35,8 @@ def draw_scenario(
     steady peers are broken in four of five."""
     dice = Dice(seed, "scenario")
     floor = max(PEERS_MIN, 2 * len(kinds or ()) + 1)
-    # Half of the swarms are small: a large one costs ten times as much and finds little more.
-    drawn = dice.below(dice.choose((6, PEERS_MAX - PEERS_MIN + 1))) + PEERS_MIN
+    # Two of three swarms are small: a large one costs ten times as much and finds little more.
+    drawn = dice.below(dice.choose((6, 6, PEERS_MAX - PEERS_MIN + 1))) + PEERS_MIN
     count = peers if peers is not None else max(floor, drawn)
     length = dice.below(STEPS_MAX - STEPS_MIN + 1) + STEPS_MIN
     config = _draw_config(Dice(seed, "config"), 1 + dice.below(max(1, count // 3)))

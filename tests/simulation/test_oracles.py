@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from btard.aggregators import Mean
-from btard.machine import Actions, ComputeGradient
+from btard.machine import Actions, ComputeGradient, Project
 from btard.protocol import accusation, butterfly, examination, peer, verification
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.record import MISS, Removal
@@ -51,7 +51,9 @@ def test_validity_notices_gradients_at_another_model() -> None:
     perform = host.perform
 
     def wrong(effect: Any) -> Any:
-        return perform(replace(effect, seed=bytes(32)) if isinstance(effect, ComputeGradient) else effect)
+        return perform(
+            replace(effect, seed=bytes(32)) if isinstance(effect, ComputeGradient | Project) else effect
+        )
 
     host.perform = wrong
     assert violated(world, "validity") == "validity"

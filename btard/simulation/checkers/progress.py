@@ -103,7 +103,8 @@ class Accounts(Checker):
                 continue
             self._aborts.add(record.index)
             if (record.removals or record.complaints) and not self._is_charged(scene, record):
-                return f"record {record.index} charges nobody who is at fault: complaints {_pairs(scene, record)}"
+                pairs = _pairs(scene, record)
+                return f"record {record.index} charges nobody who is at fault: complaints {pairs}"
             if len(self._aborts) > aborts_max(scene):
                 return f"{len(self._aborts)} attempts were aborted, of at most {aborts_max(scene)}"
         return None
