@@ -12,7 +12,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Weather:
     """Delays of a control message between honest peers: around `typical_s`; with chance `loss` it is lost and
-    retransmitted, and then takes up to `worst_s`, which must not exceed the protocol's delta_s. Without
+    retransmitted, and then takes up to `worst_s`, which must leave some of the protocol's delta_s for uplinks
+    and processors, and half of it to the way around a broken link. Without
     `ordered` a pair's messages may overtake each other. A blob takes up to `blob_s`.
 
     Messages of a Byzantine peer are late (by up to `byzantine_late_s`) with chance `byzantine_late`. With
@@ -20,7 +21,7 @@ class Weather:
     in the name of its author, whose signature then does not hold."""
 
     typical_s: float = 0.05
-    worst_s: float = 1.0
+    worst_s: float = 0.9
     loss: float = 0.02
     ordered: bool = True
     blob_s: float = 2.0

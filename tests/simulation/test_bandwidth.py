@@ -6,7 +6,7 @@ import pytest
 
 from btard.adversary import ADVERSARIES, registry
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.record import ABORT, MISS
+from btard.protocol.record import ABORT, CLOSE, MISS, STEP
 from btard.simulation import Byzantine, Cut, Outcome, Scenario, Uplink, Weather, World
 from btard.simulation.host import identity_of
 from btard.simulation.task import DIMENSION
@@ -34,7 +34,7 @@ def test_delta_max_below_the_usual_norms_costs_transfers_and_no_seat(peers: int)
     examined, _ = go(peers=peers, config=config, uplinks=narrow(peers, 1.5))
     plain, _ = go(peers=peers, config=ProtocolConfig(validators=2), uplinks=narrow(peers, 1.5))
     assert len(examined.records[-1].state.members) == peers
-    assert {recorded.entry.record.kind for recorded in examined.records} == {"step"}
+    assert {recorded.entry.record.kind for recorded in examined.records} == {STEP, CLOSE}
     assert examined.now > plain.now
 
 

@@ -23,10 +23,12 @@ class Detection(Checker):
     """No step is ever made in spite of a cheat that somebody honest was in a place to see:
 
     - a target whose published scalars, of the step before, are false by more than an accuser's threshold, and
-      whose validator is steady; both took part. Here k = 1: the cheat's seat ends in the step after. That a
-      validator is drawn is chance, so nothing is asserted of those that were not drawn: a bound with
-      probability below 1e-9 takes 21 / -ln(1 - p) steps, 69 at n = 16 and p = 0.26, more than a run has;
-    - a validator or target whose fingerprint is not that of the gradient, if the other end is steady;
+      whose validator is steady and took part. Here k = 1: the cheat's seat ends in the step after, or in the
+      close, whether it takes part or not. That a validator is drawn is chance, so nothing is asserted of
+      those that were not drawn: a bound with probability below 1e-9 takes 21 / -ln(1 - p) steps, 69 at n = 16
+      and p = 0.26, more than a run has;
+    - a validator or target that took part, and whose fingerprint is not that of the gradient, if the other
+      end is steady;
     - an accusation: whoever is right, it ends a seat.
 
     What follows from a false reveal, a malformed message or a false row is the ledger's and `Validity`'s to
@@ -79,6 +81,8 @@ class Detection(Checker):
             if false and self._host(scene, validator).steady:
                 return f"peer {scene.index_of[target]} published a false gradient, and was examined"
             true = PartScalars(fingerprint.projections, fingerprint.norm, 0.0, 0.0)
+            if target not in step.before.participants:
+                continue
             for one, other in ((validator, target), (target, validator)):
                 seat = step.before.participants.index(one)
                 opened = step.sets["accuse"][seat].fingerprint

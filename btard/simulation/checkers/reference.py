@@ -19,8 +19,8 @@ from btard.node.driver import Work
 from btard.protocol.agreed import Seating, Sets
 from btard.protocol.ledger import check_entry
 from btard.protocol.outputs import Recorded
-from btard.protocol.record import STEP
-from btard.protocol.state import Finished, RosterState, gradient_seed
+from btard.protocol.record import CLOSE, NOTHING, STEP
+from btard.protocol.state import RosterState, gradient_seed
 from btard.simulation.checker import Scene
 from btard.simulation.host import Host
 from btard.simulation.task import recipe
@@ -30,16 +30,16 @@ from btard.types import Digest, PeerId, Scalars
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step that the ledger has made, from the state `before`, with what its peers agreed on. `rows` are the
-    committed vectors by part and seat, None if nobody has one; `aggregates` what was applied, by part.
-    `gradients` are the digests that each participant owed, by seat; `model` the digest that it leads to.
-    `examined` has what each target of a pair (validator, target) owed in the step before, with its
-    fingerprint on this step's coin."""
+    """A step that the ledger has made, or its close, from the state `before`, with what its peers agreed on.
+    `rows` are the committed vectors by part and seat, None if nobody has one; `aggregates` what was applied,
+    by part. `gradients` are the digests that each participant owed, by seat; `model` the digest that it leads
+    to, zero at the close, which has no parts. `examined` has what each target of a pair (validator, target)
+    owed in the step before, with its fingerprint on this step's coin."""
 
     step: int
     before: RosterState
     sets: Sets
-    finished: Finished
+    coin: bytes
     rows: tuple[tuple[Tensor | None, ...], ...]
     aggregates: tuple[Tensor, ...]
     gradients: tuple[tuple[Digest, ...], ...]
@@ -63,7 +63,7 @@ class Reference:
         """Yield the steps among what an honest host has just recorded, if it is the first to do so; in place
         of a step, what is wrong with the record."""
         for recorded in work.outputs if host.honest else ():
-            if not isinstance(recorded, Recorded) or recorded.entry.record.kind != STEP:
+            if not isinstance(recorded, Recorded) or recorded.entry.record.kind not in (STEP, CLOSE):
                 continue
             index = recorded.entry.record.index
             if index >= len(scene.records) or scene.records[index] is not recorded:
@@ -80,6 +80,10 @@ class Reference:
             checked = check_entry(before, entry)
         except LedgerError as error:
             return str(error)
+        coin = entry.record.coin
+        examined = dict(self._examined(before, coin))
+        if entry.record.kind == CLOSE:
+            return Step(step, before, checked.sets, coin, (), (), (), NOTHING, examined)
         done = checked.state.finished
         assert done is not None
         commitments = checked.sets["gradient"]
@@ -97,30 +101,19 @@ class Reference:
         )
         seeds = [gradient_seed(before.coin, peer) for peer in before.participants]
         gradients = tuple(self._engine.gradient(step, seed, len(done.aggregates)) for seed in seeds)
-        examined = dict(self._examined(before, done.coin))
         applied = tuple(vector for vector in aggregates if vector is not None)
         for vector in applied:
             self._engine.store.put(FP32.encode(vector))
         model = self._engine.update(step, done.aggregates)
         self._engine.adopt(step, done.aggregates)
-        return Step(
-            step=step,
-            before=before,
-            sets=checked.sets,
-            finished=done,
-            rows=rows,
-            aggregates=applied,
-            gradients=gradients,
-            model=model,
-            examined=examined,
-        )
+        return Step(step, before, checked.sets, coin, rows, applied, gradients, model, examined)
 
     def _examined(
         self, before: RosterState, coin: bytes
     ) -> Iterator[tuple[tuple[PeerId, PeerId], tuple[Recomputed, Scalars]]]:
         past = before.finished
         for validator, target in before.pairs if past is not None else ():
-            if past is None or not {validator, target} <= {*before.participants}:
+            if past is None or validator not in before.participants:
                 continue
             seed = gradient_seed(past.seed_coin, target)
             owed = self._engine.recompute(past.step, seed, past.aggregates, past.coin, before.config.tau)

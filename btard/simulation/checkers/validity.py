@@ -23,7 +23,7 @@ ESCAPE = 150.0
 
 
 class Validity(Checker):
-    """Of each step that is made, first:
+    """Of each step that is made, and of the close, which makes none, first:
 
     - every honest participant committed to its honest gradient at x_t of the ledger;
     - the model after it is the update of x_t by the aggregates.
@@ -80,7 +80,7 @@ class Validity(Checker):
                     list(known.values()),
                     centre,
                     config.tau,
-                    step.finished.coin,
+                    step.coin,
                     PROJECTION_DOMAIN,
                     config.directions,
                     start,
