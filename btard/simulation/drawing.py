@@ -16,6 +16,8 @@ from btard.simulation.task import DIMENSION
 
 PEERS_MIN, PEERS_MAX = 4, 16
 STEPS_MIN, STEPS_MAX = 3, 5
+STEPS_MORE = 4
+"""One run of eight is so many steps longer: the pace is known after four, and deadlines follow it."""
 
 QUEUE_SHARE = 0.2
 """Of delta_s: what is left for a message's way through uplink and processor. The link takes the rest."""
@@ -39,6 +41,7 @@ def draw_scenario(
     drawn = dice.below(dice.choose((6, 6, PEERS_MAX - PEERS_MIN + 1))) + PEERS_MIN
     count = peers if peers is not None else max(floor, drawn)
     length = dice.below(STEPS_MAX - STEPS_MIN + 1) + STEPS_MIN
+    length += STEPS_MORE * Dice(seed, "length").chance(1 / 8)
     config = _draw_config(Dice(seed, "config"), 1 + dice.below(max(1, count // 3)))
     budget = tolerated(count) if dice.chance(2 / 3) else dice.below(tolerated(count) + 1)
     if kinds is not None:

@@ -9,7 +9,7 @@ import pytest
 
 from btard.aggregators import Mean
 from btard.machine import Actions, ComputeGradient, Project
-from btard.protocol import accusation, butterfly, examination, peer, verification
+from btard.protocol import accusation, butterfly, examination, mprng, peer, verification
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.record import MISS, Removal
 from btard.protocol.state import RosterState
@@ -74,6 +74,11 @@ def test_detection_notices_fingerprints_that_nobody_compares(monkeypatch: pytest
         steps=5,
     )
     assert violated(world) == "detection"
+
+
+def test_detection_notices_reveals_that_nobody_compares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mprng, "false_reveals", lambda *_: ())
+    assert violated(swarm(byzantine=cheats("false_reveal", 2))) == "detection"
 
 
 def test_detection_notices_accusations_without_an_outcome(monkeypatch: pytest.MonkeyPatch) -> None:

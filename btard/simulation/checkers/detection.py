@@ -6,6 +6,7 @@ from collections import Counter
 
 from btard.node.driver import Work
 from btard.protocol.messages import PartScalars
+from btard.protocol.mprng import share_commitment
 from btard.protocol.tolerance import ACCUSE_FACTOR
 from btard.protocol.verification import fingerprints_disagree, gradient_is_false
 from btard.simulation.checker import Checker, Scene
@@ -29,9 +30,10 @@ class Detection(Checker):
       and p = 0.26, more than a run has;
     - a validator or target that took part, and whose fingerprint is not that of the gradient, if the other
       end is steady;
-    - an accusation: whoever is right, it ends a seat.
+    - an accusation: whoever is right, it ends a seat;
+    - a reveal that is not what its author committed to.
 
-    What follows from a false reveal, a malformed message or a false row is the ledger's and `Validity`'s to
+    What follows from a malformed message or a false row is the ledger's and `Validity`'s to
     say. At the end of the run `STEPS_UNTIL_OUT` is due, if the weather does not hold up what Byzantine peers
     say."""
 
@@ -45,7 +47,7 @@ class Detection(Checker):
         for recorded, step in self._reference.steps(scene, host, work):
             if isinstance(step, str):
                 continue
-            complaint = self._accused(step) or self._examined(scene, step)
+            complaint = self._accused(step) or self._revealed(scene, step) or self._examined(scene, step)
             if complaint is not None:
                 return f"step {step.step} is made: {complaint}"
             for cheat in scene.hosts:
@@ -67,6 +69,13 @@ class Detection(Checker):
     def _accused(self, step: Step) -> str | None:
         seats = [seat for seat, said in enumerate(step.sets["accuse"]) if said.accusations]
         return f"seats {seats} accused somebody, and nobody lost a seat" if seats else None
+
+    def _revealed(self, scene: Scene, step: Step) -> str | None:
+        said = zip(step.before.participants, step.sets["gradient"], step.sets["reveal"], strict=True)
+        for peer, committed, opened in said:
+            if committed.coin != share_commitment(peer, opened.share, opened.salt):
+                return f"peer {scene.index_of[peer]} revealed another share than it committed to"
+        return None
 
     def _examined(self, scene: Scene, step: Step) -> str | None:
         past, config = step.before.finished, step.before.config
