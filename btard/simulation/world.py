@@ -23,8 +23,8 @@ from btard.protocol.record import ABORT, BAN, STEP
 from btard.simulation.book import header_of
 from btard.simulation.checker import Checker, Violation
 from btard.simulation.checkers import all_checkers
+from btard.simulation.coverage import coverage_of
 from btard.simulation.dice import Dice
-from btard.simulation.faults import Cut
 from btard.simulation.host import Host, identity_of
 from btard.simulation.links import Links
 from btard.simulation.outcome import Outcome
@@ -117,23 +117,8 @@ class World:
             disputes=len(self.disputes),
             crashes=sum(1 for host in self.hosts if not host.alive),
             bans=tuple(bans),
-            coverage=self._coverage(),
+            coverage=coverage_of(self),
         )
-
-    def _coverage(self) -> Counter[str]:
-        """What happened: what checkers looked at, what broke, and what adversaries say that they did."""
-        count = self.coverage.copy()
-        for recorded in self.records:
-            record = recorded.entry.record
-            count[f"record {record.kind}{' disputed' if record.disputed else ''}"] += 1
-            count.update(f"removal {removal.kind} {removal.reason}" for removal in record.removals)
-            count["complaint"] += len(record.complaints)
-        count["forgery"] += self.traffic.forgeries
-        count.update(f"cut {_cut_words(cut)}" for cut in self.scenario.cuts)
-        for host in self.hosts:
-            for name, times in getattr(host.adversary, "behaviours", {}).items():
-                count[f"behaviour {name}"] += times
-        return +count
 
     # ------------------------------------------------------------ what happens
 
@@ -293,8 +278,3 @@ class World:
     def _note(self, host: Host, words: str) -> None:
         if self._trace is not None:
             self._trace(self.now, host.index, words)
-
-
-def _cut_words(cut: Cut) -> str:
-    what = " and ".join(name for name, broken in (("control", cut.control), ("blobs", cut.blobs)) if broken)
-    return f"{what} {'one way' if cut.one_way else 'both ways'}"

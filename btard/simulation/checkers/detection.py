@@ -15,8 +15,8 @@ from btard.simulation.host import Host
 from btard.types import PeerId
 
 STEPS_UNTIL_OUT = {"equivocation": 1, "silent": 3}
-"""Kinds whose cheating no record shows, and in how many steps at most they can have taken part, or were to
-take part, while they cheated and still hold their seats. Two messages for one slot meet in the attempt, or in
+"""Kinds, without parameters, whose cheating no record shows; and after how many steps, in which they cheated
+or were to take part, they may still hold their seats. Two messages for one slot meet in the attempt, or in
 RECORD, where the next GRADIENT names them. A silent peer misses `strikes` steps (3 by default)."""
 
 
