@@ -30,8 +30,8 @@ class Adversary:
     are the adversaries that know each other, itself included or not. It attacks in steps `start`,
     `start + period`, `start + 2 period`, ... Raises ConfigurationError for parameters out of bounds.
 
-    `now` is the time of the event under way, `name` its kind, if it was made by name, and `behaviours` counts by kind how often it did other than
-    an honest peer (`acts.py`).
+    `now` is the time of the event under way. `name` is its kind, if it was made by name, and `behaviours`
+    counts by kind how often it did other than an honest peer (`acts.py`).
     """
 
     reasons: ClassVar[frozenset[str]] = frozenset()
@@ -72,6 +72,9 @@ class Adversary:
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         """Return what leaves the peer after one event."""
         return out
+
+    def rest(self, out: Actions, now: float) -> None:
+        """Let out what is due, though it does nothing for now (`composite.py`)."""
 
     def claims(self, name: Digest, size_bytes: int) -> int:
         """The size that the peer claims as it offers a blob."""

@@ -18,6 +18,9 @@ class Delaying(Adversary):
     def wake(self) -> float | None:
         return min((due for due, _ in self._kept), default=None)
 
+    def rest(self, out: Actions, now: float) -> None:
+        self.release(out, now)
+
     def keep(self, what: Send | PushBlob, due: float) -> None:
         """Keep a message or a push until `due`."""
         self._kept.append((due, what))

@@ -55,6 +55,10 @@ class Late(Delaying):
         self.release(out, now)
         return out
 
+    def rest(self, out: Actions, now: float) -> None:
+        self._due = None
+        super().rest(out, now)
+
     def _deadline(self) -> float:
         """Return when it speaks in the phase under way."""
         assert self._machine is not None

@@ -17,7 +17,9 @@ class LatePublisher(Delaying):
     """Sends the parts of its gradient, its aggregate, or both, when the share `wait` of the time that is
     waited for them has gone. Above about 0.9 they come too late now and then."""
 
-    reasons: ClassVar[frozenset[str]] = frozenset({"slow", "unreachable", "withheld part", "withheld aggregate"})
+    reasons: ClassVar[frozenset[str]] = frozenset(
+        {"slow", "unreachable", "withheld part", "withheld aggregate"}
+    )
 
     what: Literal["parts", "aggregate", "both"] = "both"
     wait: float = 0.8
@@ -36,7 +38,7 @@ class LatePublisher(Delaying):
                 if self.what == ("aggregate" if is_part else "parts"):
                     continue
                 out.effects.remove(effect)
-                phase = AGGREGATE if is_part else REVEAL
-                self.keep(effect, now + self.wait * machine.attempt.state.patience_s(phase))
+                patience = machine.attempt.state.patience_s(AGGREGATE if is_part else REVEAL)
+                self.keep(effect, now + self.wait * patience)
         self.release(out, now)
         return out

@@ -43,10 +43,11 @@ class Liar(Adversary):
     """Lies in the field `what` of its messages, or, with "random", in one that all colluders draw alike for
     each attempt. Each lie is as well-formed as the truth.
 
-    GRADIENT: all honest peers were `silent`, `equivocal` or `late`, or the phases `took` no time or for ever.
+    GRADIENT: all honest peers were `silent`, `equivocal` or `late`, or phases `took` no time, or an age.
     AGGREGATE: the parts of `count` honest peers are `missing`. REVEAL: no honest aggregate is `available`.
-    ACCUSE: the rows of all parts that it examines are `unavailable`. VERDICT: its `votes` find the honest ends
-    guilty. RECORD: it votes for a `record` that nobody made. Disputes: its `views` hide what it has heard."""
+    ACCUSE: the rows of all parts that it examines are `unavailable`. VERDICT: its `votes` find the honest
+    ends guilty. RECORD: it votes for a `record` that nobody made. Disputes: its `views` hide what it has
+    heard."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"unreachable"})
 
@@ -85,7 +86,7 @@ class Liar(Adversary):
     def tamper(self, out: Actions, machine: PeerMachine, now: float) -> Actions:
         if not self.is_attacking:
             return out
-        if self.lie == "record":
+        if self.lie == "record" and not machine.attempt.in_dispute:
             self._vote_otherwise(out, machine)
         elif self.lie == "views" and machine.attempt.in_dispute:
             hide(out, machine.attempt, self.identity, bool(self.common_draw("view").below(2)))
@@ -129,9 +130,7 @@ class Liar(Adversary):
         if lie != "available":
             return said
         aggregators = self.seating.state.aggregators
-        return replace(
-            said, available=tuple(p for p in said.available if aggregators[p] in self.colluders)
-        )
+        return replace(said, available=tuple(p for p in said.available if aggregators[p] in self.colluders))
 
     def in_accuse(self, lie: str, said: Any) -> Any:
         """Return accusations of an examiner to whom no rows came."""

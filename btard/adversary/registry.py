@@ -8,7 +8,9 @@ from typing import Any
 from btard import terms
 from btard.adversary.base import Adversary
 from btard.adversary.colluding_aggregate import ColludingAggregate
+from btard.adversary.composite import Composite
 from btard.adversary.dispute_each_phase import DisputeEachPhase
+from btard.adversary.dodge import Dodge
 from btard.adversary.equivocation import Equivocation
 from btard.adversary.false_accusation import FalseAccusation
 from btard.adversary.false_offer import FalseOffer
@@ -44,7 +46,9 @@ _CLASSES: Mapping[str, type[Adversary]] = {
     **dict.fromkeys(_ATTACKS, GradientAdversary),
     "nan_gradient": InvalidGradient,
     "colluding_aggregate": ColludingAggregate,
+    "composite": Composite,
     "dispute_each_phase": DisputeEachPhase,
+    "dodge": Dodge,
     "equivocation": Equivocation,
     "false_accusation": FalseAccusation,
     "false_offer": FalseOffer,
@@ -92,6 +96,8 @@ def make_adversary(
         params["attack"] = _ATTACKS[kind](**attack)
     adversary = ADVERSARIES[kind](identity=identity, seed=seed, colluders=colluders, **params)
     adversary.name = kind
+    if isinstance(adversary, Composite):
+        adversary.assemble(tuple(each for each in ADVERSARIES if each != kind), make_adversary)
     return adversary
 
 

@@ -14,8 +14,9 @@ from btard.protocol.peer import PeerMachine
 
 @dataclass(kw_only=True, eq=False)
 class ViewsOnly(Adversary):
-    """Sends its message of `phase`, or of all phases but the vote, to nobody, also if it is asked for. The others call for
-    a dispute, and its view brings the message. Blobs it sends once the others know what they are for."""
+    """Sends its message of `phase`, or of all phases but the vote, to nobody, also if it is asked for. The
+    others call for a dispute, and its view brings the message. Blobs it sends once the others know what they
+    are for."""
 
     reasons: ClassVar[frozenset[str]] = frozenset({"slow"})
 
