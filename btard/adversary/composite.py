@@ -91,6 +91,11 @@ class Composite(Adversary):
                 each.behaviours = self.behaviours
                 self._kinds[_title(kind, params)] = each
 
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """Its behaviours: kinds with their parameters."""
+        return tuple(sorted(self._kinds))
+
     def attach(self, machine: PeerMachine) -> None:
         super().attach(machine)
         for each in self._kinds.values():
