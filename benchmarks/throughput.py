@@ -42,7 +42,7 @@ from btard.simulation.host import Host
 from btard.types import PeerId
 
 BAR = 0.8
-TAIL = 40
+TAIL = 20
 """Steps whose rate stands for those that are not simulated."""
 
 SEED = 3
@@ -255,7 +255,7 @@ def main() -> int:
     """Run what is not known yet, and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.throughput")
     parser.add_argument("--steps", type=int, default=500)
-    parser.add_argument("--most", type=int, default=120, help="steps to simulate if the attackers stay")
+    parser.add_argument("--most", type=int, default=60, help="steps to simulate if the attackers stay")
     parser.add_argument("--peers", type=int, default=16)
     parser.add_argument("--attackers", help="numbers, with commas; by default 1 and the largest minority")
     parser.add_argument("--kinds", help="adversaries, with semicolons; by default all")

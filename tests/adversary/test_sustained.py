@@ -9,7 +9,6 @@ import pytest
 
 from btard.adversary import ADVERSARIES, parse_adversary
 from btard.adversary.liar import FIELDS
-from btard.protocol.messages import PHASES
 from btard.simulation.runner import Overrides, run_seed
 from tests.adversary.swarm import Removals, outcome, swarm
 from tests.rig import Rig
@@ -99,7 +98,7 @@ def test_what_a_flood_sends_is_well_formed_and_costs_the_others_no_time() -> Non
     rig = alone("flood(rate=50)", delay=lambda *_: LINK_S)
     honest = swarm(honest=5, steps=STEPS, delay=lambda *_: LINK_S).run()
     assert rig.now == pytest.approx(honest.now)
-    assert acts(rig)["flood"] > len(PHASES) * STEPS
+    assert acts(rig)["flood"] >= STEPS
     assert outcome(rig) == set()
 
 
