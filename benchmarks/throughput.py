@@ -59,15 +59,13 @@ BEHAVIOURS = (
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run: seconds of virtual time over the simulated steps, a step of the last `TAIL` ones, and over all
-    steps asked for. `removals` are (step, honest or not, kind, reason)."""
+    """One run: `ends` is when each simulated step ended, in virtual seconds. `removals` are (step, honest or
+    not, kind, reason)."""
 
     kind: str
     attackers: int
-    simulated: int
     asked: int
-    time_s: float
-    tail_s: float
+    ends: tuple[float, ...]
     aborts: int
     disputes: int
     removals: tuple[tuple[int, str, str, str], ...]
@@ -75,9 +73,15 @@ class Row:
     violation: str | None
 
     @property
+    def tail_s(self) -> float:
+        """Virtual seconds of one of the last steps."""
+        tail = min(TAIL, len(self.ends) - 1)
+        return (self.ends[-1] - self.ends[-1 - tail]) / tail
+
+    @property
     def total_s(self) -> float:
         """Virtual seconds of all steps, those that were not simulated at the rate of the last ones."""
-        return self.time_s + (self.asked - self.simulated) * self.tail_s
+        return self.ends[-1] + (self.asked - len(self.ends)) * self.tail_s
 
     @property
     def honest_removals(self) -> int:
@@ -105,11 +109,11 @@ class Watch(Checker):
                 continue
             self.ends.append(scene.now)
             cheats = {each.peer for each in scene.hosts if not each.honest}
-            if self._out is None and not cheats & set(output.state.members):
+            if cheats and self._out is None and not cheats & set(output.state.members):
                 self._out = record.step
             done = len(self.ends)
-            settled = self._out is not None and done >= self._out + TAIL
-            if done < self._asked and done > TAIL and (settled or done >= self._most):
+            settled = self._out is not None and done > self._out + TAIL
+            if done < self._asked and (settled or done >= self._most):
                 self.enough = True
                 return "enough"
         return None
@@ -125,10 +129,8 @@ def simulate(kind: str, attackers: int, peers: int, asked: int, most: int) -> Ro
     watch = Watch(asked, most)
     world.checkers = (*all_checkers(), watch)
     outcome = world.run()
-    done = len(watch.ends)
-    assert done, "no step was made"
+    assert len(watch.ends) > 1, f"{outcome.violation}: no two steps were made"
     violation = None if watch.enough or outcome.violation is None else outcome.violation.text
-    tail = min(TAIL, done - 1)
     removals = tuple(
         (
             recorded.entry.record.step,
@@ -146,10 +148,8 @@ def simulate(kind: str, attackers: int, peers: int, asked: int, most: int) -> Ro
     return Row(
         kind=kind,
         attackers=attackers,
-        simulated=done,
         asked=asked,
-        time_s=watch.ends[-1],
-        tail_s=(watch.ends[-1] - watch.ends[-1 - tail]) / tail if tail else watch.ends[-1],
+        ends=tuple(round(end, 3) for end in watch.ends),
         aborts=outcome.restarts,
         disputes=outcome.disputes,
         removals=removals,
@@ -183,7 +183,7 @@ def _known(peers: int, asked: int) -> list[Row]:
 
 
 def _row(said: dict[str, Any]) -> Row:
-    return Row(**{**said, "removals": tuple(tuple(each) for each in said["removals"])})
+    return Row(**{**said, "ends": tuple(said["ends"]), "removals": tuple(map(tuple, said["removals"]))})
 
 
 # ---------------------------------------------------------------- the report
@@ -234,7 +234,7 @@ def _line(row: Row, honest: Row | None) -> str:
         marked,
         f"{row.total_s / row.asked:.2f}",
         f"{row.tail_s:.2f}",
-        str(row.simulated),
+        str(len(row.ends)),
         str(row.aborts),
         str(row.disputes),
         str(row.honest_removals) + (f" ({row.violation})" if row.violation else ""),
