@@ -45,6 +45,9 @@ BAR = 0.8
 TAIL = 20
 """Steps whose rate stands for those that are not simulated."""
 
+TAIL_MIN = 8
+"""And the least number of steps for that."""
+
 SEED = 3
 HONEST = "(none)"
 BEHAVIOURS = (
@@ -74,8 +77,10 @@ class Row:
 
     @property
     def tail_s(self) -> float:
-        """Virtual seconds of one of the last steps."""
+        """Virtual seconds of one of the last steps: of those after the last removal, if they are enough."""
+        since = len(self.ends) - 2 - max((step for step, *_ in self.removals), default=-1)
         tail = min(TAIL, len(self.ends) - 1)
+        tail = min(tail, since) if since >= TAIL_MIN else tail
         return (self.ends[-1] - self.ends[-1 - tail]) / tail
 
     @property

@@ -64,12 +64,12 @@ class Late(Delaying):
         assert self._machine is not None
         attempt = self._machine.attempt
         state, phase = attempt.state, attempt.phase
-        entered = self.now - attempt.waited(self.now)
         delta = state.config.delta_s
         if self.until == "free":
+            entered = self.now - attempt.waited(self.now)
             return entered + state.config.patience * self._usual(phase) - self.margin * delta / 10
-        slack = SLACK_ROUNDS * delta if self.until == "hard" else 0.0
-        return entered + state.patience_s(phase) + slack - self.margin * delta
+        slack = 0.0 if self.until == "hard" else SLACK_ROUNDS * delta
+        return attempt.hard - slack - self.margin * delta
 
     def _usual(self, phase: Phase) -> float:
         took = self.seating.state.took

@@ -20,6 +20,7 @@ from btard.protocol.messages import (
     PHASES,
     RECORD,
     REVEAL,
+    SCALARS,
     VERDICT,
     Late,
     Vote,
@@ -135,9 +136,10 @@ class Liar(Adversary):
     def in_accuse(self, lie: str, said: Any) -> Any:
         """Return accusations of an examiner to whom no rows came."""
         assert self._machine is not None
-        if lie != "unavailable":
+        sets = self._machine.attempt.agreed.sets
+        if lie != "unavailable" or SCALARS not in sets:
             return said
-        bench = examiners(self.seating, self._machine.attempt.agreed.sets)
+        bench = examiners(self.seating, sets)
         return replace(said, unavailable=tuple(part for part in sorted(bench) if self.seat in bench[part]))
 
     def in_verdict(self, lie: str, said: Any) -> Any:
@@ -145,7 +147,7 @@ class Liar(Adversary):
         assert self._machine is not None
         if lie != "votes":
             return said
-        peers = self.seating.participants
+        peers = self.seating.everyone
         cases = disputed(self.seating, self._machine.attempt.agreed.sets)
         ends = [(case.accuser, case.target) for case in cases]
         return replace(
