@@ -106,3 +106,14 @@ def test_a_dodging_balancer_shifts_the_model_before_it_is_drawn() -> None:
     rig = swarm(*["dodge"] * 3, honest=4, steps=3).run()
     assert "honest" not in {who for who, _, _ in outcome(rig)}
     assert rig.models() != swarm(honest=7, steps=3).run().models()
+
+
+@pytest.mark.parametrize("phase", ["gradient", "scalars"])
+def test_views_that_hide_what_they_hold_hide_it_from_nobody(phase: str) -> None:
+    liar = ("liar", {"what": "views"})
+    rig = swarm(liar, liar, ("silent", {"phase": phase}), honest=4, steps=3).run()
+    assert set(acts(rig)) == {"liar"}
+    assert {why for _, _, why in outcome(rig)} == {f"silent in phase {phase}"}
+    assert "honest" not in {who for who, _, _ in outcome(rig)}
+    members = rig.honest[0].machine.state.members
+    assert [peer.name in members for peer in rig.byzantine] == [True, True, False]
