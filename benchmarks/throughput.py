@@ -194,8 +194,8 @@ def _row(said: dict[str, Any]) -> Row:
 # ---------------------------------------------------------------- the report
 
 
-def table(rows: Sequence[Row], where: dict[str, str | int], peers: int, asked: int) -> str:
-    """The report."""
+def table(rows: Sequence[Row], where: dict[str, str | int], peers: int, asked: int, sources: str) -> str:
+    """The report; `sources` is the digest of the package that was measured."""
     honest = next((row for row in rows if row.kind == HONEST), None)
     lines = [
         "# Throughput under attack",
@@ -210,7 +210,7 @@ def table(rows: Sequence[Row], where: dict[str, str | int], peers: int, asked: i
         "|---|" + "---:|" * (len(_COLUMNS) - 2) + "---|",
         *(_line(row, honest) for row in sorted(rows, key=_order)),
         "",
-        in_words(where),
+        f"{in_words(where)}, sources: {sources[:16]}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -288,7 +288,7 @@ def main() -> int:
             "steps": options.steps,
             "rows": [asdict(row) for row in rows],
         }
-        keep("throughput", report, table(rows, describe(), options.peers, options.steps))
+        keep("throughput", report, table(rows, describe(), options.peers, options.steps, _sources()))
     honest = next(row for row in rows if row.kind == HONEST)
     failed = [f"{row.kind} with {row.attackers}" for row in rows if not _holds(row, honest)]
     if failed:
