@@ -13,7 +13,7 @@ PER_ADDRESS = 4
 
 LISTED_MAX = 256
 
-_Key = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\Z")]
+_Key = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class _Admission(BaseModel):
