@@ -51,7 +51,7 @@ class BoundedStorage:
             return False
         if present is None and not self._scope.keeps_always(subkey):
             strangers = [each for each in shelf if not self._scope.keeps_always(each)]
-            for oldest in strangers[: len(strangers) - STRANGERS_MAX + 1]:
+            for oldest in strangers[: max(0, len(strangers) - STRANGERS_MAX + 1)]:
                 del shelf[oldest]
         shelf[subkey] = ValueWithExpiration(value, expiration_time)
         return True
@@ -79,7 +79,9 @@ class BoundedStorage:
         return self.get(key) is not None
 
     def __len__(self) -> int:
-        return sum(len(shelf) for shelf in self._shelves.values())
+        for shelf in self._shelves.values():
+            self._drop_expired(shelf)
+        return sum(map(len, self._shelves.values()))
 
     def _drop_expired(self, shelf: dict[bytes, ValueWithExpiration]) -> None:
         now = self._now()

@@ -69,9 +69,10 @@ class Place:
 @dataclass(slots=True)
 class EntranceCall:
     """A stream at an entrance, both ends proven. `local` is the IP address from which this machine reaches
-    the server, "" if it is unknown."""
+    the server, "" if it is unknown; `certificate` is the server's."""
 
     local: str
+    certificate: bytes
     _place: Place
     _identity: Identity
     _meeting: Meeting
@@ -144,7 +145,7 @@ async def call_entrance(
         meeting = open_proof(proof, challenge, fingerprint(certificate))
         if meeting is None or meeting.server != place.server:
             raise WrongServerError(place.address, "is not the server whose key the address names")
-        yield EntranceCall(local, place, identity, meeting, stream, limits)
+        yield EntranceCall(local, certificate, place, identity, meeting, stream, limits)
     finally:
         await channel.close()
 

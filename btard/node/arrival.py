@@ -104,6 +104,8 @@ class Arrival:
     sealed: tuple[bytes, ...] = ()
     """The records of the roster as they were signed, to pass on; none if the directory told the roster."""
     _noted: set[Refusal] = field(default_factory=set)
+    _certificates: dict[tuple[str, PeerId], bytes] = field(default_factory=dict)
+    """Of servers that have proven their key with it: a certificate is a function of the key."""
 
     # ------------------------------------------------------------ the run
 
@@ -141,6 +143,7 @@ class Arrival:
         """Return what a server says of the run."""
         async with self._call(place) as call:
             self.local = self.local or call.local
+            self._certificates[place.address, place.server] = call.certificate
             await call.knock(Knock(self.identity.peer))
             return await call.prompt_answer()
 
@@ -192,7 +195,8 @@ class Arrival:
         trouble: NetworkError | None = None
         for address in dict.fromkeys((*self._own_entrance(), *self.introduction.entrances)):
             try:
-                async with self._call(Place(address, self.join.bootstrap)) as call:
+                known = self._certificates.get((address, self.join.bootstrap))
+                async with self._call(Place(address, self.join.bootstrap, known)) as call:
                     await call.knock(knock)
                     return await self._follow(call, seated, patience)
             except NetworkError as error:  # of another machine with that address, too
