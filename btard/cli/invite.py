@@ -17,7 +17,7 @@ def invite(
     count: Annotated[
         int, options.run("N", "How many; each is for one seat.", "--count", min=1, max=1000)
     ] = 1,
-    days: Annotated[float, options.run("DAYS", "How long they are good.", min=0)] = 7.0,
+    days: Annotated[float, options.run("DAYS", "How long they are good.")] = 7.0,
     key: options.Key = Path("bootstrap.key"),
     json: options.Json = False,
 ) -> None:
@@ -31,5 +31,5 @@ def invite(
 
     from btard.node.options import make_invitations
 
-    for token in make_invitations(run, key, count, int(time.time() + 86_400 * days), os.urandom):
+    for token in make_invitations(run, key, count, days, time.time(), os.urandom):
         typer.echo(dumps({"invitation": token}) if json else token)

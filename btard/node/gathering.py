@@ -29,8 +29,8 @@ from btard.types import Fault, FaultKind, PeerId
 from btard.wire import encode
 
 LIMITS = Limits(hello_bytes_max=24 * KIB, strangers_max=256, strangers_per_address=96)
-"""At an entrance a stranger's bytes hold its record. Whole swarms may come from one address at once, with three
-connections a peer; nobody there works on a step, and nothing depends on the loop being quick."""
+"""At an entrance a stranger's bytes hold its record. Whole swarms may come from one address at once, with
+three connections a peer; nobody there works on a step, and nothing depends on the loop being quick."""
 
 READY_S = 5.0
 """How long a peer may take to say that it is still there. One that does not loses its seat."""

@@ -22,6 +22,9 @@ from btard.run.invitation import ID_BYTES, Invitation
 from btard.training.device import check_device
 from btard.types import Digest, PeerId
 
+DAYS_MAX = 3650
+"""For which an invitation can be good."""
+
 
 @dataclass(frozen=True, slots=True)
 class PeerOptions:
@@ -105,18 +108,22 @@ def read_admission(allow: list[str] | None, invite_only: bool, per_address: int 
 
 
 def make_invitations(
-    run: str, key: Path, count: int, expires_s: int, entropy: Callable[[int], bytes]
+    run: str, key: Path, count: int, days: float, now_s: float, entropy: Callable[[int], bytes]
 ) -> Iterator[str]:
-    """Yield tokens of so many invitations to the run with this id (hexadecimal), signed by the bootstrap
-    whose key file that is. `expires_s` is their last second (since 1970, UTC), `entropy(n)` returns n random
-    bytes.
+    """Yield tokens of so many invitations to the run with this id (hexadecimal), good for `days` from `now_s`
+    on (seconds since 1970, UTC), signed by the bootstrap whose key file that is. `entropy(n)` returns n
+    random bytes.
 
-    Raises ConfigurationError for an id that is none, IdentityError if there is no usable key."""
+    Raises ConfigurationError for an id that is none or days that cannot be, IdentityError if there is no
+    usable key."""
     if not re.fullmatch("[0-9a-f]{64}", run):
         raise ConfigurationError(
             "--run is the run's id: give the 64 hexadecimal digits that the bootstrap printed"
         )
+    if not 0 <= days <= DAYS_MAX:
+        raise ConfigurationError(f"--days is {days:g}: use 0 to {DAYS_MAX}")
     bootstrap = Identity.load(key)
+    expires_s = int(now_s + 86_400 * days)
     for _ in range(count):
         yield Invitation.issue(bootstrap, Digest(bytes.fromhex(run)), entropy(ID_BYTES), expires_s).text
 

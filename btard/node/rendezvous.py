@@ -70,7 +70,9 @@ def open_genesis(raw: bytes, bootstrap: PeerId, config: RunConfig, me: PeerId) -
     except BtardError as error:
         raise ConfigurationError(f"the run's first roster cannot be read: {error}") from None
     if found != config or header.bootstrap != bootstrap:
-        raise ConfigurationError("the roster that was told is of another run, or not its bootstrap's: ask who runs it")
+        raise ConfigurationError(
+            "the roster that was told is of another run, or not its bootstrap's: ask who runs it"
+        )
     if me not in header.members:
         raise HaltedError(BEGUN_WITHOUT)
     return header

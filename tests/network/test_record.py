@@ -117,7 +117,9 @@ def test_libp2p_name_gives_the_peer_back(peer: PeerId) -> None:
     ],
 )
 def test_a_malformed_address_of_the_directory_says_what_one_looks_like(text: str) -> None:
-    with pytest.raises(NetworkError, match=r"not the address of a node of the directory: use /ip4/HOST/tcp/PORT"):
+    with pytest.raises(
+        NetworkError, match=r"not the address of a node of the directory: use /ip4/HOST/tcp/PORT"
+    ):
         peer_of(text)
 
 

@@ -38,9 +38,7 @@ def a_run_of(peers: int, admission: object) -> RunConfig:
 def record_of(identity: Identity, config: RunConfig, port: int = 7070, sequence: int = 1) -> PeerRecord:
     certificate = Certificate.from_seed(identity.seed).der
     address = (f"127.0.0.1:{port}",)
-    return PeerRecord(
-        config.digest, identity.peer, sequence, address, certificate, libp2p_id(identity.peer)
-    )
+    return PeerRecord(config.digest, identity.peer, sequence, address, certificate, libp2p_id(identity.peer))
 
 
 class Entrance:

@@ -1,4 +1,5 @@
-"""Newcomers when the bootstrap is gone: members and the directory tell what it has signed, and nothing else."""
+"""Newcomers when the bootstrap is gone: members and the directory tell what it has signed, and nothing
+else."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import pytest
 from btard.errors import ConfigurationError, HaltedError, NetworkError
 from btard.ledger.header import LedgerHeader
 from btard.network import DhtDirectory, PeerRecord
+from btard.network.dht_scope import STRANGERS_MAX
 from btard.network.entrance import Introduction, seal_introduction
 from btard.network.entrance_call import WrongServerError
 from btard.network.record import seal_record
@@ -19,6 +21,7 @@ from btard.node.rendezvous import Roster, look_up_roster, publish_genesis, publi
 from btard.run.admission import Open
 from tests.network.rigs import MemoryDirectory, Shelf
 from tests.node.entrances import BOOTSTRAP, Entrance, a_run_of, key, member, record_of
+from tests.node.flood import flood
 
 CONFIG = a_run_of(3, Open())
 MEMBERS = tuple(sorted(key(number).peer for number in (2, 3, 4)))
@@ -36,7 +39,7 @@ def introduction(by: object = BOOTSTRAP, run: object = CONFIG) -> bytes:
 @pytest.fixture
 async def there() -> AsyncIterator[Entrance]:
     """What newcomers need of an entrance, which is not open."""
-    yield Entrance(CONFIG)
+    return Entrance(CONFIG)
 
 
 def door(*, begun: bool = True, said: bytes | None = None, header: LedgerHeader = HEADER) -> Door:
@@ -156,12 +159,6 @@ async def test_a_roster_in_the_directory_counts_with_addresses_of_most_of_its_me
 
 async def test_a_flooded_directory_keeps_the_run_and_its_members() -> None:
     """Attack A7: keys of junk runs, and records of invented peers, from past the attacker's own validator."""
-    from hivemind.utils.timed_storage import get_dht_time
-
-    from btard.crypto import digest
-    from btard.network.dht_scope import STRANGERS_MAX
-    from btard.network.discovery import document_key, members_key, seal_publication
-
     scope = scope_of(CONFIG, BOOTSTRAP.peer)
     home = await DhtDirectory.create(BOOTSTRAP, scope, host="127.0.0.1", nat=False)
     first = home.addresses[0]
@@ -177,26 +174,8 @@ async def test_a_flooded_directory_keeps_the_run_and_its_members() -> None:
         await publish_genesis(home, HEADER)
         await honest.publish(record_of(key(2), CONFIG))
         home.know(MEMBERS)
-        assert mallory._node is not None
         assert home._node is not None
-        node = mallory._node._kademlia
-        node.protocol.record_validator = None
-        until = get_dht_time() + 170.0
-
-        async def junk(number: int) -> None:
-            run = digest("junk", number.to_bytes(4, "little"))
-            value = seal_publication(key(3), run, "x", b"", until)
-            await node.store(document_key(run, "x", key(3).peer), value, until, subkey=bytes(key(3).peer))
-
-        async def invented(number: int) -> None:
-            who = key(1000 + number)
-            sealed = seal_record(who, record_of(who, CONFIG))
-            value = seal_publication(who, CONFIG.digest, "", sealed, until)
-            await node.store(members_key(CONFIG.digest), value, until, subkey=bytes(who.peer))
-
-        for start in range(0, 80, 20):
-            await asyncio.gather(*map(junk, range(start, start + 20)))
-            await asyncio.gather(*map(invented, range(start, start + 20)))
+        await flood(mallory, CONFIG)
         storage = home._node._kademlia.protocol.storage
         assert 3 < len(storage) <= 3 + STRANGERS_MAX
         assert await honest.document(CONFIG.digest, "genesis", BOOTSTRAP.peer) == HEADER.to_bytes()

@@ -66,12 +66,13 @@ def test_made_invitations_are_all_different_and_of_the_key_in_the_file(tmp_path:
     key = tmp_path / "bootstrap.key"
     Identity.load_or_create(key, lambda _: BOOTSTRAP.seed)
     drawn = iter(range(256))
-    made = list(make_invitations(RUN.hex(), key, 3, 9, lambda size: bytes([next(drawn)]) * size))
+    made = list(make_invitations(RUN.hex(), key, 3, 1.0, 9.0, lambda size: bytes([next(drawn)]) * size))
     opened = [Invitation.parse(token) for token in made]
     assert len(set(made)) == 3
     assert all(each is not None and each.is_of(BOOTSTRAP.peer, Digest(RUN)) for each in opened)
+    assert {each.expires_s for each in opened if each is not None} == {86_409}
     with pytest.raises(ConfigurationError, match="64 hexadecimal digits"):
-        list(make_invitations("5e1f", key, 1, 9, bytes))
+        list(make_invitations("5e1f", key, 1, 1.0, 9.0, bytes))
 
 
 def described(**admission: Any) -> bytes:
