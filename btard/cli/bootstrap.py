@@ -54,6 +54,7 @@ def bootstrap(
     from btard.run.config import RunPlan
     from btard.run.plan import plan_run
 
+    admission = read_admission(allow, invite_only, per_address, planned=config is not None)
     plan = (
         RunPlan.load(config)
         if config is not None
@@ -65,7 +66,7 @@ def bootstrap(
             tau=tau,
             clip=clip,
             seed=seed,
-            admission=read_admission(allow, invite_only, per_address),
+            admission=admission,
         )
     )
     if print_config:

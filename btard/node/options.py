@@ -87,12 +87,20 @@ def read_addresses(texts: list[str] | None) -> tuple[str, ...]:
     return tuple(each.strip() for text in texts or () for each in text.split(",") if each.strip())
 
 
-def read_admission(allow: list[str] | None, invite_only: bool, per_address: int | None) -> Admission:
+def read_admission(
+    allow: list[str] | None, invite_only: bool, per_address: int | None, planned: bool = False
+) -> Admission:
     """Return who may take seats: the keys of `allow` (each text a file of keys, one a line, or keys between
     commas), the holders of invitations, or anybody, so many of one address.
 
-    Raises ConfigurationError for a contradiction, or a text that holds no keys."""
-    if (allow is not None) + invite_only + (per_address is not None) > 1:
+    Raises ConfigurationError for a contradiction, a text that holds no keys, or if it is `planned` already."""
+    given = (allow is not None) + invite_only + (per_address is not None)
+    if planned and given:
+        raise ConfigurationError(
+            "the plan of --config says who may take seats: edit it, or leave --config out to use --allow, "
+            "--invite-only or --per-address"
+        )
+    if given > 1:
         raise ConfigurationError(
             "--allow, --invite-only and --per-address exclude each other: give one of them"
         )

@@ -104,9 +104,10 @@ class _Peer:
             assert arrival.introduction is not None
             listing = Listing(self.identity, scope_of(config, join.bootstrap), record, self._note)
             listing.start(arrival.introduction.directory, options.host)
+            told = JoinLine(addresses[0], me, join.bootstrap)
             joined = (
                 f"joined the run {config.digest.hex()[:16]} ({config.task}) at {', '.join(addresses)}: "
-                f"waiting for its {config.peers} peers"
+                f"waiting for its {config.peers} peers; this peer, too, tells others of the run: {told}"
             )
             header, records = await arrival.take_seat(
                 config, record, options.invite, lambda: self._note_once(joined), lambda: listing.directory

@@ -20,9 +20,9 @@ class Profile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     join: str | None = None
-    invite: str | None = None
     task: str | None = None
     byzantine: str | None = None
+    invite: str | None = None
     key: str | None = None
     out: str | None = None
     overwrite: bool | None = None

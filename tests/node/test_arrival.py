@@ -10,7 +10,7 @@ import pytest
 from btard.errors import HaltedError, NetworkError, RunMismatchError
 from btard.network import Limits
 from btard.network.entrance import Answer, Knock
-from btard.network.entrance_call import Place, WrongServerError, call_entrance
+from btard.network.entrance_call import EntranceCall, Place, WrongServerError, call_entrance
 from btard.network.join import JoinLine
 from btard.network.record import seal_record
 from btard.node import gathering
@@ -178,15 +178,19 @@ async def knock_with(there: Entrance, record: bytes, run: bytes = ANYBODY.digest
     await arrival._hold_seat(Knock(key(2).peer, run, record), lambda: None, _Patience(1.0))
 
 
+async def babble(call: EntranceCall) -> Answer:
+    """Send far more than a stranger may, and wait for an answer."""
+    for _ in range(100):
+        await call._write(bytes(4096))
+    return await call.prompt_answer()
+
+
 async def test_a_stranger_that_sends_too_much_before_it_has_proved_its_key_is_shown_out() -> None:
     async with entrance(ANYBODY) as there:
         place = Place(f"127.0.0.1:{there.port}", BOOTSTRAP.peer)
         async with call_entrance(place, key(2), PATIENT, os.urandom) as call:
             with pytest.raises(NetworkError, match="nobody answers"):
-                for _ in range(100):
-                    await call._write(bytes(4096))
-                    await asyncio.sleep(0)
-                await call.prompt_answer()
+                await babble(call)
         await eventually(lambda: there.gathering.faults == 1)
 
 

@@ -83,6 +83,7 @@ def taken() -> Iterator[str]:
         (f"peer --join {NOBODY} --out precious/run --key me.key", "precious/run"),
         (f"peer --join {NOBODY} --invite nonsense", "paste all of what `btard invite` printed"),
         ("bootstrap --invite-only --per-address 3", "exclude each other"),
+        ("bootstrap --config plan.json --invite-only", "the plan of --config says who may take seats"),
         ("bootstrap --allow nowhere.txt", "a file with one a line"),
         (f"bootstrap --peers 2 --allow {RUN_ID}", "2 seats for 1 allowed keys"),
         ("bootstrap --port 4000 --dht-port 4000", "use two ports"),
