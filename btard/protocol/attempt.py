@@ -36,7 +36,7 @@ from btard.protocol.outputs import Diverged
 from btard.protocol.pace import Seen, Watch
 from btard.protocol.record import ABORT, NOTHING, STEP, Record
 from btard.protocol.requests import Requests
-from btard.protocol.rules import Ending, after_phase, make_record
+from btard.protocol.rules import Ending, after_phase, make_record, recomputed
 from btard.protocol.slow_path import Conclusion, SlowPath, Unsettled, conclusion
 from btard.protocol.state import RosterState
 from btard.types import Digest, Fault, PeerId
@@ -86,7 +86,7 @@ class AttemptMachine:
         self._out = Actions()
         self._clock = Clock(state, GRADIENT, now)
         paired = {seat for pair in self.seating.pairs for seat in pair}
-        self._watch = Watch(len(self.seating.participants), paired, state.config.patience)
+        self._watch = Watch(len(self.seating.participants), paired, state.gradient_s, state.config.patience)
 
     # ------------------------------------------------------------ time
 
@@ -147,9 +147,8 @@ class AttemptMachine:
         elif now >= self._clock.deadline:
             if self._clock.pass_deadline():
                 self._out.extend(self._slow.call(self.phase))
-            missing = self.board.missing(self.phase)
-            if missing:
-                request = messages.Need(self.state.step, self.state.attempt, self.phase, missing)
+            for phase, seats in self.board.needs(self.phase, self.agreed.trail):
+                request = messages.Need(self.state.step, self.state.attempt, phase, seats)
                 self._out.messages.append(Send(self._others, encode(request)))
 
     # ------------------------------------------------------------ what comes in
@@ -297,7 +296,7 @@ class AttemptMachine:
     def _enter(self, phase: Phase, now: float) -> None:
         """Begin a phase, or begin it again after a dispute: its deadlines count from now."""
         self.phase = phase
-        self._clock.begin(phase, now)
+        self._clock.begin(phase, recomputed(self.seating, phase, self.agreed.sets), now)
 
     # ------------------------------------------------------------ the record
 

@@ -66,7 +66,7 @@ class World:
         )
         self._identities = [identity_of(scenario.seed, index).peer for index in range(scenario.peers)]
         run = digest("simulated run", scenario.seed.to_bytes(16, "little"))
-        self.genesis = RosterState.genesis(run, scenario.config, self._identities)
+        self.genesis = RosterState.genesis(run, scenario.config, self._identities, scenario.steps)
         colluders = tuple(self._identities[each.peer] for each in scenario.byzantine)
         self.hosts = [Host(index, scenario, self.genesis, colluders) for index in range(scenario.peers)]
         self.index_of: dict[PeerId, int] = {peer: index for index, peer in enumerate(self._identities)}

@@ -74,7 +74,7 @@ async def test_a_held_blob_keeps_its_true_size_whatever_an_offer_over_grpc_claim
     rig, config = GrpcRig(), a_run(4)
     members = [identity(number).peer for number in (1, 2, 3, 4)]
     transport = rig.transport(1, allowed=lambda peer: peer in members)
-    genesis = RosterState.genesis(config.digest, config.protocol, members)
+    genesis = RosterState.genesis(config.digest, config.protocol, members, config.steps)
     node = assemble(identity(1), bytes(32), config, genesis, transport, InlineWorker(), {}, now=0.0)
     data = bytes(12)  # 3 of 12 coordinates: a part of four
     name = digest("blob", data)
