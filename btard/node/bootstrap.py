@@ -35,8 +35,8 @@ async def run_bootstrap(
 
     The run's nonce is drawn here from `entropy` and kept nowhere: a bootstrap that is started again starts
     another run, so it never signs a second roster for one. Invitations expire by the clock `wall`.
-    `emit` gets `Noted` and `Announced`, then a `Gathered` each time that the number of peers changes.
-    Raises BtardError if the key or the address cannot be used."""
+    `emit` gets `Announced`, a `Noted` that says who may take seats, then a `Gathered` each time that the
+    number of peers changes. Raises BtardError if the key or the address cannot be used."""
     options.check()
     config = options.plan.begin(entropy(NONCE_BYTES))
     check_descriptors(LIMITS.descriptors(config.peers))
@@ -61,9 +61,9 @@ async def run_bootstrap(
             )
             entrances = (options.announce or own_addresses(options.host, port))[:ENDPOINTS_TOLD]
             introduction = gathering.introduce(entrances, directory.addresses[:ENDPOINTS_TOLD])
-            emit(Noted(text=_admission(config, str(options.key))))
             lines = tuple(str(JoinLine(address, identity.peer, identity.peer)) for address in entrances)
             emit(Announced(run=config.digest.hex(), addresses=lines))
+            emit(Noted(text=_admission(config, str(options.key))))
             await _publish(publish_run(directory, introduction), emit)
             header = await gathering.form()
             await _publish(publish_genesis(directory, header), emit)

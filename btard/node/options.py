@@ -93,7 +93,8 @@ def read_admission(
     """Return who may take seats: the keys of `allow` (each text a file of keys, one a line, or keys between
     commas), the holders of invitations, or anybody, so many of one address.
 
-    Raises ConfigurationError for a contradiction, a text that holds no keys, or if it is `planned` already."""
+    Raises ConfigurationError for a contradiction, a text that holds no keys, or if it is `planned`
+    already."""
     given = (allow is not None) + invite_only + (per_address is not None)
     if planned and given:
         raise ConfigurationError(
