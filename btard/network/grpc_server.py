@@ -41,15 +41,22 @@ class GatedServer:
     def __init__(
         self, certificate: Certificate, limits: Limits, counters: Counters, fault: Callable[[Fault], None]
     ) -> None:
-        self.gate = Gate(limits, counters, fault)
+        self._gate: Gate | None = None
         self._certificate = certificate
         self._limits = limits
         self._counters = counters
         self._fault = fault
         self._server: Any = None
 
+    @property
+    def gate(self) -> Gate:
+        """The gate, once started."""
+        assert self._gate is not None, "start the server first"
+        return self._gate
+
     async def start(self, methods: Mapping[str, Method], message_bytes_max: int, host: str, port: int) -> int:
         """Listen, and return the port. Raises NetworkError if that is impossible."""
+        self._gate = Gate(self._limits, self._counters, self._fault)
         server = grpc.aio.server(options=self._options(message_bytes_max))
         handlers = {name: self._handler(name, method) for name, method in methods.items()}
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, handlers),))

@@ -28,12 +28,15 @@ from btard.run.config import RunConfig
 from btard.types import Fault, FaultKind, PeerId
 from btard.wire import encode
 
-LIMITS = Limits(hello_bytes_max=24 * KIB, strangers_max=256, strangers_per_address=96)
+LIMITS = Limits(hello_bytes_max=24 * KIB, strangers_max=192, strangers_per_address=96)
 """At an entrance a stranger's bytes hold its record. Whole swarms may come from one address at once, with
 three connections a peer; nobody there works on a step, and nothing depends on the loop being quick."""
 
 READY_S = 5.0
 """How long a peer may take to say that it is still there. One that does not loses its seat."""
+
+SETTLE_S = 0.2
+"""Between two looks at the seats: somebody who comes and goes all the time makes so many lines at most."""
 
 FAREWELL_S = 10.0
 """How long a stream stays open after its last answer, for the newcomer to read it."""
@@ -110,6 +113,7 @@ class Gathering:
                 self._begin()
             else:
                 await self._changed.wait()
+                await asyncio.sleep(SETTLE_S)
         return self._header
 
     # ------------------------------------------------------------ fixing the roster

@@ -37,7 +37,6 @@ class PeerOptions:
 
     join: str
     key: Path
-    invite: str | None = None
     out: Path | None = None
     replace: bool = False
     host: str = "0.0.0.0"
@@ -49,6 +48,7 @@ class PeerOptions:
     evaluate_every: int = 5
     device: str = "cpu"
     wait_s: float = 600.0
+    invite: str | None = None
 
     def check(self) -> None:
         """Raise BtardError for what can be known to be wrong without the network."""

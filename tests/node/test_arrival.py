@@ -237,7 +237,7 @@ async def test_a_run_that_does_not_begin_and_one_without_a_free_seat_are_reporte
         with pytest.raises(NetworkError, match="as many seats as one address gets in this run, and none"):
             await there.join(3, wait_s=0)
         waiting.cancel()
-        await eventually(lambda: there.counted[-1:] == [0])
+        await eventually(lambda: not there.gathering._seats.taken)
         with pytest.raises(NetworkError, match="has not begun within 0 s: it waits for 2 peers"):
             await there.join(2, wait_s=0)
 
