@@ -17,7 +17,7 @@ from btard.node.driver import WAITING_BYTES_MAX, Offer, Work
 from btard.node.worker import InlineWorker
 from btard.protocol.messages import AGGREGATE
 from btard.protocol.outputs import FINISHED
-from btard.protocol.record import STEP
+from btard.protocol.record import CLOSE, STEP
 from btard.protocol.state import RosterState
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
@@ -66,7 +66,7 @@ def test_false_sizes_of_held_blobs_cost_nobody_a_step(claimed: int) -> None:
     nodes, liar, reasons = run_virtually(main())
     assert liar.offers > 0
     assert reasons == [FINISHED] * 5
-    assert [progress.entry.record.kind for progress in nodes.progress[0]] == [STEP] * 3
+    assert [progress.entry.record.kind for progress in nodes.progress[0]] == [*[STEP] * 3, CLOSE]
 
 
 @pytest.mark.parametrize("claimed", [0, 4, 1 << 20])
@@ -112,7 +112,7 @@ def test_a_blob_that_is_offered_again_while_its_step_ends_is_kept_or_forgotten_b
     rig = ReofferedWhileAdopting(4, 4).run()
     assert isinstance(rig, ReofferedWhileAdopting)
     assert rig.offers > 0
-    assert [record.kind for record in rig.agreed()] == [STEP] * 4
+    assert [record.kind for record in rig.agreed()] == [*[STEP] * 4, CLOSE]
 
 
 def test_no_clock_runs_before_the_first_step_whatever_is_said_before() -> None:
