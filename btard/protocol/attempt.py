@@ -21,6 +21,7 @@ from btard.protocol.clock import Clock
 from btard.protocol.dispute import Final, GoOn, Halt
 from btard.protocol.duties import Duties
 from btard.protocol.messages import (
+    AGGREGATE,
     CALL,
     ENDORSE,
     GRADIENT,
@@ -83,6 +84,7 @@ class AttemptMachine:
         self._requests = Requests(len(self.seating.participants))
         self._others = audience(state.members, identity.peer)
         self._votes: dict[int, Post] = {}
+        self._late: tuple[Phase, tuple[int, ...]] = (GRADIENT, ())
         self._out = Actions()
         self._clock = Clock(state, GRADIENT, now)
         paired = {seat for pair in self.seating.pairs for seat in pair}
@@ -132,7 +134,12 @@ class AttemptMachine:
             self._watch.spoke(phase, post.seat, self.waited(now))
 
     def _came(self, name: Digest, now: float) -> None:
-        """Note when an aggregate came: REVEAL waits for all of them."""
+        """Note when a row came, for which AGGREGATE waits, or an aggregate, for which REVEAL does."""
+        part = 0 if self.state.public else self.seating.part_of(self.seat)
+        if self.phase == AGGREGATE and part is not None:
+            for seat, row in enumerate(self.agreed.rows(part)):
+                if row == name:
+                    self._watch.row_came(seat, self.waited(now))
         if self.phase == REVEAL and name in self.agreed.aggregates:
             seat = self.seating.aggregators[self.agreed.aggregates.index(name)]
             self._watch.aggregate_came(seat, self.waited(now))
@@ -263,7 +270,7 @@ class AttemptMachine:
             if self.record is not None and self._slow.acts_on_evidence:  # a vote for another record
                 self._dispute(now)
             return False
-        self._watch.completed(self.phase, self.seating.aggregators)
+        self._watch.completed(self.phase, self.seating.aggregators, self.state.public)
         self._complete(self.phase, now)
         return True
 
@@ -336,6 +343,8 @@ class AttemptMachine:
     # ------------------------------------------------------------ the slow path
 
     def _dispute(self, now: float) -> None:
+        # Before the soft deadline nobody is late: the dispute began on evidence, or because of others.
+        self._late = (self.phase, self.board.missing(self.phase) if now >= self._clock.soft else ())
         self._out.extend(self._slow.begin(self.agreed, self.phase, self._overdue(now), now))
 
     def _settle(self, now: float) -> None:
@@ -346,10 +355,12 @@ class AttemptMachine:
             self._catch_up(decision.completed, decision.posts, now)
         elif isinstance(decision, GoOn):
             self._catch_up(decision.completed, decision.posts, now)
+            self._watch.resumed(*self._late, self.waited(now))
             for post in decision.following.values():
                 self.board.add(post)
             self._enter(self.phase, now)
         elif isinstance(decision, Unsettled):
+            self._watch.resumed(*self._late, self.waited(now))
             self._enter(self.phase, now)
         elif isinstance(decision, Halt):
             self.halted = True

@@ -39,6 +39,10 @@ class Calls:
             self._held.setdefault((call.dispute, call.phase), {}).setdefault(seat, sealed.raw)
         return None
 
+    def held(self, phase: str) -> tuple[bytes, ...]:
+        """Return all calls for the dispute to come, of one phase."""
+        return tuple(self._held.get((self._dispute, phase), {}).values())
+
     def enough(self) -> tuple[bytes, ...]:
         """Return f + 1 calls for the dispute to come, of one phase; nothing while there are fewer."""
         for phase in PHASES:

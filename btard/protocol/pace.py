@@ -27,6 +27,10 @@ from btard.protocol.messages import (
 )
 from btard.types import PeerId
 
+ROWS_FACTOR = 2
+"""A phase of parts takes at most so many times what all but a minority of the rows took to come: however late
+a minority is, the deadlines do not follow it."""
+
 PARTS_PATIENCE = 7 / 6
 """How much later than others an aggregator may speak: it may have waited for a part before it complained."""
 
@@ -56,6 +60,8 @@ class Watch:
         self._patience = patience
         self._came: dict[tuple[str, int], float] = {}
         self._blobs: dict[int, float] = {}
+        self._rows: dict[int, float] = {}
+        self._held_up: dict[tuple[str, int], float] = {}
         self._took: dict[str, float] = {}
         self._late = [0.0] * seats
 
@@ -69,10 +75,31 @@ class Watch:
         them."""
         self._blobs.setdefault(seat, seconds)
 
-    def completed(self, phase: Phase, aggregators: Sequence[int]) -> None:
-        """Note that a phase went by without a dispute. A message that came before the phase began came at
-        0."""
-        came = [self._came.get((phase, seat), 0.0) for seat in range(self._seats)]
+    def row_came(self, seat: int, seconds: float) -> None:
+        """Note when a row of this peer's part came, in seconds from the beginning of AGGREGATE."""
+        self._rows.setdefault(seat, seconds)
+
+    def resumed(self, phase: Phase, seats: Collection[int], seconds: float) -> None:
+        """Note that a phase begins again after a dispute, `seconds` after it began, because these `seats` had
+        not spoken in time: whatever brought their messages, they were late by that."""
+        for seat in seats:
+            self._held_up[phase, seat] = self._held_up.get((phase, seat), 0.0) + seconds
+
+    def completed(self, phase: Phase, aggregators: Sequence[int], public: bool = False) -> None:
+        """Note that all messages of a phase are there. One that came before the phase began came at 0. In a
+        `public` attempt rows go round, and whoever aggregates them waits for that."""
+        came = [
+            self._held_up.get((phase, seat), 0.0) + self._came.get((phase, seat), 0.0)
+            for seat in range(self._seats)
+        ]
+        if phase == AGGREGATE and (self._rows or public):
+            rows = [self._rows.get(seat, 0.0) for seat in range(self._seats)]
+            prompt = _usual(rows)
+            self._took[phase] = min(_usual(came), ROWS_FACTOR * prompt)
+            for seat, seconds in enumerate(rows):
+                self._charge(seat, seconds, prompt)
+            if public:
+                return
         if phase == REVEAL and aggregators:
             blobs = [self._blobs.get(seat, 0.0) for seat in aggregators]
             self._took[phase] = median_high(blobs)

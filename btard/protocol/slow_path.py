@@ -65,6 +65,7 @@ class SlowPath:
         self._seat = board.seat_of.get(identity.peer)
         self._others = audience(self._state.members, identity.peer)
         self._calls = Calls(seating)
+        self._called: tuple[int, Phase] | None = None
         self._agreement: Agreement | None = None
         self._dispute = 0
         self._resumed: set[Completed] = set()
@@ -102,13 +103,16 @@ class SlowPath:
     # ------------------------------------------------------------ how a dispute begins
 
     def call(self, phase: Phase) -> Actions:
-        """Call for a dispute, because the hard deadline of `phase` has passed; the same call again is a
-        repetition. This peer goes on working until there are enough calls."""
+        """Call for a dispute, because the hard deadline of `phase` has passed. The same call again is a
+        repetition, and goes out with those of others: a link may be broken. This peer goes on working until
+        there are enough calls."""
         if self._seat is None or self.active:
             return Actions()
         sealed = sign(self._identity, self._seating, CALL, encode(messages.Call(self._dispute, phase)))
+        others = self._calls.held(phase) if (self._dispute, phase) == self._called else ()
+        self._called = (self._dispute, phase)
         self._calls.add(sealed)
-        return self._to_all(sealed.raw)
+        return self._to_all(*(raw for raw in others if raw != sealed.raw), sealed.raw)
 
     def called(self, sealed: Sealed, sender: PeerId) -> list[Fault]:
         """Take a call, from its author or sent on; return the fault of the sender, if it is none."""
@@ -263,7 +267,9 @@ class SlowPath:
             return final.record
         peers = self._seating.participants
         late = [s for s in final.silent if s not in self._board.posts[RECORD]] if self._overdue else []
-        reported = Reported(tuple(peers[s] for s in late), tuple(peers[s] for s in final.equivocal))
+        # Who voted for another record did not vote for this one, in time as it may have been.
+        silent = sorted({*late, *final.contrary})
+        reported = Reported(tuple(peers[s] for s in silent), tuple(peers[s] for s in final.equivocal))
         votes = tuple(final.votes[s].sealed.raw for s in sorted(final.votes))
         return conclusion(record, agreed, self._board, votes, reported)
 
