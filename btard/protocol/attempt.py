@@ -40,7 +40,7 @@ from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.slow_path import Conclusion, SlowPath, Unsettled, conclusion
 from btard.protocol.state import RosterState
 from btard.types import Digest, Fault, PeerId
-from btard.wire import Rejection, Sealed, encode
+from btard.wire import Claim, Rejection, Sealed, encode
 
 MakeDuties = Callable[[Identity, bytes, Seating, Blobs, Reported], Duties]
 """`Duties`, or a wrapper of it."""
@@ -170,6 +170,22 @@ class AttemptMachine:
         elif isinstance(event, Tick):
             self._tick(now)
         return self.run(now)
+
+    def holds(self, raw: bytes) -> bool:
+        """Return whether these very bytes have been taken."""
+        return self.board.holds(raw)
+
+    def lacks(self, claim: Claim, size_bytes: int) -> bool | Rejection:
+        """Return whether a message that claims this would change anything, or why it is none of this attempt:
+        only then is its signature checked."""
+        if claim.envelope.phase in (CALL, ENDORSE):
+            return self._slow.lacks(claim)
+        lacking = self.board.lacks(claim, size_bytes)
+        if lacking is False and claim.envelope.phase == RECORD and self.record is not None:
+            vote = messages.RecordVote(self.agreed.previous_set, self.record.digest)
+            seat = self.board.seat_of[claim.envelope.sender]
+            return seat not in self._votes and claim.envelope.payload == encode(vote)
+        return lacking
 
     def post(self, sealed: Sealed, sender: PeerId, now: float) -> Actions:
         """Take a sealed message of this attempt, from its author or forwarded."""
