@@ -54,6 +54,7 @@ class Listener:
     counters: Counters
     allowances: Allowances
     cost: Callable[[], float]
+    queued: Callable[[PeerId], int]
     _streams: dict[tuple[PeerId, str], asyncio.Task[None]] = field(init=False, default_factory=dict)
     _inbox: Inbox = field(init=False)
     _gate: Gate = field(init=False)
@@ -173,12 +174,14 @@ class Listener:
 
     @contextmanager
     def _charged(self, peer: PeerId, size: int) -> Iterator[None]:
-        """Charge a peer for a message of `size` bytes: for carrying it, and for what is done within."""
-        began_s = self.cost()
+        """Charge a peer for a message of `size` bytes: for carrying it, for what is done within, and for
+        carrying the answers that it got."""
+        began_s, before = self.cost(), self.queued(peer)
         try:
             yield
         finally:
-            self._charge(peer, MESSAGE_S + BYTE_S * size + self.cost() - began_s)
+            answers = max(0, self.queued(peer) - before)
+            self._charge(peer, MESSAGE_S * (1 + answers) + BYTE_S * size + self.cost() - began_s)
 
     def _charge(self, peer: PeerId, seconds: float) -> None:
         self.allowances.spend(peer, seconds, asyncio.get_running_loop().time())
@@ -221,6 +224,7 @@ class Listener:
                 wanted = self._inbox.wants(peer, digest, size)
             if not wanted:
                 traffic.blobs_refused += 1
+                self._charge(peer, MESSAGE_S)
                 await context.write(frames.UNWANTED)
                 continue
             await context.write(frames.WANTED)
@@ -229,6 +233,7 @@ class Listener:
             traffic.blob_bytes_received += frames.body_cost(size, self.limits.chunk_bytes)
             traffic.blob_bytes_sent += frames.REPLY_COST
             if digest_of("blob", data) != digest:
+                self._charge(peer, BYTE_S * size)
                 await context.write(frames.FORGED)
                 detail = f"sent other bytes than the blob {short(digest)}"
                 raise _Misbehaved(peer, FaultKind.FORGED_BLOB, detail)

@@ -71,7 +71,15 @@ class GrpcTransport(Transport):
         limits = self._limits
         self._allowances = Allowances(limits.senders_share, limits.spare_share, limits.burst_s)
         self._listener = Listener(
-            run, self.certificate, allowed, entropy, limits, self.counters, self._allowances, cost
+            run,
+            self.certificate,
+            allowed,
+            entropy,
+            limits,
+            self.counters,
+            self._allowances,
+            cost,
+            self._queued,
         )
 
     async def start(self, inbox: Inbox) -> None:
@@ -115,6 +123,10 @@ class GrpcTransport(Transport):
         link = self._links.get(to)
         if link is None or not link.blobs.put((digest, data), len(data)):
             self.counters.known(to).blobs_dropped += 1
+
+    def _queued(self, peer: PeerId) -> int:
+        link = self._links.get(peer)
+        return 0 if link is None else len(link.control)
 
     def _drop(self, peers: Iterable[PeerId]) -> None:
         for peer in peers:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from btard.ledger.file import LedgerFile
 from btard.machine import Effect, Output, Perform, Send
 from btard.network import PeerRecord, Transport
-from btard.node.driver import Driver, Offer, Work
+from btard.node.driver import NOTHING, Driver, Offer, Work
 from btard.node.votes import VoteLog
 from btard.node.worker import Worker
 from btard.protocol.constants import ASK_SHARE
@@ -175,6 +175,8 @@ class Node:
             self.fail(error)
 
     def _do(self, work: Work) -> None:
+        if work is NOTHING:
+            return
         for send in self._permitted(work.messages):
             for peer in send.to:
                 self.transport.send(peer, send.raw)

@@ -8,51 +8,44 @@ a false signature can only come from a Byzantine sender, since honest peers send
 
 from __future__ import annotations
 
-from collections import Counter
-from enum import Enum, auto
+from collections import defaultdict
+from enum import IntEnum
 
 from btard.protocol.messages import Need, ViewRelay, Want
 from btard.types import PeerId
 from btard.wire import SEALED_PREFIX, prefix_of
 
 
-class Kind(Enum):
-    """What bytes look like by their first ones."""
+class Use(IntEnum):
+    """What is counted of one sender. Bytes whose kind is SEALED are counted as FALSE or IDLE, if at all."""
 
-    SEALED = auto()
-    REQUEST = auto()
-    RELAY = auto()
-    NOISE = auto()
-
-
-class Use(Enum):
-    """What is counted of one sender."""
-
-    FALSE = auto()
-    """Sealed messages whose bytes or signature do not hold."""
-    IDLE = auto()
+    SEALED = 0
+    REQUEST = 1
+    RELAY = 2
+    NOISE = 3
+    FALSE = 4
+    """Sealed messages whose form or signature does not hold."""
+    IDLE = 5
     """Sealed messages of which nothing is lacking."""
-    REQUEST = auto()
-    RELAY = auto()
-    NOISE = auto()
 
 
 FALSE_MAX = 8
 NOISE_MAX = 8
 REQUESTS_MAX = 64
-"""Requests of one sender: two of messages a phase, one of blobs; again after each dispute."""
+"""Requests of one sender: two of messages a phase, some of blobs; again after each dispute."""
 
-_PREFIXES = {
-    SEALED_PREFIX: Kind.SEALED,
-    prefix_of(Need): Kind.REQUEST,
-    prefix_of(Want): Kind.REQUEST,
-    prefix_of(ViewRelay): Kind.RELAY,
+_OF_SEALED = (Use.FALSE, Use.IDLE)
+_SHORT = 3
+_KINDS = {
+    prefix_of(Need)[:_SHORT]: Use.REQUEST,
+    prefix_of(Want)[:_SHORT]: Use.REQUEST,
+    prefix_of(ViewRelay)[:_SHORT]: Use.RELAY,
 }
 
 
-def kind_of(raw: bytes) -> Kind:
+def kind_of(raw: bytes) -> Use:
     """Return the kind of hostile bytes by their first ones alone."""
-    return next((kind for prefix, kind in _PREFIXES.items() if raw.startswith(prefix)), Kind.NOISE)
+    return Use.SEALED if raw.startswith(SEALED_PREFIX) else _KINDS.get(raw[:_SHORT], Use.NOISE)
 
 
 class Admission:
@@ -64,29 +57,24 @@ class Admission:
     def __init__(self, members: int, phase_s: float, now: float) -> None:
         self._began = now
         self._phase_s = phase_s
-        self._used: Counter[tuple[PeerId, Use]] = Counter()
-        self._most = {
-            Use.FALSE: FALSE_MAX,
-            Use.NOISE: NOISE_MAX,
-            Use.REQUEST: REQUESTS_MAX,
-            # Twice each message of each phase on request, and those that began a dispute or ended an attempt.
-            Use.IDLE: 256 + 32 * members,
-            # Two views of each author, in a dispute for each phase.
-            Use.RELAY: 64 + 16 * members,
-        }
+        self._used: defaultdict[PeerId, list[int]] = defaultdict(lambda: [0] * len(Use))
+        # Twice each message of each phase on request, and those that began a dispute or ended an attempt.
+        idle = 256 + 32 * members
+        # Two views of each author, in a dispute for each phase.
+        relays = 64 + 16 * members
+        self._most = (0, REQUESTS_MAX, relays, NOISE_MAX, FALSE_MAX, idle)
 
-    def spend(self, sender: PeerId, use: Use) -> None:
-        """Count one message."""
-        self._used[sender, use] += 1
+    def spend(self, sender: PeerId, use: Use, now: float) -> bool:
+        """Count one message; return whether it is still within bounds."""
+        used = self._used[sender]
+        used[use] += 1
+        return used[use] <= self._bound(use, now)
 
-    def admits(self, sender: PeerId, kind: Kind, now: float) -> bool:
-        """Return whether to read a message of this kind."""
-        if kind is Kind.SEALED:
-            return self._has_left(sender, Use.FALSE, now) and self._has_left(sender, Use.IDLE, now)
-        use = Use[kind.name]
-        self.spend(sender, use)
-        return self._has_left(sender, use, now)
+    def is_over(self, sender: PeerId, kind: Use, now: float) -> bool:
+        """Return whether so much has come that messages of this kind are not even counted."""
+        used = self._used[sender]
+        uses = _OF_SEALED if kind is Use.SEALED else (kind,)
+        return any(used[use] > self._most[use] and used[use] > self._bound(use, now) for use in uses)
 
-    def _has_left(self, sender: PeerId, use: Use, now: float) -> bool:
-        most, used = self._most[use], self._used[sender, use]
-        return used <= most or used <= most * (1 + (now - self._began) / (2 * self._phase_s))
+    def _bound(self, use: Use, now: float) -> float:
+        return self._most[use] * (1 + (now - self._began) / (2 * self._phase_s))

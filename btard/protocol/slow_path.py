@@ -178,6 +178,8 @@ class SlowPath:
         if self._settled or request.dispute not in (self._dispute, self._dispute + 1):
             return Actions()
         agreement = self._agreement if request.dispute == self._dispute else None
+        if self._holds(request, agreement):
+            return Actions()
         place = self._seating.place(VIEW)
         claim = read_claim(request.view) if len(request.view) <= self._view_bytes_max else None
         if claim is None or isinstance(claim, Rejection) or not is_at(claim, place):
@@ -201,6 +203,13 @@ class SlowPath:
             return self._accept(agreement, author, sealed, request, now)
         self._kept.setdefault((request.dispute, author), {})[sealed.digest] = sealed
         return Actions()
+
+    def _holds(self, request: messages.ViewRelay, agreement: Agreement | None) -> bool:
+        """Whether the bytes of this view are here already: everybody relays every view."""
+        if agreement is not None:
+            return agreement.holds(request.view)
+        kept = (views for (dispute, _), views in self._kept.items() if dispute == request.dispute)
+        return any(request.view == view.raw for views in kept for view in views.values())
 
     def _accept(
         self, agreement: Agreement, author: int, sealed: Sealed, request: messages.ViewRelay, now: float
