@@ -28,7 +28,6 @@ Printed, and written to benchmarks/results/ as Markdown and JSON; the exit statu
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import socket
@@ -38,136 +37,21 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.attackers import MESSAGES
 from benchmarks.machine import describe, in_words, keep
-from btard.network.descriptors import raise_descriptors
 
 BAR = 0.9
 CONNECTIONS_MIN = 20_000
 MEMORY_MAX = 64 << 20
 DESCRIPTORS_MAX = 200
-MESSAGES = {"noise": 64 << 10, "small": 200, "blobs": 40}
-"""Bytes of a message of each flood."""
-MESSAGES_PER_S = {"noise": 1526, "small": 20_000, "blobs": 20_000}
-"""100 MB/s of noise."""
-MESSAGES_AT_ONCE = 2
-"""Few: its own messages, in order on the same stream, wait behind them."""
 CROWDS = 2
-HELD = 10_000
-"""Sockets that a crowd keeps, closed or not, before it closes the oldest."""
-ADDRESSES = 32
-LORIS_CONNECTIONS = 256
-IP_BIND_ADDRESS_NO_PORT = 24
-"""Of Linux: the port is chosen when the remote is known, so that each address has all of them."""
+"""Processes, of HELD connections each."""
 SETTLE_S = 2.0
 PATIENCE_S = 120.0
-
-
-# ---------------------------------------------------------------- the attackers, processes of their own
-
-
-def stranger(port: int, number: int) -> socket.socket | None:
-    """A connection under way, from one of many addresses of this machine; None if no port of ours is left."""
-    one = socket.socket()
-    one.setblocking(False)
-    try:
-        if sys.platform == "linux":
-            one.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
-            one.bind((f"127.0.0.{2 + number % ADDRESSES}", 0))
-        one.connect_ex(("127.0.0.1", port))
-    except OSError:
-        one.close()
-        return None
-    return one
-
-
-def crowd(port: int, seconds: float) -> None:
-    """Say that it begins, open connections for so long, and print how many."""
-    os.nice(19)
-    raise_descriptors()
-    print("begins", flush=True)
-    held: deque[socket.socket] = deque()
-    opened, end = 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        if (one := stranger(port, opened)) is not None:
-            opened += 1
-            held.append(one)
-        while len(held) > HELD:
-            held.popleft().close()
-    print(opened)
-
-
-def loris(port: int, seconds: float) -> None:
-    """Say that it begins, keep connections open that say next to nothing, and print how many there were."""
-    os.nice(19)
-    print("begins", flush=True)
-    hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(507)  # of TLS, byte by byte
-    held: dict[socket.socket, int] = {}
-    opened, end = 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        while len(held) < LORIS_CONNECTIONS and (one := stranger(port, opened)) is not None:
-            opened += 1
-            held[one] = 0
-        time.sleep(0.1)
-        for one, at in tuple(held.items()):
-            try:
-                held[one] += one.send(hello[at % len(hello) :][:1])
-            except BlockingIOError:
-                continue
-            except OSError:
-                one.close()
-                del held[one]
-    print(opened)
-
-
-def member(port: int, switch: Path, arguments: list[str]) -> None:
-    """Be `btard peer`, which also floods the peer at `port` while the file `switch` says how."""
-    from btard.cli import main
-    from btard.crypto import digest
-    from btard.network import GrpcTransport, PeerRecord
-    from btard.types import PeerId
-
-    connect, send = GrpcTransport.connect, GrpcTransport.send
-    tasks: set[asyncio.Task[None]] = set()
-    said = [b""]
-
-    def sending(transport: GrpcTransport, to: PeerId, raw: bytes) -> None:
-        said[0] = raw
-        send(transport, to, raw)
-
-    async def flood(transport: GrpcTransport, victim: PeerId) -> None:
-        noise, number = os.urandom(MESSAGES["noise"]), 0
-        with switch.with_suffix(".sent").open("ab", buffering=0) as sent:
-            while True:
-                kind = switch.read_text() if switch.exists() else ""
-                await asyncio.sleep(MESSAGES_AT_ONCE / MESSAGES_PER_S[kind] if kind else 0.05)
-                if (link := transport._links.get(victim)) is None or not kind:
-                    continue
-                queue = link.blobs if kind == "blobs" else link.control
-                for _ in range(MESSAGES_AT_ONCE - len(queue)):
-                    number += 1
-                    if kind == "blobs":
-                        transport.push(victim, digest("blob", number.to_bytes(8, "big")), bytes(8))
-                    else:
-                        send(transport, victim, noise if kind == "noise" else said[0])
-                    sent.write(b".")
-
-    def connecting(transport: GrpcTransport, records: Iterable[PeerRecord]) -> None:
-        records = list(records)
-        connect(transport, records)
-        for record in records:
-            if not tasks and record.addresses[0].endswith(f":{port}"):
-                tasks.add(asyncio.get_running_loop().create_task(flood(transport, record.peer)))
-
-    GrpcTransport.connect = connecting  # type: ignore[method-assign]
-    GrpcTransport.send = sending  # type: ignore[method-assign]
-    sys.argv = ["btard", "peer", *arguments]
-    main()
 
 
 # ---------------------------------------------------------------- the swarm
@@ -194,7 +78,7 @@ class Swarm:
             other = self._start(f"peer-{number}", "btard", "peer", *common, "--no-out")
             assert other.stdout is not None
             threading.Thread(target=other.stdout.read, daemon=True).start()
-        floods = ("benchmarks.strangers", "--as-member", str(self.port), str(self.switch))
+        floods = ("benchmarks.attackers", "member", str(self.port), str(self.switch))
         last = self.member = self._start("member", *floods, *common, "--no-out")
         assert last.stdout is not None
         threading.Thread(target=last.stdout.read, daemon=True).start()
@@ -288,8 +172,8 @@ def window(swarm: Swarm, kind: str, seconds: float) -> Window:
     attackers: list[subprocess.Popen[str]] = []
     if kind in ("crowd", "decoy", "loris"):
         port = free_port() if kind == "decoy" else swarm.port
-        role = "--as-loris" if kind == "loris" else "--as-crowd"
-        command = [sys.executable, "-m", "benchmarks.strangers", role, str(port), str(seconds + 1)]
+        role = "loris" if kind == "loris" else "crowd"
+        command = [sys.executable, "-m", "benchmarks.attackers", role, str(port), str(seconds + 1)]
         for _ in range(1 if kind == "loris" else CROWDS):
             attackers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
     for attacker in attackers:
@@ -391,18 +275,6 @@ def vars_of(window: Window) -> dict[str, object]:
 
 def main() -> int:
     """Run it."""
-    if "--as-crowd" in sys.argv:
-        port, seconds = sys.argv[2:4]
-        crowd(int(port), float(seconds))
-        return 0
-    if "--as-loris" in sys.argv:
-        port, seconds = sys.argv[2:4]
-        loris(int(port), float(seconds))
-        return 0
-    if "--as-member" in sys.argv:
-        port, switch, *rest = sys.argv[2:]
-        member(int(port), Path(switch), rest)
-        return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--peers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=10.0)

@@ -113,6 +113,10 @@ class Driver:
             self._waiting.append(event)
         return NOTHING
 
+    def held_up(self, sender: PeerId) -> Work:
+        """Take note that the transport reads this sender slowly."""
+        return self._take(self.machine.hold_up(sender)) if self._begun else NOTHING
+
     def offered(self, sender: PeerId, name: Digest, size_bytes: int) -> Offer:
         """Answer the offer of a blob, of a size that the sender claims; `held` is to follow the answer HELD.
 

@@ -9,7 +9,7 @@ machine has ended when `conclusion` is there, or `halted`: no record can get a m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from btard.crypto import Identity
 from btard.machine import Actions, BlobHeld, Done, Event, Send, Tick
@@ -83,6 +83,7 @@ class AttemptMachine:
         self._requests = Requests(len(self.seating.participants))
         self._others = audience(state.members, identity.peer)
         self._votes: dict[int, Post] = {}
+        self._held_up: set[int] = set()
         self._out = Actions()
         self._clock = Clock(state, GRADIENT, now)
         paired = {seat for pair in self.seating.pairs for seat in pair}
@@ -147,10 +148,14 @@ class AttemptMachine:
         elif now >= self._clock.deadline:
             if self._clock.pass_deadline():
                 self._out.extend(self._slow.call(self.phase))
-            missing = self.board.missing(self.phase)
-            if missing:
-                request = messages.Need(self.state.step, self.state.attempt, self.phase, missing)
-                self._out.messages.append(Send(self._others, encode(request)))
+            self._ask(self.board.missing(self.phase))
+
+    def _ask(self, seats: Collection[int]) -> None:
+        """Ask all others for what these seats say in this phase, as far as it is missing."""
+        missing = tuple(seat for seat in self.board.missing(self.phase) if seat in seats)
+        if missing:
+            request = messages.Need(self.state.step, self.state.attempt, self.phase, missing)
+            self._out.messages.append(Send(self._others, encode(request)))
 
     # ------------------------------------------------------------ what comes in
 
@@ -231,6 +236,15 @@ class AttemptMachine:
     def expects(self, sender: PeerId, name: Digest) -> bool:
         """Return whether `sender` is entitled to push this blob now."""
         return expected(self.agreed, self.board, self.phase, self.seat, sender, name)
+
+    def hold_up(self, sender: PeerId) -> Actions:
+        """Take note that what `sender` sends is held up: ask the others for what it says, as soon as they
+        have it, and not at a deadline."""
+        seat = self.board.seat_of.get(sender)
+        if seat is not None and seat not in self._held_up:
+            self._held_up.add(seat)
+            self._ask((seat,))
+        return self._taken()
 
     def call(self, now: float) -> Actions:
         """Call for a dispute, as at the hard deadline."""
@@ -314,6 +328,7 @@ class AttemptMachine:
         """Begin a phase, or begin it again after a dispute: its deadlines count from now."""
         self.phase = phase
         self._clock.begin(phase, now)
+        self._ask(self._held_up)
 
     # ------------------------------------------------------------ the record
 

@@ -115,6 +115,10 @@ class PeerMachine:
             return False
         return not self._admission.is_over(sender, kind_of(raw), now)
 
+    def hold_up(self, sender: PeerId) -> Actions:
+        """What to do while a sender that floods is read slowly."""
+        return Actions() if self.ended is not None else self.attempt.hold_up(sender)
+
     def begin(self, now: float) -> Actions:
         """The first effects and messages."""
         return self._follow(self.attempt.begin(now), now)

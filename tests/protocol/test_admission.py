@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 
 from btard.crypto import Identity, digest
-from btard.machine import Received
+from btard.machine import Actions, Event, Received
 from btard.protocol import peer as peer_module
 from btard.protocol.admission import FALSE_MAX, NOISE_MAX, REQUESTS_MAX, Admission, Use, kind_of
 from btard.protocol.agreed import Seating
-from btard.protocol.messages import CALL, ENDORSE, GRADIENT, PHASES, Call, Need, ViewRelay, Want
+from btard.protocol.messages import CALL, ENDORSE, GRADIENT, PHASES, RECORD, Call, Need, ViewRelay, Want
 from btard.protocol.peer import PeerMachine
 from btard.types import PeerId
-from btard.wire import Envelope, Rejection, Sealed, encode, open_sealed, seal
+from btard.wire import Envelope, Rejection, Sealed, decode, encode, open_sealed, seal
 from tests.rig import Rig
 
 N = 4
@@ -178,3 +178,37 @@ def test_bounds_grow_while_an_attempt_lasts_and_are_new_in_the_next() -> None:
     assert not admission.is_over(sender, Use.REQUEST, 10.0)
     assert not admission.is_over(sender, Use.NOISE, 0.0)
     assert not admission.is_over(PeerId(bytes(31) + b"x"), Use.REQUEST, 0.0)
+
+
+def test_what_a_held_up_member_says_is_asked_of_the_others_at_once_in_every_phase(rig: Rig) -> None:
+    stage = Stage(rig)
+    asked = needs(stage.machine.hold_up(stage.sender))
+    assert asked == [(GRADIENT, (SENDER,))]
+    assert needs(stage.machine.hold_up(stage.sender)) == []
+    assert needs(stage.machine.hold_up(PeerId(bytes(32)))) == []
+
+
+def test_a_flood_holds_up_no_step_if_the_others_have_what_the_sender_says() -> None:
+    def late(sender: int, to: int, raw: bytes, now: float) -> float:
+        return 4.0 if (sender, to) == (SENDER, 0) and kind_of(raw) is Use.SEALED else 0.01
+
+    calm, flooded = Rig(N, 1, delay=late), Rig(N, 1, delay=late)
+    victim = flooded.peers[0].machine
+    handle, asked = victim.handle, list[str]()
+
+    def handling(event: Event, now: float) -> Actions:
+        out = victim.hold_up(flooded.peers[SENDER].name)
+        out.extend(handle(event, now))
+        asked.extend(phase for phase, seats in needs(out) if seats == (SENDER,))
+        return out
+
+    victim.handle = handling  # type: ignore[method-assign]
+    calm.run()
+    flooded.run()
+    assert flooded.now < calm.now / 4
+    assert set(asked) >= {GRADIENT, RECORD}
+
+
+def needs(out: Actions) -> list[tuple[str, tuple[int, ...]]]:
+    found = (decode(Need, send.raw) for send in out.messages)
+    return [(need.phase, need.seats) for need in found if isinstance(need, Need)]
