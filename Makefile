@@ -11,7 +11,7 @@ SIM_ARGS ?= --seeds 1000
 # What `make fuzz` hands to the fuzzers: `FUZZ_ARGS='certificate --seed 7'` runs one of them.
 FUZZ_ARGS ?= --inputs 1000000
 # What `make bench` measures; arguments only make sense for one of them.
-BENCH ?= aggregators draco lab strangers
+BENCH ?= aggregators coin draco lab strangers
 BENCH_ARGS ?=
 
 MAKEFLAGS += --no-print-directory

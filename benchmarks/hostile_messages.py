@@ -31,10 +31,10 @@ class Stage:
         self.keys = sorted(keys, key=lambda key: key.peer)
         self.byzantine = self.keys[-1]
         state = RosterState.genesis(
-            digest("hostile run", _number(number)), CONFIG, [key.peer for key in self.keys]
+            digest("hostile run", _number(number)), CONFIG, [key.peer for key in self.keys], steps=10
         )
         self.seating = Seating(state)
-        machine = PeerMachine(self.keys[0], bytes(32), state, 10, DIMENSION, 0.0)
+        machine = PeerMachine(self.keys[0], bytes(32), state, DIMENSION, 0.0)
         self.driver = Driver(machine, BlobStore(1 << 24), FP32)
         for effect in self.driver.begin(0.0).effects:
             assert isinstance(effect, ComputeGradient)

@@ -94,7 +94,7 @@ class Rig:
     ) -> None:
         keys = identities(peers)
         cheats = cheats or {}
-        self.genesis = RosterState.genesis(run or digest("run"), config, [key.peer for key in keys])
+        self.genesis = RosterState.genesis(run or digest("run"), config, [key.peer for key in keys], steps)
         self.steps = steps
         self.make_engine = make_engine
         self.delay = delay
@@ -116,7 +116,7 @@ class Rig:
         """A peer at genesis."""
         store = BlobStore(1 << 22)
         engine = self.make_engine(store)
-        arguments = (key, digest("secret", key.seed), self.genesis, self.steps, engine.dimension, 0.0)
+        arguments = (key, digest("secret", key.seed), self.genesis, engine.dimension, 0.0)
         perform: Perform = Performer(engine)
         if cheat is None:
             machine = PeerMachine(*arguments)

@@ -67,6 +67,7 @@ def _show(report: AuditReport) -> None:
     summary = Table(title=f"run {report.run.hex()[:16]}", title_justify="left", show_header=False)
     rows = {
         "records": f"{report.records}: {report.steps} steps, {report.aborts} aborted attempts",
+        "run": "closed: all its steps were made and validated" if report.closed else "not closed",
         "disputes": f"{report.disputes}, {report.endorsed} of them without their views",
         "roster": f"{report.founders} peers at the start, {report.members} at the end",
         "seats lost": f"{len(report.bans)} banned, {len(report.lost_seats) - len(report.bans)} left",

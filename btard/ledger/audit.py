@@ -23,7 +23,7 @@ from btard.machine import Recomputed
 from btard.parts import windows
 from btard.protocol.ledger import Checked, replay
 from btard.protocol.messages import REVEAL, SCALARS, PartScalars
-from btard.protocol.record import BAN, MISS, STEP, Entry
+from btard.protocol.record import ABORT, BAN, MISS, STEP, Entry
 from btard.protocol.state import Finished, gradient_seed
 from btard.protocol.verification import gradient_is_false
 from btard.run.config import RunConfig
@@ -54,7 +54,7 @@ class AuditReport:
     whether later records were cut off. `coins` were recomputed from their reveals, `projections` entered
     zero sums, `signatures` were verified. `endorsed` of the `disputes` rest on their endorsements alone.
     `recomputed` are (step, peer) of sampled gradients that were computed again; `to_recompute` how many
-    were asked for."""
+    were asked for. `closed` says that the run went through all its steps, and the last one's validation."""
 
     run: Digest
     head: Digest
@@ -72,6 +72,7 @@ class AuditReport:
     lost_seats: tuple[LostSeat, ...] = ()
     recomputed: tuple[tuple[int, PeerId], ...] = ()
     to_recompute: int = 0
+    closed: bool = False
 
     @property
     def bans(self) -> tuple[LostSeat, ...]:
@@ -134,6 +135,7 @@ def audit(run_dir: Path, recompute: int = 0, progress: Progress = lambda what, d
         lost_seats=tuple(lost),
         recomputed=tuple((each.finished.step, each.peer) for each in sample),
         to_recompute=recompute,
+        closed=state.closed,
         **count,
     )
 
@@ -150,7 +152,8 @@ def _counts(checked: Checked) -> dict[str, int]:
     record = checked.record
     return {
         "records": 1,
-        "steps" if record.kind == STEP else "aborts": 1,
+        "steps": record.kind == STEP,
+        "aborts": record.kind == ABORT,
         "disputes": record.disputed,
         "endorsed": not checked.derived,
         "misses": sum(removal.kind == MISS for removal in record.removals),

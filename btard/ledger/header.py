@@ -69,7 +69,7 @@ class LedgerHeader:
                 raise _wrong("a bootstrap and its signature go together")
         elif not verify(self.bootstrap, genesis_statement(config.digest, self.members), self.signature):
             raise _wrong("its bootstrap did not sign it")
-        return config, RosterState.genesis(config.digest, config.protocol, self.members)
+        return config, RosterState.genesis(config.digest, config.protocol, self.members, config.steps)
 
 
 def _wrong(why: str) -> LedgerError:

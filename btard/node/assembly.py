@@ -47,7 +47,7 @@ def assemble(
     store = engine.store
     seats = len(genesis.members)
     store.resize(STORE_MODELS_PER_SEAT * (seats + 1) * FP32.size_bytes(engine.dimension + seats))
-    arguments = (identity, secret, genesis, config.steps, engine.dimension, now)
+    arguments = (identity, secret, genesis, engine.dimension, now)
     machine = PeerMachine(*arguments)
     perform: Perform = Performer(engine)
     if adversary is not None:

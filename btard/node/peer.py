@@ -144,7 +144,7 @@ class _Peer:
             identity,
             os.urandom(32),
             config,
-            RosterState.genesis(config.digest, config.protocol, members),
+            RosterState.genesis(config.digest, config.protocol, members, config.steps),
             transport,
             worker,
             records,

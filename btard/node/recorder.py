@@ -107,7 +107,7 @@ class Recorder:
             index=record.index,
             step=record.step,
             attempt=record.attempt,
-            kind="step" if step else "abort",
+            kind=record.kind,
             disputed=record.disputed,
             roster=len(progress.state.members),
             removals=tuple(Removal(peer=r.peer.hex(), kind=r.kind, reason=r.reason) for r in record.removals),

@@ -30,7 +30,7 @@ FINGERPRINT_DOMAIN = "fingerprint commitment"
 @dataclass(frozen=True, slots=True)
 class Case:
     """`accuser` says that `target` published what is not so; in a ROW, of `part`. In FINGERPRINT either may
-    be wrong."""
+    be wrong. In GRADIENT the target may be absent (`Seating.everyone`)."""
 
     kind: str
     accuser: int
@@ -52,7 +52,7 @@ def false_openings(
     """Seats of pairs that did not open the fingerprint that they committed to."""
     return tuple(
         seat
-        for seat in sorted(seat for pair in pairs for seat in pair)
+        for seat in sorted(seat for pair in pairs for seat in pair if seat < len(accusations))
         if (said := accusations[seat].fingerprint) is None
         or not opens(
             FINGERPRINT_DOMAIN,
@@ -77,16 +77,16 @@ def baseless(
     def has_standing(seat: int, a: Accusation) -> bool:
         if a.kind == GRADIENT:
             return (seat, a.target) in pairs and a.part == 0
-        return a.kind == ROW and (
-            seat in aggregators[a.part : a.part + 1] or seat in examiners.get(a.part, ())
+        return (
+            a.kind == ROW
+            and a.target < seats
+            and (seat in aggregators[a.part : a.part + 1] or seat in examiners.get(a.part, ()))
         )
 
     def wrong(seat: int, said: Accusations) -> bool:
         return (
             len({(a.kind, a.target) for a in said.accusations}) != len(said.accusations)
-            or any(
-                a.target >= seats or a.target == seat or not has_standing(seat, a) for a in said.accusations
-            )
+            or any(a.target == seat or not has_standing(seat, a) for a in said.accusations)
             or len(set(said.unavailable)) != len(said.unavailable)
             or any(seat not in examiners.get(part, ()) for part in said.unavailable)
         )
@@ -104,6 +104,8 @@ def cases(
         for a in said.accusations
     ]
     for validator, target in pairs:
+        if target >= len(accusations):  # absent: its published scalars are all that it is judged by
+            continue
         mine, theirs = accusations[validator].fingerprint, accusations[target].fingerprint
         if (
             mine is not None

@@ -37,10 +37,11 @@ class Seating:
     def participants(self) -> tuple[PeerId, ...]:
         return self.state.participants
 
-    def seats(self, pairs: Sequence[tuple[PeerId, PeerId]]) -> tuple[tuple[int, int], ...]:
-        """Return those of `pairs` of which both peers take part, as seats, in the given order."""
-        seat = {peer: index for index, peer in enumerate(self.participants)}
-        return tuple((seat[a], seat[b]) for a, b in pairs if a in seat and b in seat)
+    @property
+    def everyone(self) -> tuple[PeerId, ...]:
+        """The participants, by seat, and after them the members that lost the step: who is absent can be
+        judged, under the number that it has here."""
+        return (*self.state.participants, *self.state.excluded)
 
     def place(self, phase: str) -> tuple[bytes, int, int, str, bytes]:
         """Return run, step, attempt, phase and roster of the envelopes of this attempt."""
@@ -49,8 +50,11 @@ class Seating:
 
     @property
     def pairs(self) -> tuple[tuple[int, int], ...]:
-        """(validator, target) seats that examine the gradients of the step before."""
-        return self.seats(self.state.pairs)
+        """(validator, target) numbers that examine the gradients of the step before. The validator has a
+        seat; the target may be absent."""
+        number = {peer: index for index, peer in enumerate(self.everyone)}
+        found = ((number[a], number[b]) for a, b in self.state.pairs if a in number and b in number)
+        return tuple(pair for pair in found if pair[0] < len(self.participants))
 
     @property
     def aggregators(self) -> tuple[int, ...]:

@@ -9,12 +9,14 @@ machine has ended when `conclusion` is there, or `halted`: no record can get a m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 from btard.crypto import Identity
 from btard.machine import Actions, BlobHeld, Done, Event, Send, Tick
 from btard.protocol import messages
 from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported, Seating
+from btard.protocol.asking import Asking
+from btard.protocol.ballots import Ballots
 from btard.protocol.blobs import Blobs, expected, owed
 from btard.protocol.broadcast import Board, Post, audience, sign
 from btard.protocol.clock import Clock
@@ -36,7 +38,7 @@ from btard.protocol.outputs import Diverged
 from btard.protocol.pace import Seen, Watch
 from btard.protocol.record import ABORT, NOTHING, STEP, Record
 from btard.protocol.requests import Requests
-from btard.protocol.rules import Ending, after_phase, make_record
+from btard.protocol.rules import Ending, after_phase, make_record, recomputed
 from btard.protocol.slow_path import Conclusion, SlowPath, Unsettled, conclusion
 from btard.protocol.state import RosterState
 from btard.types import Digest, Fault, PeerId
@@ -82,12 +84,12 @@ class AttemptMachine:
         self._slow = SlowPath(identity, self.seating, self.board, proof)
         self._requests = Requests(len(self.seating.participants))
         self._others = audience(state.members, identity.peer)
-        self._votes: dict[int, Post] = {}
-        self._held_up: set[int] = set()
+        self._asking = Asking(self.board, self._others)
+        self._ballots = Ballots(self.board)
         self._out = Actions()
         self._clock = Clock(state, GRADIENT, now)
         paired = {seat for pair in self.seating.pairs for seat in pair}
-        self._watch = Watch(len(self.seating.participants), paired, state.config.patience)
+        self._watch = Watch(len(self.seating.participants), paired, state.gradient_s, state.config.patience)
 
     # ------------------------------------------------------------ time
 
@@ -148,14 +150,7 @@ class AttemptMachine:
         elif now >= self._clock.deadline:
             if self._clock.pass_deadline():
                 self._out.extend(self._slow.call(self.phase))
-            self._ask(self.board.missing(self.phase))
-
-    def _ask(self, seats: Collection[int]) -> None:
-        """Ask all others for what these seats say in this phase, as far as it is missing."""
-        missing = tuple(seat for seat in self.board.missing(self.phase) if seat in seats)
-        if missing:
-            request = messages.Need(self.state.step, self.state.attempt, self.phase, missing)
-            self._out.messages.append(Send(self._others, encode(request)))
+            self._out.extend(self._asking.at_deadline(self.phase, self.agreed.trail))
 
     # ------------------------------------------------------------ what comes in
 
@@ -176,21 +171,13 @@ class AttemptMachine:
             self._tick(now)
         return self.run(now)
 
-    def holds(self, raw: bytes) -> bool:
-        """Return whether these very bytes have been taken."""
-        return self.board.holds(raw)
-
     def lacks(self, claim: Claim, size_bytes: int) -> bool | Rejection:
         """Return whether a message that claims this would change anything, or why it is none of this attempt:
         only then is its signature checked."""
         if claim.envelope.phase in (CALL, ENDORSE):
             return self._slow.lacks(claim)
         lacking = self.board.lacks(claim, size_bytes)
-        if lacking is False and claim.envelope.phase == RECORD and self.record is not None:
-            vote = messages.RecordVote(self.agreed.previous_set, self.record.digest)
-            seat = self.board.seat_of[claim.envelope.sender]
-            return seat not in self._votes and claim.envelope.payload == encode(vote)
-        return lacking
+        return self._ballots.lacks(claim, self._vote) if lacking is False else lacking
 
     def post(self, sealed: Sealed, sender: PeerId, now: float) -> Actions:
         """Take a sealed message of this attempt, from its author or forwarded."""
@@ -204,14 +191,7 @@ class AttemptMachine:
         if isinstance(post, Rejection):
             self._out.faults.append(Fault(sender, post.reason, post.detail))
             return self.run(now)
-        said = post.payload
-        if (
-            isinstance(said, messages.RecordVote)
-            and self.record is not None
-            and said.record == self.record.digest
-        ):
-            # A vote for our record counts even if its author also voted for other records.
-            self._votes.setdefault(post.seat, post)
+        self._ballots.take(post, self._vote)
         if self.board.add(post):
             self._spoke(post, now)
             self._out.extend(self._requests.came(sealed, post.seat, sender))
@@ -238,13 +218,8 @@ class AttemptMachine:
         return expected(self.agreed, self.board, self.phase, self.seat, sender, name)
 
     def hold_up(self, sender: PeerId) -> Actions:
-        """Take note that what `sender` sends is held up: ask the others for what it says, as soon as they
-        have it, and not at a deadline."""
-        seat = self.board.seat_of.get(sender)
-        if seat is not None and seat not in self._held_up:
-            self._held_up.add(seat)
-            self._ask((seat,))
-        return self._taken()
+        """Ask the others for what `sender` says, whose messages are held up."""
+        return self._asking.hold_up(sender, self.phase)
 
     def call(self, now: float) -> Actions:
         """Call for a dispute, as at the hard deadline."""
@@ -271,7 +246,7 @@ class AttemptMachine:
             return False
         if self.phase == RECORD:
             self._make_record()
-            votes = self._unanimous()
+            votes = self._ballots.unanimous(self._vote)
             if self.record is not None and votes is not None:
                 self._watch.completed(RECORD, self.seating.aggregators)
                 self._conclude(conclusion(self.record, self.agreed, self.board, votes))
@@ -301,10 +276,10 @@ class AttemptMachine:
     def _speak(self, now: float) -> bool:
         """Post this peer's message of the phase; return False while it is not ready."""
         if self.phase == RECORD:
-            if self.record is None:
-                return False
-            self._post(RECORD, messages.RecordVote(self.agreed.previous_set, self.record.digest), now)
-            return True
+            vote = self._vote
+            if vote is not None:
+                self._post(RECORD, vote, now)
+            return vote is not None
         payload, out = self._duties.prepare(self.phase, self.agreed, self._clock.due(now))
         self._out.extend(out)
         if payload is None:
@@ -327,8 +302,8 @@ class AttemptMachine:
     def _enter(self, phase: Phase, now: float) -> None:
         """Begin a phase, or begin it again after a dispute: its deadlines count from now."""
         self.phase = phase
-        self._clock.begin(phase, now)
-        self._ask(self._held_up)
+        self._clock.begin(phase, recomputed(self.seating, phase, self.agreed.sets), now)
+        self._out.extend(self._asking.entering(phase))
 
     # ------------------------------------------------------------ the record
 
@@ -347,18 +322,11 @@ class AttemptMachine:
                     self.seating, self.ending, agreed.trail, agreed.coin, model, seen=seen
                 )
 
-    def _unanimous(self) -> tuple[bytes, ...] | None:
-        """Return everybody's vote for this peer's record, None while one is lacking.
-
-        This ends the attempt even during a dispute: a peer that has seen all votes has moved on and will not
-        join the dispute, which would find it silent and, with Byzantine help, could decide against it."""
-        if self.record is None:
-            return None
-        wanted = messages.RecordVote(self.agreed.previous_set, self.record.digest)
-        first = self.board.posts[RECORD]
-        votes = [self._votes.get(seat) or first.get(seat) for seat in range(len(self.seating.participants))]
-        found = tuple(vote.sealed.raw for vote in votes if vote is not None and vote.payload == wanted)
-        return found if len(found) == len(votes) else None
+    @property
+    def _vote(self) -> messages.RecordVote | None:
+        """This peer's vote, once it has made its record."""
+        record = self.record
+        return None if record is None else messages.RecordVote(self.agreed.previous_set, record.digest)
 
     def _conclude(self, end: Conclusion | None) -> None:
         if self.conclusion is None and end is not None:

@@ -11,12 +11,12 @@ The fast path cannot settle silence, two messages in one slot, or unequal digest
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from btard.crypto import Identity, digest
 from btard.protocol.agreed import Seating
-from btard.protocol.messages import PAYLOADS, Payload, size_max
+from btard.protocol.messages import PAYLOADS, PHASES, Payload, Phase, size_max
 from btard.protocol.state import roster_digest
 from btard.types import Digest, FaultKind, PeerId
 from btard.wire import Claim, Envelope, Rejection, Sealed, decode, open_sealed, seal
@@ -130,6 +130,21 @@ class Board:
         return all(
             p.payload is None or p.payload.previous_set == previous_set for p in self.posts[phase].values()
         )
+
+    def needs(
+        self, phase: Phase, trail: Sequence[tuple[Phase, Digest]]
+    ) -> Iterator[tuple[Phase, tuple[int, ...]]]:
+        """Yield what to ask the others for in `phase`, phase and seats: the messages that are missing.
+
+        And those of the phase before, if somebody is beyond `phase` by a set that is not in `trail`: if that
+        one is honest, a liar told it and this peer different things, and others hold the proof."""
+        if missing := self.missing(phase):
+            yield phase, missing
+        sets = {name for _, name in trail}
+        later = PHASES[PHASES.index(phase) + 1 :]
+        said = [post.payload for each in later for post in self.posts[each].values()]
+        if trail and any(each is not None and each.previous_set not in sets for each in said):
+            yield trail[-1][0], tuple(range(len(self.seat_of)))
 
     def raws(self, phases: Iterable[str]) -> tuple[bytes, ...]:
         """The bytes of all posts of these phases, in order."""

@@ -17,12 +17,12 @@ class Clock:
 
     def __init__(self, state: RosterState, phase: Phase, now: float) -> None:
         self._state = state
-        self.begin(phase, now)
+        self.begin(phase, 0, now)
 
-    def begin(self, phase: Phase, now: float) -> None:
-        """Begin a phase."""
+    def begin(self, phase: Phase, gradients: int, now: float) -> None:
+        """Begin a phase in which some peer has to compute so many `gradients` beside its usual work."""
         self._entered = now
-        self._limit_s = self._state.patience_s(phase)
+        self._limit_s = self._state.patience_s(phase, gradients)
         self._passed = 0
 
     @property

@@ -30,7 +30,7 @@ from btard.protocol.messages import (
 from btard.protocol.record import NOTHING
 from btard.protocol.results import Results
 from btard.protocol.state import gradient_seed
-from btard.types import Digest, PeerId
+from btard.types import Digest, PeerId, Scalars
 from btard.wire import encode
 
 
@@ -138,7 +138,9 @@ class Duties:
     # ------------------------------------------------------------ phases
 
     def _gradient(self, agreed: Agreed, due: Due) -> messages.GradientCommitment | None:
-        parts = self._results.of(ComputeGradient(self._state.step, self._seed, len(self._aggregators)))
+        parts: tuple[Digest, ...] | None = ()
+        if self._aggregators:
+            parts = self._results.of(ComputeGradient(self._state.step, self._seed, len(self._aggregators)))
         if parts is None:
             return None
         self._examination.begin()
@@ -182,7 +184,10 @@ class Duties:
         if not self._has_aggregates(agreed):
             return None
         tau = self._state.config.tau
-        parts = self._results.of(Project(self._state.step, self._seed, agreed.aggregates, agreed.coin, tau))
+        parts: tuple[Scalars, ...] | None = ()
+        if self._aggregators:
+            effect = Project(self._state.step, self._seed, agreed.aggregates, agreed.coin, tau)
+            parts = self._results.of(effect)
         promise = self._examination.promise(agreed)
         if parts is None or promise is None:
             return None

@@ -36,7 +36,7 @@ class Examination:
         self, seating: Seating, me: int | None, secret: bytes, blobs: Blobs, results: Results
     ) -> None:
         self._seating = seating
-        self._peers = seating.participants
+        self._peers = seating.everyone
         self._config = seating.state.config
         self._me = me
         self._secret = secret

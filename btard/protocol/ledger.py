@@ -82,6 +82,8 @@ class _Check:
         self._board = Board(self._seating)
 
     def run(self) -> Checked:
+        if self._state.closed:
+            self._fail("the run had ended")
         if not self._state.has_majority:
             self._fail("too few peers were left before it: the run had ended")
         self._place()

@@ -45,13 +45,14 @@ NOTHING_SEEN = Seen()
 
 class Watch:
     """Takes the times of one attempt, of `seats` participants; `paired` are those that examine or are
-    examined.
+    examined, and `gradient_s` is what a gradient usually takes.
 
     Nothing that a message says is used, only when it came: whoever lies about that is one of the minority."""
 
-    def __init__(self, seats: int, paired: Collection[int], patience: float) -> None:
+    def __init__(self, seats: int, paired: Collection[int], gradient_s: float, patience: float) -> None:
         self._seats = seats
         self._paired = frozenset(paired)
+        self._gradient_s = gradient_s
         self._patience = patience
         self._came: dict[tuple[str, int], float] = {}
         self._blobs: dict[int, float] = {}
@@ -72,7 +73,7 @@ class Watch:
         """Note that a phase went by without a dispute. A message that came before the phase began came at
         0."""
         came = [self._came.get((phase, seat), 0.0) for seat in range(self._seats)]
-        if phase == REVEAL:
+        if phase == REVEAL and aggregators:
             blobs = [self._blobs.get(seat, 0.0) for seat in aggregators]
             self._took[phase] = median_high(blobs)
             for seat, seconds in zip(aggregators, blobs, strict=True):
@@ -94,7 +95,8 @@ class Watch:
         if phase == AGGREGATE:
             return PARTS_PATIENCE * usual
         if phase in (SCALARS, ACCUSE) and seat in self._paired:
-            return usual + self._took.get(GRADIENT, 0.0)  # it computes a gradient more than others do
+            # It computes a gradient more than others do.
+            return usual + max(self._gradient_s, self._took.get(GRADIENT, 0.0))
         return usual
 
     def _charge(self, seat: int, seconds: float, allowance: float) -> None:

@@ -39,7 +39,7 @@ PAST_MAX = 8
 
 
 class PeerMachine:
-    """Drives a peer through `steps` steps of a run, or until it loses its seat.
+    """Drives a peer through a run, or until it loses its seat.
 
     `secret` (32 bytes) is this peer's entropy: all its coin shares and salts derive from it. The model has
     `dimension` parameters, which travel in `codec`. `make_duties` may wrap the honest duties."""
@@ -49,7 +49,6 @@ class PeerMachine:
         identity: Identity,
         secret: bytes,
         state: RosterState,
-        steps: int,
         dimension: int,
         now: float,
         *,
@@ -60,7 +59,6 @@ class PeerMachine:
         self.ended: Ended | None = None
         self._identity = identity
         self._secret = secret
-        self._steps = steps
         self._blobs = Blobs(dimension, codec)
         self._make_duties = make_duties
         self._reported = NOBODY_REPORTED
@@ -111,7 +109,7 @@ class PeerMachine:
     def reads(self, sender: PeerId, raw: bytes, now: float) -> bool:
         """Whether a control message can change anything: not if these bytes have been taken, or if the sender
         has sent more of their kind than any honest peer."""
-        if self.ended is None and self.attempt.holds(raw):
+        if self.ended is None and self.attempt.board.holds(raw):
             return False
         return not self._admission.is_over(sender, kind_of(raw), now)
 
@@ -307,7 +305,7 @@ class PeerMachine:
         last = self._past[-1]
         if last.record == record and last.ending is not None and last.ending.stop:
             return last.ending.stop
-        if self.state.step >= self._steps:
+        if self.state.closed:
             return FINISHED
         if not self.state.has_majority:
             return "too few peers take part for a majority: start a new run from the last checkpoint"

@@ -13,6 +13,8 @@ from btard.wire import MAX_PEERS, MaxLen, Size, encode, message
 
 STEP: Final = "step"
 """The attempt ended in a step: its aggregates were applied by everybody."""
+CLOSE: Final = "close"
+"""The attempt after the last step ended: its gradients are validated, and the run is over."""
 ABORT: Final = "abort"
 """The attempt ended without one: somebody was removed, or a part did not come; the step starts again."""
 
@@ -111,7 +113,7 @@ class Record:
     previous: DigestField
     step: StepNumber
     attempt: Small
-    kind: Literal["step", "abort"]
+    kind: Literal["step", "close", "abort"]
     disputed: bool
     participants: DigestField
     phases: Annotated[tuple[PhaseName, ...], MaxLen(8)]

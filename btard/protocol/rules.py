@@ -14,17 +14,17 @@ from btard.protocol import accusation, butterfly, messages, mprng, pace, suspici
 from btard.protocol.agreed import Seating, Sets
 from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, REVEAL, SCALARS, VERDICT, Phase
 from btard.protocol.pace import NOTHING_SEEN, Seen
-from btard.protocol.record import ABORT, BAN, LEAVE, NOTHING, STEP, Cause, Complaint, Record, Removal
+from btard.protocol.record import ABORT, BAN, CLOSE, LEAVE, NOTHING, STEP, Cause, Complaint, Record, Removal
 from btard.protocol.state import roster_digest
 from btard.types import Digest
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How the attempt ends: STEP, or ABORT with who is removed, and between whom parts did not come. `stop`
-    says why the run ends here, for people."""
+    """How the attempt ends: STEP, CLOSE after the last one, or ABORT with who is removed, and between whom
+    parts did not come. `stop` says why the run ends here, for people."""
 
-    kind: Literal["step", "abort"]
+    kind: Literal["step", "close", "abort"]
     removals: tuple[Removal, ...] = ()
     complaints: tuple[Complaint, ...] = ()
     stop: str | None = None
@@ -93,6 +93,16 @@ def disputed(seating: Seating, sets: Sets) -> tuple[accusation.Case, ...]:
     return accusation.cases(seating.pairs, sets[ACCUSE], seating.state.config)
 
 
+def recomputed(seating: Seating, phase: Phase, sets: Sets) -> int:
+    """Return how many gradients of the step before a peer may have to compute before it speaks in a phase:
+    that of its target, or those that are disputed."""
+    if phase == SCALARS:
+        return int(bool(seating.pairs))
+    if phase == VERDICT:
+        return len({case.target for case in disputed(seating, sets) if case.kind != accusation.ROW})
+    return 0
+
+
 def _judged(seating: Seating, sets: Sets, bans: Mapping[int, Cause], leaves: Mapping[int, Cause]) -> Ending:
     """The ending of an attempt whose accusations are judged; `bans` and `leaves` are what the votes
     decide."""
@@ -100,6 +110,8 @@ def _judged(seating: Seating, sets: Sets, bans: Mapping[int, Cause], leaves: Map
     bans = {**bans, **_evident(seating, sets)}
     if bans or leaves or relieved:
         return _abort(seating, bans=bans, leaves=leaves, relieved=relieved)
+    if seating.state.closing:
+        return Ending(CLOSE)
     stop = verification.tau_too_small(_table(sets), seating.state.config)
     return Ending(STEP) if stop is None else Ending(ABORT, stop=stop)
 
@@ -170,7 +182,7 @@ def _abort(
 ) -> Ending:
     """Return the end of an attempt without a step. `complaints` are charged to both ends; the `relieved` lose
     their part alone."""
-    peers = seating.participants
+    peers = seating.everyone
     pairs = sorted((peers[i], peers[j]) for i, j in (*complaints, *((seat, seat) for seat in relieved)))
     overdrawn = seating.state.overdrawn(pairs)
     worst = {peers.index(peer): Removal(peer, LEAVE, Cause.UNREACHABLE) for peer in overdrawn}

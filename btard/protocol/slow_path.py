@@ -23,7 +23,7 @@ from btard.protocol.calls import Calls
 from btard.protocol.constants import tolerated
 from btard.protocol.dispute import Final, GoOn, Halt, Remove, decide
 from btard.protocol.messages import CALL, ENDORSE, GRADIENT, RECORD, VIEW, Completed, Phase, view_bytes_max
-from btard.protocol.record import ABORT, NOTHING, Entry, Record
+from btard.protocol.record import ABORT, NOTHING, STEP, Entry, Record
 from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import Finished
 from btard.protocol.view import Proof, make_view, read_view
@@ -46,7 +46,8 @@ class Conclusion:
 
 @dataclass(frozen=True, slots=True)
 class Unsettled:
-    """A dispute whose views name phases that this follower lacks: it asks for them, and goes on waiting."""
+    """A dispute whose views name phases that this follower lacks, or this participant since it was started
+    again: it asks for them, and goes on waiting."""
 
 
 class SlowPath:
@@ -256,7 +257,7 @@ class SlowPath:
         for seat, author in enumerate(self._seating.participants):
             if len(views[seat]) == 1 and proofs[seat] is None:
                 out.faults.append(Fault(author, FaultKind.BAD_VIEW, "its view proves nothing"))
-        if self._seat is None and not _follows(agreed, proofs):
+        if not _follows(agreed, proofs):
             return Unsettled(), out
 
         def next_phase(completed: Completed, posts: dict[int, Post]) -> Phase | Ending:
@@ -330,14 +331,15 @@ def conclusion(
     reported: Reported = NOBODY_REPORTED,
 ) -> Conclusion:
     """Return the end of an attempt with a record that its phases led to."""
-    finished = None if record.kind == ABORT else agreed.finished()
+    finished = agreed.finished() if record.kind == STEP else None
     return Conclusion(Entry(record, board.raws(agreed.phases), votes), finished, reported)
 
 
 def _follows(agreed: Agreed, proofs: Sequence[Proof | None]) -> bool:
     """Whether a peer knows all phases before the last one that a view proves complete.
 
-    A participant does (`dispute.py`); a follower may not, if Byzantine peers kept their messages from it.
+    A participant does (`dispute.py`), unless it was started again and has forgotten them; a follower may not,
+    if Byzantine peers kept their messages from it.
     It goes on asking for them, and learns of a removal from those who endorse it."""
     furthest = max((proof.trail for proof in proofs if proof is not None), key=len, default=())
     return furthest[:-1] == agreed.phases[: max(0, len(furthest) - 1)]

@@ -6,14 +6,14 @@ peers that hold the same ledger hold the same state, and so does an auditor who 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from btard.crypto import Draw, digest
 from btard.protocol.constants import ProtocolConfig, tolerated
 from btard.protocol.messages import AGGREGATE, GRADIENT, PHASES, Phase
 from btard.protocol.pace import Seen
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, STEP, Cause, Record, Removal
+from btard.protocol.record import ABORT, BAN, CLOSE, LEAVE, MISS, STEP, Cause, Record, Removal
 from btard.types import Digest, PeerId, Scalars
 
 LATE_FACTOR = 5
@@ -64,13 +64,15 @@ class RosterState:
     r_(step-1). `strikes` are the missed steps, `complaints` the (sender, receiver) pairs between which a
     part did not come, each with the index of its record. `paces` are the milliseconds that each phase took
     in the last steps; `delays` how long a peer held the others up, in thousandths of a step, with the index
-    of its record. `pairs` are the (validator, target) pairs that examine `finished`.
+    of its record. `pairs` are the (validator, target) pairs that examine `finished`. `steps` is how many
+    the run has; the attempt after the last is for validation alone, and `closed` says that it is over.
 
     Derived: `participants` take part in the attempt, `aggregators` are those that aggregate a part."""
 
     run: Digest
     config: ProtocolConfig
     members: tuple[PeerId, ...]
+    steps: int
     coin: bytes
     head: Digest
     index: int = 0
@@ -83,6 +85,7 @@ class RosterState:
     paces: tuple[tuple[int, ...], ...] = ()
     pairs: tuple[tuple[PeerId, PeerId], ...] = ()
     finished: Finished | None = None
+    closed: bool = False
     participants: tuple[PeerId, ...] = field(init=False)
     aggregators: tuple[PeerId, ...] = field(init=False)
 
@@ -93,7 +96,10 @@ class RosterState:
 
     def _aggregators(self) -> tuple[PeerId, ...]:
         """Return the participants to which parts can be sent: those that complained of none lately. If there
-        are none, whoever complained longest ago aggregates all, in `public`."""
+        are none, whoever complained longest ago aggregates all, in `public`. After the last step there is
+        nothing to aggregate."""
+        if self.closing:
+            return ()
         latest = self._complained
         able = tuple(peer for peer in self.participants if peer not in latest)
         return able or tuple(sorted(self.participants, key=lambda peer: (latest[peer], peer))[:1])
@@ -101,6 +107,11 @@ class RosterState:
     @property
     def _complained(self) -> dict[PeerId, int]:
         return {receiver: index for _, receiver, index in self.complaints}
+
+    @property
+    def closing(self) -> bool:
+        """Whether this attempt only validates the last step's gradients, for there is no further step."""
+        return self.step >= self.steps
 
     @property
     def public(self) -> bool:
@@ -114,12 +125,16 @@ class RosterState:
         return {other for pair in pairs if peer in pair for other in pair if other != peer}
 
     @classmethod
-    def genesis(cls, run: Digest, config: ProtocolConfig, members: Sequence[PeerId]) -> RosterState:
-        """The state before step 0. The first coin is public: step 0 has no earlier gradient to protect."""
+    def genesis(
+        cls, run: Digest, config: ProtocolConfig, members: Sequence[PeerId], steps: int
+    ) -> RosterState:
+        """The state before step 0 of `steps`. The first coin is public: step 0 has no earlier gradient to
+        protect."""
         return cls(
             run=run,
             config=config,
             members=tuple(sorted(members)),
+            steps=steps,
             coin=digest("genesis coin", run, *sorted(members)),
             head=digest("genesis head", run, *sorted(members)),
         )
@@ -162,8 +177,8 @@ class RosterState:
 
     def miss(self, peer: PeerId, reason: Cause) -> Removal:
         """Return the removal of a peer that missed the step: its seat ends when its account reaches the
-        credit. A miss counts twice if a validator was to examine the peer, so that nobody dodges for long."""
-        struck_out = self.account(peer) + self._weight(peer) * self.strike >= self.credit
+        credit."""
+        struck_out = self.account(peer) + self.strike >= self.credit
         return Removal(peer, LEAVE if struck_out else MISS, reason)
 
     def overdrawn(self, complaints: Sequence[tuple[PeerId, PeerId]]) -> tuple[PeerId, ...]:
@@ -198,13 +213,19 @@ class RosterState:
             if self.took and late.peer in self.members
         ]
 
-    def patience_s(self, phase: Phase) -> float:
-        """Return after how many seconds what is missing in a phase counts as late.
+    @property
+    def gradient_s(self) -> float:
+        """How many seconds a gradient usually takes, 0 while that is not known."""
+        return self.took[PHASES.index(GRADIENT)] / 1000 if self.took else 0.0
+
+    def patience_s(self, phase: Phase, gradients: int = 0) -> float:
+        """Return after how many seconds what is missing in a phase counts as late, if some peer has to
+        compute so many `gradients` in it, for its validation or for a case.
 
         What a phase usually takes, some times over, and never more than the run's description allows. A part
         is waited for least: to complain of it ends no seat."""
         config = self.config
-        most = config.gradient_s if phase == GRADIENT else config.phase_s
+        most = config.gradient_s if phase == GRADIENT else config.phase_s + gradients * config.gradient_s
         usual = self.took[PHASES.index(phase)] / 1000 if self.took else 0.0
         if not usual:
             return most
@@ -212,10 +233,8 @@ class RosterState:
             return most
         if phase == AGGREGATE:
             return min(most, config.patience * usual + AGGREGATE_FLOOR * config.delta_s)
-        return min(most, max(LATE_FACTOR * usual, LATE_FLOOR * config.delta_s))
-
-    def _weight(self, peer: PeerId) -> int:
-        return 2 if any(target == peer for _, target in self.pairs) else 1
+        work = gradients * config.patience * self.gradient_s
+        return min(most, max(LATE_FACTOR * usual, LATE_FLOOR * config.delta_s) + work)
 
     def _recent(self, step: int) -> bool:
         return step > self.step - self.config.strike_window
@@ -224,7 +243,7 @@ class RosterState:
         return index > self.index - self.config.strike_window
 
     def after(self, record: Record, finished: Finished | None) -> RosterState:
-        """The state after a certified record; `finished` belongs to a STEP record, None to an ABORT."""
+        """The state after a certified record; `finished` belongs to a STEP record, None to another."""
         gone = {r.peer for r in record.removals if r.kind in (BAN, LEAVE)}
         missed = [PeerId(r.peer) for r in record.removals if r.kind == MISS]
         said = [(PeerId(c.sender), PeerId(c.receiver), self.index) for c in record.complaints]
@@ -234,7 +253,7 @@ class RosterState:
             index=self.index + 1,
             members=tuple(p for p in self.members if p not in gone),
             strikes=tuple(s for s in self.strikes if self._recent(s[1]) and s[0] not in gone)
-            + tuple((p, self.step) for p in missed for _ in range(self._weight(p))),
+            + tuple((p, self.step) for p in missed),
             paces=self._paces(record),
             delays=tuple(
                 d
@@ -246,13 +265,13 @@ class RosterState:
             ),
             excluded=tuple(p for p in self.excluded if p not in gone),
         )
+        if record.kind == CLOSE:
+            return replace(common, closed=True)
         if record.kind == ABORT:
-            return replace(
-                common,
-                attempt=self.attempt + 1,
-                excluded=tuple(sorted({*common.excluded, *missed})),
-                pairs=tuple(pair for pair in self.pairs if not gone & set(pair)),
+            after = replace(
+                common, attempt=self.attempt + 1, excluded=tuple(sorted({*common.excluded, *missed}))
             )
+            return replace(after, pairs=after._with_substitutes(gone))
         assert record.kind == STEP
         assert finished is not None
         return replace(
@@ -266,6 +285,19 @@ class RosterState:
             ),
             finished=finished,
         )
+
+    def _with_substitutes(self, gone: Collection[bytes]) -> tuple[tuple[PeerId, PeerId], ...]:
+        """Return the pairs without those whose target is `gone`. A participant that is in none, as the coin
+        draws it, takes the place of a validator that is out: silence keeps nobody from being examined."""
+        pairs = tuple(pair for pair in self.pairs if pair[1] not in gone)
+        busy = {peer for pair in pairs for peer in pair}
+        free = [peer for peer in self.participants if peer not in busy]
+        order = iter(Draw(self.coin + self.attempt.to_bytes(4, "little"), "substitutes").shuffle(free))
+
+        def validator(peer: PeerId) -> PeerId:
+            return peer if peer in self.participants else next(order, peer)
+
+        return tuple((validator(one), target) for one, target in pairs)
 
 
 def draw_pairs(

@@ -105,7 +105,7 @@ class AttemptEnded(_Line):
     index: int
     step: int
     attempt: int
-    kind: Literal["step", "abort"]
+    kind: Literal["step", "close", "abort"]
     disputed: bool
     roster: int
     removals: tuple[Removal, ...] = ()

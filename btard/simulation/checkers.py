@@ -147,11 +147,13 @@ def attempt_max_s(config: ProtocolConfig, peers: int) -> float:
     A phase lasts until the hard deadline, phase_s + SLACK_ROUNDS delta_s, of the last that calls for a
     dispute: honest peers enter it ASK_SHARE phase_s + 2 delta_s apart, and a call takes delta_s to arrive.
     The dispute takes 2 delta_s for each of f + 1 rounds. A dispute goes on in the same phase at most once
-    (dispute.py, rule 5), so a phase costs at most two of both. An endorsement takes delta_s more."""
+    (dispute.py, rule 5), so a phase costs at most two of both. An endorsement takes delta_s more. Validation
+    takes a gradient, and a vote on cases one for each."""
     dispute_s = 2 * config.delta_s * (tolerated(peers) + 1)
     deadline_s = (1 + ASK_SHARE) * config.phase_s + (SLACK_ROUNDS + 3) * config.delta_s
     phase_s = deadline_s + dispute_s
-    return len(PHASES) * 2 * phase_s + config.delta_s
+    gradients_s = (1 + peers) * config.gradient_s
+    return 2 * (len(PHASES) * phase_s + gradients_s) + config.delta_s
 
 
 class SteadyProgress(Checker):

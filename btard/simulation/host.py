@@ -44,7 +44,7 @@ class Host:
         store = BlobStore(STORE_BYTES)
         self.engine = Engine(recipe(), store, bytes(32))
         secret = digest("simulated secret", *place)
-        arguments = (identity, secret, state, scenario.steps, self.engine.dimension, 0.0)
+        arguments = (identity, secret, state, self.engine.dimension, 0.0)
         self.machine = PeerMachine(*arguments)
         self.perform: Perform = Performer(self.engine)
         self.adversary: Adversary | None = None

@@ -19,7 +19,7 @@ from btard.machine import ComputeGradient, Effect, Received, Recompute, Send, Ti
 from btard.node.driver import Offer, Push, Work
 from btard.protocol.messages import PHASES
 from btard.protocol.outputs import Recorded
-from btard.protocol.record import BAN, STEP
+from btard.protocol.record import ABORT, BAN, STEP
 from btard.protocol.state import RosterState
 from btard.simulation.checker import Checker, Violation
 from btard.simulation.checkers import all_checkers
@@ -66,7 +66,7 @@ class World:
         )
         self._identities = [identity_of(scenario.seed, index).peer for index in range(scenario.peers)]
         run = digest("simulated run", scenario.seed.to_bytes(16, "little"))
-        self.genesis = RosterState.genesis(run, scenario.config, self._identities)
+        self.genesis = RosterState.genesis(run, scenario.config, self._identities, scenario.steps)
         colluders = tuple(self._identities[each.peer] for each in scenario.byzantine)
         self.hosts = [Host(index, scenario, self.genesis, colluders) for index in range(scenario.peers)]
         self.index_of: dict[PeerId, int] = {peer: index for index, peer in enumerate(self._identities)}
@@ -120,7 +120,7 @@ class World:
             time_s=self.now,
             events=events,
             steps=steps,
-            restarts=len(self.records) - steps,
+            restarts=sum(1 for recorded in self.records if recorded.entry.record.kind == ABORT),
             disputes=len(self.disputes),
             crashes=sum(1 for host in self.hosts if not host.alive),
             bans=tuple(bans),

@@ -31,7 +31,7 @@ def run_in_process(
 async def _run(spec: SwarmSpec, run_dir: RunDirectory, emit: Emit, evaluate_every: int) -> tuple[Ended, ...]:
     hub = MemoryHub(latency_s=LATENCY_S)
     config = spec.config
-    genesis = RosterState.genesis(config.digest, config.protocol, spec.peers)
+    genesis = RosterState.genesis(config.digest, config.protocol, spec.peers, config.steps)
     records = {peer: PeerRecord(config.digest, peer, 0, (), b"") for peer in spec.peers}
     ledger = run_dir.create_ledger(LedgerHeader.of(config, genesis.members))
     nodes = [

@@ -19,7 +19,19 @@ from btard.protocol.agreement import Agreement
 from btard.protocol.broadcast import Board, Post
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.messages import AGGREGATE, CALL, ENDORSE, GRADIENT, PAYLOADS, VIEW
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Cause, Complaint, Record, Removal
+from btard.protocol.record import (
+    ABORT,
+    BAN,
+    CLOSE,
+    LEAVE,
+    MISS,
+    NOTHING,
+    STEP,
+    Cause,
+    Complaint,
+    Record,
+    Removal,
+)
 from btard.protocol.rules import Ending, make_record
 from btard.protocol.state import RosterState, gradient_seed, roster_digest
 from btard.types import Digest
@@ -32,7 +44,7 @@ RUN = digest("run", b"vectors")
 SEEDS = tuple(bytes([k]) * 32 for k in (1, 2, 3))
 IDENTITIES = sorted(map(Identity.from_seed, SEEDS), key=lambda identity: identity.peer)
 PEERS = tuple(identity.peer for identity in IDENTITIES)
-STATE = RosterState.genesis(RUN, ProtocolConfig(), PEERS)
+STATE = RosterState.genesis(RUN, ProtocolConfig(), PEERS, steps=10)
 SEATING = Seating(STATE)
 FINGERPRINT = messages.PartScalars((0.5, -1.25, 3.0, -0.0), 2.5, 0.0, 0.0)
 SALT = digest("vectors", b"salt")
@@ -121,7 +133,7 @@ def relayed() -> messages.ViewRelay:
 
 
 def records() -> dict[str, Record]:
-    """A step; an abort with removals and a complaint; an abort that a dispute ended."""
+    """A step; an abort with removals and a complaint; an abort that a dispute ended; the end of a run."""
     trail = [(phase, digest("vectors", phase.encode())) for phase in PAYLOADS if phase != "record"]
     coin = digest("vectors", b"coin")
     removals = (Removal(PEERS[0], BAN, Cause.FALSE_REVEAL), Removal(PEERS[2], MISS, Cause.WITHHELD_PART))
@@ -133,6 +145,7 @@ def records() -> dict[str, Record]:
         "step": make_record(SEATING, Ending(STEP), trail, coin, digest("model", b"vectors")),
         "abort": make_record(SEATING, aborted, lacking, NOTHING, NOTHING),
         "disputed": make_record(SEATING, Ending(ABORT, silent), (), NOTHING, NOTHING, disputed=True),
+        "close": make_record(SEATING, Ending(CLOSE), trail, coin, NOTHING),
     }
 
 

@@ -41,12 +41,13 @@ def test_the_report_counts_what_was_verified_and_says_who_was_banned_and_why() -
     members = header.open()[1].members
     (ban,) = report.bans
     assert (ban.peer, ban.step, ban.index, ban.kind, ban.reason) == (members[1], 1, 1, BAN, "false scalars")
-    assert (report.records, report.steps, report.aborts, report.disputes) == (STEPS + 1, STEPS, 1, 0)
+    assert (report.records, report.steps, report.aborts, report.disputes) == (STEPS + 2, STEPS, 1, 0)
     assert (report.founders, report.members, report.misses) == (PEERS, PEERS - 1, 0)
-    assert report.coins == STEPS + 1
+    assert report.coins == STEPS + 2
     assert report.projections == 2 * (2 * PEERS**2 + 3 * (PEERS - 1) ** 2)
     assert report.signatures == sum(len(e.transcript) + len(e.certificate) for e in entries)
     assert report.head == entries[-1].record.digest
+    assert report.closed
 
 
 def test_all_gradients_of_all_steps_are_what_their_owners_published() -> None:
@@ -74,7 +75,7 @@ def test_the_command_prints_tables_and_a_verdict() -> None:
     assert "2 of 2 asked for" in result.stdout
     assert "false scalars" in result.stdout
     assert result.stdout.endswith(
-        f"All 5 records hold. The ledger ends at {entries[-1].record.digest.hex()}.\n"
+        f"All 6 records hold. The ledger ends at {entries[-1].record.digest.hex()}.\n"
     )
 
 
@@ -109,7 +110,7 @@ def test_a_flipped_bit_is_one_sentence_and_status_3(tmp_path: Path) -> None:
     (run / FILE_NAME).write_bytes(whole)
     result = CliRunner().invoke(app, ["audit", str(run)])
     assert (result.exit_code, result.stdout) == (3, "")
-    assert result.stderr == "btard: record 4 of the ledger does not hold: its bytes were altered\n"
+    assert result.stderr == "btard: record 5 of the ledger does not hold: its bytes were altered\n"
 
 
 def changed(index: int, **fields: object) -> list[Entry]:

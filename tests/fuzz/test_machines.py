@@ -7,13 +7,12 @@ from random import Random
 import pytest
 
 from btard.machine import Actions, Received, Send
-from btard.protocol.messages import AGGREGATE, ENDORSE, GRADIENT, REVEAL
+from btard.protocol.messages import ACCUSE, AGGREGATE, ENDORSE, PHASES, REVEAL, SCALARS
 from btard.protocol.peer import EARLY_BYTES_MAX, PeerMachine
 from tests.cheats import MakeAdversary, Scripted, envelope, is_of, sending
 from tests.fuzz.corpus import corpus
 from tests.fuzz.material import BYZANTINE
 from tests.fuzz.sequences import Sequence, kept_bytes, kept_bytes_max, read_sequence
-from tests.fuzz.swarms import KNOWN
 from tests.fuzz.target import fuzz
 from tests.fuzz.targets import MACHINES
 from tests.rig import Rig
@@ -86,29 +85,36 @@ def test_an_endorsement_that_one_peer_alone_is_told_counts_for_all() -> None:
 
     rig = Rig(3, 2, cheats={2: endorses_for_one_alone(told=0)}, delay=delay).run()
     assert {removal[0] for removal in rig.removals()} == {2}
-    assert [record.kind for record in rig.agreed()] == ["abort", "step", "step"]
+    assert [record.kind for record in rig.agreed()] == ["abort", "step", "step", "close"]
 
 
-def is_after_aggregate(machine: PeerMachine) -> bool:
-    return machine.state.step == 1 and machine.attempt.phase != GRADIENT
+def tells_one_another_thing(phase: str, told: int, lies_to_one: bool) -> MakeAdversary:
+    """In a phase of step 1: the true message for one peer, a malformed one for the rest, or the other way
+    round; then silence."""
 
-
-def tells_one_another_aggregate(victim: int) -> MakeAdversary:
-    """In AGGREGATE of step 1: the true message for one peer, a malformed one for the rest; then silence."""
+    def is_over(machine: PeerMachine) -> bool:
+        attempt = machine.attempt
+        return machine.state.step == 1 and PHASES.index(attempt.phase) >= PHASES.index(phase)
 
     def tamper(cheat: Scripted, out: Actions) -> Actions:
-        mine = [send for send in out.messages if is_of(send.raw, AGGREGATE)]
+        mine = [send for send in out.messages if is_of(send.raw, phase, step=1)]
         if mine and (said := envelope(mine[0].raw)) is not None and said.sender == cheat.me:
-            true, only = mine[0], (cheat.state.members[victim],)
-            rest = tuple(peer for peer in true.to if peer not in only)
-            out.messages = [Send(only, true.raw), Send(rest, cheat.sealed(AGGREGATE, b"malformed"))]
-        elif cheat.machine is not None and is_after_aggregate(cheat.machine):
+            one = (cheat.state.members[told],)
+            rest = tuple(peer for peer in mine[0].to if peer not in one)
+            lie = cheat.sealed(phase, b"malformed")
+            true, false = (rest, one) if lies_to_one else (one, rest)
+            out.messages = [Send(true, mine[0].raw), Send(false, lie)]
+        elif cheat.machine is not None and is_over(cheat.machine):
             out.messages = []
         return out
 
     return sending(tamper)
 
 
-def test_an_honest_peer_that_is_told_another_message_misses_the_step_today() -> None:
-    rig = Rig(5, 2, cheats={0: tells_one_another_aggregate(victim=2)}).run()
-    assert {removal[1:] for removal in rig.removals() if removal[0] == 2} == KNOWN
+@pytest.mark.parametrize("lies_to_one", [False, True])
+@pytest.mark.parametrize("phase", [AGGREGATE, REVEAL, SCALARS, ACCUSE])
+def test_peers_that_are_told_different_things_find_out_and_lose_nothing(
+    phase: str, lies_to_one: bool
+) -> None:
+    rig = Rig(5, 2, cheats={0: tells_one_another_thing(phase, 2, lies_to_one)}).run()
+    assert {removal[:2] for removal in rig.removals()} == {(0, "ban")}

@@ -66,7 +66,7 @@ class Nodes:
             spec.identity(index),
             secret,
             config,
-            RosterState.genesis(config.digest, config.protocol, spec.peers),
+            RosterState.genesis(config.digest, config.protocol, spec.peers, config.steps),
             transport,
             InlineWorker(),
             {peer: PeerRecord(config.digest, peer, 0, (), b"") for peer in spec.peers},

@@ -51,7 +51,7 @@ class Swarm:
             )
             for each in self.transports
         }
-        genesis = RosterState.genesis(spec.config.digest, spec.config.protocol, spec.peers)
+        genesis = RosterState.genesis(spec.config.digest, spec.config.protocol, spec.peers, spec.config.steps)
         for index, door in enumerate(doors):
             door.node = assemble(
                 spec.identity(index),

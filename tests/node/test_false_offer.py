@@ -17,7 +17,7 @@ from btard.node.driver import WAITING_BYTES_MAX, WAITING_OVERHEAD_BYTES, Offer, 
 from btard.node.worker import InlineWorker
 from btard.protocol.messages import AGGREGATE
 from btard.protocol.outputs import FINISHED
-from btard.protocol.record import STEP
+from btard.protocol.record import CLOSE, STEP
 from btard.protocol.state import RosterState
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
@@ -66,7 +66,7 @@ def test_false_sizes_of_held_blobs_cost_nobody_a_step(claimed: int) -> None:
     nodes, liar, reasons = run_virtually(main())
     assert liar.offers > 0
     assert reasons == [FINISHED] * 5
-    assert [progress.entry.record.kind for progress in nodes.progress[0]] == [STEP] * 3
+    assert [progress.entry.record.kind for progress in nodes.progress[0]] == [*[STEP] * 3, CLOSE]
 
 
 @pytest.mark.parametrize("claimed", [0, 4, 1 << 20])
@@ -74,7 +74,7 @@ async def test_a_held_blob_keeps_its_true_size_whatever_an_offer_over_grpc_claim
     rig, config = GrpcRig(), a_run(4)
     members = [identity(number).peer for number in (1, 2, 3, 4)]
     transport = rig.transport(1, allowed=lambda peer: peer in members)
-    genesis = RosterState.genesis(config.digest, config.protocol, members)
+    genesis = RosterState.genesis(config.digest, config.protocol, members, config.steps)
     node = assemble(identity(1), bytes(32), config, genesis, transport, InlineWorker(), {}, now=0.0)
     data = bytes(12)  # 3 of 12 coordinates: a part of four
     name = digest("blob", data)
@@ -112,7 +112,7 @@ def test_a_blob_that_is_offered_again_while_its_step_ends_is_kept_or_forgotten_b
     rig = ReofferedWhileAdopting(4, 4).run()
     assert isinstance(rig, ReofferedWhileAdopting)
     assert rig.offers > 0
-    assert [record.kind for record in rig.agreed()] == [STEP] * 4
+    assert [record.kind for record in rig.agreed()] == [*[STEP] * 4, CLOSE]
 
 
 def test_no_clock_runs_before_the_first_step_whatever_is_said_before() -> None:

@@ -15,7 +15,7 @@ from btard.machine import Done, Update
 from btard.node.driver import EARLY_PARTS
 from btard.node.node import Node
 from btard.protocol.outputs import FINISHED
-from btard.protocol.record import ABORT, BAN, STEP, Entry
+from btard.protocol.record import ABORT, BAN, CLOSE, STEP, Entry
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 from btard.types import Digest, Fault, FaultKind
@@ -58,7 +58,7 @@ def test_nodes_train_one_model_and_write_one_ledger() -> None:
 def test_a_peer_that_comes_late_is_waited_for() -> None:
     nodes, reasons = swarm(late={2: 5.0})
     assert reasons == [FINISHED] * 4
-    assert [entry.record.kind for entry in ledgers(nodes, range(1))[0]] == [STEP] * 3
+    assert [entry.record.kind for entry in ledgers(nodes, range(1))[0]] == [*[STEP] * 3, CLOSE]
 
 
 def test_a_peer_that_never_comes_misses_a_step_and_does_not_hold_up_the_others() -> None:

@@ -19,6 +19,7 @@ N = 5
 CONFIG = ProtocolConfig(tau=1.0, delta_max=5.0, validators=1, directions=2, delta_s=1.0, phase_s=10.0)
 KEYS = sorted((Identity.from_seed(bytes([k + 1]) * 32) for k in range(N)), key=lambda key: key.peer)
 PEERS = tuple(key.peer for key in KEYS)
+STEPS = 100
 NONE = bytes(32)
 ZERO = messages.PartScalars((0.0, 0.0), 0.5, 1.0, 1.0)
 FINGERPRINT = messages.PartScalars((1.0, -1.0), 2.0, 0.0, 0.0)
@@ -27,7 +28,7 @@ VALIDATOR, TARGET = 1, 3
 
 def attempt(**changes: Any) -> Seating:
     """The attempt of five peers in which seat 1 validates seat 3."""
-    state = RosterState.genesis(digest("run"), CONFIG, PEERS)
+    state = RosterState.genesis(digest("run"), CONFIG, PEERS, STEPS)
     return Seating(replace(state, pairs=((PEERS[VALIDATOR], PEERS[TARGET]),), **changes))
 
 

@@ -112,7 +112,7 @@ def test_a_false_signature_is_checked_a_few_times_and_then_nothing_signed_is_rea
     assert said == [["bad_signature"]] * (FALSE_MAX + 1) + [[]] * (49 - FALSE_MAX)
     assert len(opened) == FALSE_MAX + 1
     assert stage.say(stage.sealed()) == []
-    assert not stage.machine.attempt.holds(stage.sealed())
+    assert not stage.machine.attempt.board.holds(stage.sealed())
 
 
 def test_what_one_sender_forges_costs_no_other_anything(rig: Rig) -> None:
@@ -121,7 +121,7 @@ def test_what_one_sender_forges_costs_no_other_anything(rig: Rig) -> None:
         stage.say(forged(stage.sealed(), number))
     other = stage.sealed(by=stage.keys[1])
     stage.machine.handle(Received(stage.keys[1].peer, other), 0.0)
-    assert stage.machine.attempt.holds(other)
+    assert stage.machine.attempt.board.holds(other)
 
 
 @pytest.mark.parametrize(

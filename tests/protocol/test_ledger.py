@@ -126,7 +126,7 @@ def test_a_dispute_follows_from_its_views_and_without_them_rests_on_its_endorsem
 def test_the_evidence_of_an_equivocation_may_stand_beside_the_agreed_messages() -> None:
     ledger = with_a_verdict()
     extra = ledger.entries[1].transcript[0]
-    assert len(verify(forged(ledger, 1, transcript=(*ledger.entries[1].transcript, extra)))) == 4
+    assert len(verify(forged(ledger, 1, transcript=(*ledger.entries[1].transcript, extra)))) == 5
 
 
 # ---------------------------------------------------------------- what does not
@@ -200,7 +200,7 @@ def test_half_of_the_signatures_or_fewer_are_not_enough(kept: int) -> None:
     ledger = with_a_verdict()
     cut = ledger.entries[1].certificate[:kept]
     assert f"{kept} of 5 participants signed it" in refused(forged(ledger, 1, certificate=cut), 1)
-    assert len(verify(forged(ledger, 1, certificate=ledger.entries[1].certificate[:3]))) == 4
+    assert len(verify(forged(ledger, 1, certificate=ledger.entries[1].certificate[:3]))) == 5
 
 
 def test_a_signature_counts_once() -> None:

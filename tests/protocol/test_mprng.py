@@ -21,7 +21,7 @@ PEERS = tuple(PeerId(bytes([k]) * 32) for k in range(4))
 
 
 def place(run: bytes = b"", step: int = 0, attempt: int = 0) -> bytes:
-    state = RosterState.genesis(digest(run.decode()), ProtocolConfig(), PEERS)
+    state = RosterState.genesis(digest(run.decode()), ProtocolConfig(), PEERS, steps=1)
     return replace(state, step=step, attempt=attempt).place
 
 

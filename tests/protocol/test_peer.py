@@ -205,12 +205,12 @@ def test_early_messages_of_one_sender_are_bounded_in_bytes() -> None:
 def test_whoever_is_still_at_the_last_attempt_gets_its_messages_and_the_proof_of_its_end() -> None:
     machine, _ = tape().play(tape().machine())
     asker = tape().keys[2].peer
-    need = machine.handle(Received(asker, encode(Need(STEPS - 1, 0, RECORD, (0, 1, 1, 1)))), 99.0)
+    need = machine.handle(Received(asker, encode(Need(STEPS, 0, RECORD, (0, 1, 1, 1)))), 99.0)
     assert [send.to for send in need.messages] == [(asker,)] * 2
-    view = signed(2, step=STEPS - 1, phase="view", payload=encode(View(0, (), ())))
-    relay = Received(asker, encode(ViewRelay(STEPS - 1, 0, 0, view, (), ())))
+    view = signed(2, step=STEPS, phase="view", payload=encode(View(0, (), ())))
+    relay = Received(asker, encode(ViewRelay(STEPS, 0, 0, view, (), ())))
     proof = machine.handle(relay, 99.0)
-    assert [is_of(send.raw, RECORD, step=STEPS - 1) for send in proof.messages] == [True] * N
+    assert [is_of(send.raw, RECORD, step=STEPS) for send in proof.messages] == [True] * N
     assert machine.handle(relay, 99.0).messages == [], "once is enough"
 
 
@@ -220,8 +220,8 @@ def test_whoever_is_several_attempts_behind_gets_the_proofs_of_all_of_them_once(
     call = Received(asker, signed(2, phase="call", payload=encode(Call(0, RECORD))))
     proof = machine.handle(call, 99.0)
     assert {send.to for send in proof.messages} == {(asker,)}
-    steps = [step for send in proof.messages for step in range(STEPS) if is_of(send.raw, RECORD, step=step)]
-    assert steps == [0] * N + [1] * N
+    steps = [s for send in proof.messages for s in range(STEPS + 1) if is_of(send.raw, RECORD, step=s)]
+    assert steps == [0] * N + [1] * N + [2] * N
     assert machine.handle(call, 99.0).messages == []
     need = machine.handle(Received(asker, encode(Need(0, 0, GRADIENT, (0, 1)))), 99.0)
     assert [is_of(send.raw, GRADIENT, step=0) for send in need.messages] == [True, True]

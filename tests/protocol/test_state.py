@@ -11,14 +11,27 @@ from hypothesis import strategies as st
 
 from btard.crypto import digest
 from btard.errors import ConfigurationError
+from btard.protocol.agreed import Seating
 from btard.protocol.constants import ProtocolConfig
-from btard.protocol.record import ABORT, BAN, LEAVE, MISS, NOTHING, STEP, Cause, Complaint, Record, Removal
+from btard.protocol.record import (
+    ABORT,
+    BAN,
+    CLOSE,
+    LEAVE,
+    MISS,
+    NOTHING,
+    STEP,
+    Cause,
+    Complaint,
+    Record,
+    Removal,
+)
 from btard.protocol.rules import Ending, make_record
 from btard.protocol.state import Finished, RosterState, draw_pairs, gradient_seed, roster_digest
 from btard.types import PeerId
-from tests.protocol.script import CONFIG, PEERS, attempt
+from tests.protocol.script import CONFIG, PEERS, STEPS, attempt
 
-STATE = RosterState.genesis(digest("run"), CONFIG, PEERS)
+STATE = RosterState.genesis(digest("run"), CONFIG, PEERS, STEPS)
 
 
 def record(state: RosterState, kind: str = ABORT, **changes: Any) -> Record:
@@ -39,8 +52,8 @@ def abort(state: RosterState, *removals: Removal, **changes: Any) -> RosterState
 
 
 def test_genesis_is_the_same_whatever_the_order_of_its_members() -> None:
-    assert RosterState.genesis(digest("run"), CONFIG, PEERS[::-1]) == STATE
-    assert RosterState.genesis(digest("run"), CONFIG, PEERS[1:]).coin != STATE.coin
+    assert RosterState.genesis(digest("run"), CONFIG, PEERS[::-1], STEPS) == STATE
+    assert RosterState.genesis(digest("run"), CONFIG, PEERS[1:], STEPS).coin != STATE.coin
 
 
 def test_a_step_goes_on_with_the_coin_of_its_record() -> None:
@@ -78,7 +91,7 @@ def test_the_last_allowed_strike_ends_the_seat() -> None:
 
 def test_strikes_are_forgotten_after_their_window() -> None:
     config = replace(CONFIG, strikes=2, strike_window=3)
-    state = RosterState.genesis(digest("run"), config, PEERS)
+    state = RosterState.genesis(digest("run"), config, PEERS, STEPS)
     state = step(abort(state, state.miss(PEERS[0], Cause.SILENT)))
     assert state.miss(PEERS[0], Cause.SILENT).kind == LEAVE
     state = step(step(state))
@@ -87,17 +100,34 @@ def test_strikes_are_forgotten_after_their_window() -> None:
     assert step(state).strikes == ()
 
 
-def test_a_miss_counts_twice_for_a_target_that_was_to_be_examined() -> None:
-    config = replace(CONFIG, strikes=3)
-    examined = replace(RosterState.genesis(digest("run"), config, PEERS), pairs=((PEERS[1], PEERS[3]),))
-    state = abort(examined, examined.miss(PEERS[3], Cause.SILENT), examined.miss(PEERS[1], Cause.SILENT))
-    assert state.miss(PEERS[3], Cause.SILENT).kind == LEAVE
-    assert state.miss(PEERS[1], Cause.SILENT).kind == MISS
+def test_a_silent_validator_is_replaced_and_a_silent_target_is_examined_all_the_same() -> None:
+    state = replace(STATE, pairs=((PEERS[1], PEERS[3]), (PEERS[0], PEERS[4])))
+    after = abort(state, state.miss(PEERS[4], Cause.SILENT), state.miss(PEERS[1], Cause.SILENT))
+    assert after.pairs == ((PEERS[2], PEERS[3]), (PEERS[0], PEERS[4]))
+    assert Seating(after).everyone == (PEERS[0], PEERS[2], PEERS[3], PEERS[1], PEERS[4])
+    assert Seating(after).pairs == ((1, 2), (0, 4))
+
+
+def test_a_pair_waits_while_nobody_is_free_to_examine_it_and_ends_with_its_target() -> None:
+    state = replace(STATE, pairs=((PEERS[1], PEERS[3]), (PEERS[0], PEERS[4])))
+    alone = abort(state, *(state.miss(PEERS[k], Cause.SILENT) for k in (1, 2)))
+    assert alone.pairs == state.pairs
+    assert Seating(alone).pairs == ((0, 2),)
+    gone = abort(state, Removal(PEERS[4], BAN, Cause.FALSE_GRADIENT))
+    assert gone.pairs == ((PEERS[1], PEERS[3]),)
+
+
+def test_after_the_last_step_nothing_is_aggregated_and_one_attempt_closes_the_run() -> None:
+    last = replace(STATE, step=STEPS - 1)
+    assert not last.closing
+    closing = step(last)
+    assert (closing.closing, closing.aggregators, closing.closed) == (True, (), False)
+    assert closing.after(record(closing, CLOSE), None).closed
 
 
 def test_a_complaint_takes_the_part_from_its_receiver_until_its_window_or_its_sender_ends() -> None:
     config = replace(CONFIG, strike_window=2)
-    start = RosterState.genesis(digest("run"), config, PEERS)
+    start = RosterState.genesis(digest("run"), config, PEERS, STEPS)
     state = abort(start, complaints=(Complaint(PEERS[0], PEERS[1]),))
     assert state.aggregators == tuple(peer for peer in PEERS if peer != PEERS[1])
     assert abort(state, Removal(PEERS[0], BAN, Cause.SILENT)).aggregators == PEERS[1:]
@@ -124,7 +154,7 @@ def test_an_account_counts_each_end_of_a_complaint_once_and_misses_more() -> Non
 @given(st.integers(1, 31), st.integers(1, 6))
 def test_complaints_of_all_byzantine_peers_alone_end_no_seat(f: int, strikes: int) -> None:
     peers = tuple(PeerId(digest("member", bytes([k]))) for k in range(2 * f + 1))
-    state = RosterState.genesis(digest("run"), replace(CONFIG, strikes=strikes), peers)
+    state = RosterState.genesis(digest("run"), replace(CONFIG, strikes=strikes), peers, STEPS)
     honest, liars = state.members[0], state.members[1 : f + 1]
     assert state.overdrawn([(honest, liar) for liar in liars]) == ()
     assert state.credit >= f + strikes

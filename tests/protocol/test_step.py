@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from btard.machine import Actions, Send
 from btard.protocol.messages import ACCUSE, AGGREGATE, ENDORSE, GRADIENT, PHASES, RECORD, REVEAL, SCALARS
-from btard.protocol.record import ABORT, BAN, MISS, STEP
+from btard.protocol.record import ABORT, BAN, CLOSE, MISS, STEP
 from tests.cheats import Scripted, envelope, falls_silent, is_of, sending, speaking
 from tests.rig import CONFIG, Delay, Rig, identities
 
@@ -25,7 +25,7 @@ def kinds(net: Rig) -> list[str]:
 
 
 def test_honest_peers_make_one_step_after_the_other() -> None:
-    assert kinds(Rig(4).run()) == [STEP] * 3
+    assert kinds(Rig(4).run()) == [STEP, STEP, STEP, CLOSE]
 
 
 @settings(max_examples=15)
@@ -35,7 +35,7 @@ def test_whatever_the_delays_within_delta_honest_peers_write_one_ledger_without_
 ) -> None:
     count = iter(range(10**9))
     net = Rig(peers, delay=lambda sender, to, raw, now: delays[next(count) % len(delays)]).run()
-    assert kinds(net) == [STEP] * 3
+    assert kinds(net) == [STEP, STEP, STEP, CLOSE]
     assert not any(record.disputed for record in net.agreed())
     assert not net.faults()
 
@@ -156,7 +156,7 @@ def test_an_evidence_that_only_a_follower_sees_makes_it_dispute_nothing() -> Non
     net = Rig(5, cheats={3: speaking(RECORD, second, attempt=1)})
     net.delay = without_step_of_seat_1(net)
     net.run()
-    assert kinds(net) == [STEP, ABORT, STEP, STEP]
+    assert kinds(net) == [STEP, ABORT, STEP, STEP, CLOSE]
 
 
 def test_a_follower_goes_on_in_time_though_its_link_to_one_peer_is_slow() -> None:

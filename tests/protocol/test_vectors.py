@@ -70,7 +70,7 @@ def test_a_ledger_begins_where_the_vectors_say() -> None:
     genesis = RECORDS["genesis"]
     members = [PeerId(bytes.fromhex(peer)) for peer in genesis["members"]]
     run = Digest(bytes.fromhex(genesis["run"]))
-    state = RosterState.genesis(run, ProtocolConfig(), members)
+    state = RosterState.genesis(run, ProtocolConfig(), members, steps=1)
     assert (state.coin.hex(), state.head.hex()) == (genesis["coin"], genesis["head"])
     assert roster_digest(state.members).hex() == genesis["roster"]
     assert [gradient_seed(state.coin, peer).hex() for peer in members] == genesis["gradient_seeds"]
