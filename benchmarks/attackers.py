@@ -7,6 +7,7 @@ python -m benchmarks.attackers member PORT SWITCH OPTIONS-OF-BTARD-PEER...
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import sys
@@ -104,7 +105,9 @@ def member(port: int, switch: Path, arguments: list[str]) -> None:
         noise, number = os.urandom(MESSAGES["noise"]), 0
         with switch.with_suffix(".sent").open("ab", buffering=0) as sent:
             while True:
-                kind = switch.read_text() if switch.exists() else ""
+                kind = ""
+                with contextlib.suppress(FileNotFoundError):
+                    kind = switch.read_text()
                 await asyncio.sleep(MESSAGES_AT_ONCE / MESSAGES_PER_S[kind] if kind else 0.05)
                 if (link := transport._links.get(victim)) is None or not kind:
                     continue

@@ -51,6 +51,7 @@ DESCRIPTORS_MAX = 200
 CROWDS = 2
 """Processes, of HELD connections each."""
 SETTLE_S = 2.0
+"""Before an attack, and from its beginning to the window: what a peer may save up is soon spent."""
 PATIENCE_S = 120.0
 
 
@@ -173,7 +174,7 @@ def window(swarm: Swarm, kind: str, seconds: float) -> Window:
     if kind in ("crowd", "decoy", "loris"):
         port = free_port() if kind == "decoy" else swarm.port
         role = "loris" if kind == "loris" else "crowd"
-        command = [sys.executable, "-m", "benchmarks.attackers", role, str(port), str(seconds + 1)]
+        command = [sys.executable, "-m", "benchmarks.attackers", role, str(port), str(seconds + SETTLE_S + 1)]
         for _ in range(1 if kind == "loris" else CROWDS):
             attackers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
     for attacker in attackers:
@@ -182,6 +183,7 @@ def window(swarm: Swarm, kind: str, seconds: float) -> Window:
     if kind in MESSAGES:
         swarm.switch.with_suffix(".new").write_text(kind)
         swarm.switch.with_suffix(".new").replace(swarm.switch)
+    time.sleep(SETTLE_S)
     flooded, member_s = swarm.flooded, swarm.member_s
     before, spent_s, began, used = swarm.steps, swarm.processor_s, time.monotonic(), []
     while time.monotonic() < began + seconds:

@@ -52,7 +52,7 @@ class Limits:
     """What is left for members that need more than their part, in all."""
     offers_share: float = 0.05
     """The same for offers of blobs, and what is left for those that need more."""
-    burst_s: float = 1.0
+    burst_s: float = 0.5
     """Seconds of the event loop's time that a member may save up."""
 
     def descriptors(self, peers: int) -> int:
