@@ -18,6 +18,8 @@ from pathlib import Path
 
 from btard.network.descriptors import raise_descriptors
 
+BUSY_S = 0.003
+"""Of 10 ms, that a member wastes which sends nothing: about what the floods take from it."""
 MESSAGES = {"noise": 64 << 10, "small": 200, "blobs": 40}
 """Bytes of a message of each flood."""
 MESSAGES_PER_S = {"noise": 1526, "small": 20_000, "blobs": 20_000}
@@ -108,6 +110,12 @@ def member(port: int, switch: Path, arguments: list[str]) -> None:
                 kind = ""
                 with contextlib.suppress(FileNotFoundError):
                     kind = switch.read_text()
+                if kind == "busy":
+                    end = time.monotonic() + BUSY_S
+                    while time.monotonic() < end:
+                        pass
+                    await asyncio.sleep(0.01 - BUSY_S)
+                    continue
                 await asyncio.sleep(MESSAGES_AT_ONCE / MESSAGES_PER_S[kind] if kind else 0.05)
                 if (link := transport._links.get(victim)) is None or not kind:
                     continue
