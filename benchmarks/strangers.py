@@ -10,8 +10,8 @@ and the steps of the first peer, the victim, are counted in each:
              itself takes from a machine that it shares with its victims
     crowd    the same processes open them to the victim, from several addresses, and hold 20,000 of them
     loris    a process takes every place of a stranger, and sends a byte a tenth of a second on each
-    busy     the last peer wastes three tenths of a processor and sends nothing: what a flood takes from a swarm
-             because the one that floods is of it, and does its own part later
+    busy     the last peer wastes three tenths of a processor and sends nothing: what a flood takes from a
+             swarm because the one that floods is of it, and does its own part later
     noise    the last peer is honest but sends the victim 64 KiB messages without meaning between its own, as
              fast as the connection takes them, up to 100 MB/s
     small    it sends 200 bytes of one message of its own instead, up to 20,000 a second
@@ -21,10 +21,11 @@ The attackers that are processes of their own run at the lowest priority (nice 1
 would take nothing from the victim's processors. The flooding member is one of the swarm, and cannot. The
 processor time of the victim a step says what it loses without regard to what its neighbours take.
 
-Must hold: crowd at 0.9 of the steps per second of decoy, loris at 0.9 of quiet, floods at 0.9 of busy (medians), at
-least 20,000 connections, and of the victim at most 64 MiB more memory and 200 more descriptors than when
-quiet. The floods come last, because the protocol may take the seat of a member that makes itself late.
-Printed, and written to benchmarks/results/ as Markdown and JSON; the exit status is 1 if a bar does not hold.
+Must hold: crowd at 0.9 of the steps per second of decoy, loris at 0.9 of quiet, floods at 0.9 of busy
+(medians), at least 20,000 connections, and of the victim at most 64 MiB more memory and 200 more descriptors
+than when quiet. The floods come last, because the protocol may take the seat of a member that makes itself
+late. Printed, and written to benchmarks/results/ as Markdown and JSON; the exit status is 1 if a bar does not
+hold.
 """
 
 from __future__ import annotations
