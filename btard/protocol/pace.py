@@ -59,8 +59,7 @@ class Watch:
         self._gradient_s = gradient_s
         self._patience = patience
         self._came: dict[tuple[str, int], float] = {}
-        self._blobs: dict[int, float] = {}
-        self._rows: dict[int, float] = {}
+        self._blobs: dict[tuple[str, int], float] = {}
         self._held_up: dict[tuple[str, int], float] = {}
         self._took: dict[str, float] = {}
         self._late = [0.0] * seats
@@ -70,14 +69,10 @@ class Watch:
         counts."""
         self._came.setdefault((phase, seat), seconds)
 
-    def aggregate_came(self, seat: int, seconds: float) -> None:
-        """Note when an aggregate came, in seconds from the beginning of REVEAL, which waits for all of
-        them."""
-        self._blobs.setdefault(seat, seconds)
-
-    def row_came(self, seat: int, seconds: float) -> None:
-        """Note when a row of this peer's part came, in seconds from the beginning of AGGREGATE."""
-        self._rows.setdefault(seat, seconds)
+    def blob_came(self, phase: Phase, seat: int, seconds: float) -> None:
+        """Note when the blob of a seat came for which this peer waits: in AGGREGATE a row of its part, in
+        REVEAL an aggregate. In seconds from the beginning of the phase."""
+        self._blobs.setdefault((phase, seat), seconds)
 
     def resumed(self, phase: Phase, seats: Collection[int], seconds: float) -> None:
         """Note that a phase begins again after a dispute, `seconds` after it began, because these `seats` had
@@ -92,8 +87,8 @@ class Watch:
             self._held_up.get((phase, seat), 0.0) + self._came.get((phase, seat), 0.0)
             for seat in range(self._seats)
         ]
-        if phase == AGGREGATE and (self._rows or public):
-            rows = [self._rows.get(seat, 0.0) for seat in range(self._seats)]
+        rows = [self._blobs.get((AGGREGATE, seat), 0.0) for seat in range(self._seats)]
+        if phase == AGGREGATE and (any(rows) or public):
             prompt = _usual(rows)
             self._took[phase] = min(_usual(came), ROWS_FACTOR * prompt)
             for seat, seconds in enumerate(rows):
@@ -101,7 +96,7 @@ class Watch:
             if public:
                 return
         if phase == REVEAL and aggregators:
-            blobs = [self._blobs.get(seat, 0.0) for seat in aggregators]
+            blobs = [self._blobs.get((REVEAL, seat), 0.0) for seat in aggregators]
             self._took[phase] = median_high(blobs)
             for seat, seconds in zip(aggregators, blobs, strict=True):
                 self._charge(seat, seconds, self._took[phase])
