@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from btard.codec import FP32
 from btard.errors import ConfigurationError
 from btard.training import Engine, load_checkpoint, save_checkpoint, save_model
-from btard.training.state import Snapshot
+from btard.training.snapshot import Snapshot
 from btard.types import Digest
 from tests.training.conftest import Noisy
 
