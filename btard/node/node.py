@@ -210,8 +210,8 @@ class Node:
         elif isinstance(output, Diverged):
             self.fail(
                 RunMismatchError(
-                    f"this peer computed another model in step {output.step} than the swarm: its hardware or its "
-                    "versions are unlike the others', so take part with those that the run uses"
+                    f"this peer computed another model in step {output.step} than the swarm: its hardware or "
+                    "its versions are unlike the others', so take part with those that the run uses"
                 )
             )
         elif isinstance(output, Ended) and not self._over.done():

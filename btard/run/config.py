@@ -65,7 +65,7 @@ class RunPlan(BaseModel):
         clip: float | None = None,
         protocol: ProtocolConfig | None = None,
     ) -> RunPlan:
-        """Plan a run of a task that this machine knows; builds its model and reads its data, for their digests.
+        """Plan a run of a task that this machine knows: build its model and read its data, for their digests.
         Raises ConfigurationError for impossible values, and for a recipe that has no text (`spell`)."""
         protocol = protocol or ProtocolConfig()
         recipe = _adapt(load_recipe(task), clip, protocol)
@@ -134,8 +134,8 @@ class RunPlan(BaseModel):
     def engine(self, store: BlobStore, device: str = "cpu") -> Engine:
         """Return an engine at the run's initial model.
 
-        Raises RunMismatchError if this machine's recipe, initial model or data differ from the run's, or if its
-        arithmetic cannot keep a portable run's model; ConfigurationError if the task or its data are missing."""
+        Raises RunMismatchError if this machine's recipe, initial model or data differ from the run's, or if
+        its arithmetic cannot keep a portable run's model; ConfigurationError if task or data are missing."""
         recipe = self.local_recipe()
         if recipe.portable:
             check_arithmetic()
