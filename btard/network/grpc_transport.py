@@ -25,6 +25,7 @@ from btard.network.grpc_link import Link, Me
 from btard.network.grpc_listener import Listener
 from btard.network.guard import GuardedInbox
 from btard.network.limits import Limits
+from btard.network.reception import Reception
 from btard.network.record import PeerRecord
 from btard.network.transport import Inbox, Transport
 from btard.types import Digest, PeerId
@@ -38,8 +39,8 @@ class GrpcTransport(Transport):
     `run` is the run id (32 bytes). `allowed` says which peers may open streams to us; it is asked at each
     hello and, for open streams, at each `connect`. `entropy(n)` returns n random bytes, for nonces;
     `jitter()` returns numbers in [0, 1), for the backoff. `cost()` is a clock of the processor time that this
-    thread has taken, in seconds, by which senders are charged. `port` 0 takes a free one.
-    """
+    thread has taken, in seconds, by which senders are charged. `introduce` returns what a newcomer is told of
+    the run (an encoded `entrance.Answer`), None for nothing. `port` 0 takes a free one."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class GrpcTransport(Transport):
         host: str = "127.0.0.1",
         port: int = 0,
         certificate: Certificate | None = None,
+        introduce: Callable[[], bytes | None] = lambda: None,
         limits: Limits | None = None,
     ) -> None:
         self.me = identity.peer
@@ -70,8 +72,10 @@ class GrpcTransport(Transport):
         self._jitter = jitter
         limits = self._limits
         self._allowances = Allowances(limits.senders_share, limits.spare_share, limits.burst_s)
+        reception = Reception(identity, self.certificate, entropy)
+        allowances, counters = self._allowances, self.counters
         self._listener = Listener(
-            run, self.certificate, allowed, entropy, limits, self.counters, self._allowances, cost
+            run, self.certificate, allowed, entropy, limits, counters, allowances, cost, reception, introduce
         )
 
     async def start(self, inbox: Inbox) -> None:

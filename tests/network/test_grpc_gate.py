@@ -17,6 +17,7 @@ from btard.network import STRANGER, GrpcTransport, Limits
 from btard.network.certificate import fingerprint
 from btard.network.descriptors import check_descriptors, raise_descriptors
 from btard.network.frames import pack_offer
+from btard.network.grpc_gate import Gate
 from btard.network.hello import seal_hello
 from btard.types import Digest
 from tests.network import rigs
@@ -67,13 +68,18 @@ def knock(target: GrpcTransport, stack: contextlib.ExitStack) -> None:
     knocking.connect_ex(("127.0.0.1", target.port))
 
 
+def gate_of(target: GrpcTransport) -> Gate:
+    assert target._listener._server is not None
+    return target._listener._server.gate
+
+
 def heard_of(target: GrpcTransport) -> int:
     """Connections that the gate has accepted or refused."""
-    return target._listener._gate._accepted - 1
+    return gate_of(target)._accepted - 1
 
 
 def open_at(target: GrpcTransport) -> int:
-    return len(target._listener._gate.connections)
+    return len(gate_of(target).connections)
 
 
 # ---------------------------------------------------------------- crowds
