@@ -30,6 +30,7 @@ plans = st.builds(
     RunPlan,
     task=st.text(max_size=20),
     recipe=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
+    start=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
     seed=st.integers(-(2**127), 2**127 - 1),
     steps=st.integers(1, 2**40),
     peers=st.integers(1, PEERS_MAX),
