@@ -35,6 +35,9 @@ the step is done. This bounds the worst minority; it is not allocated."""
 
 NONCE_BYTES = 32
 
+SHOWN_MAX = 400
+"""Characters of a value that differs, in the sentence about it."""
+
 Plan = TypeVar("Plan", bound="RunPlan")
 
 
@@ -183,13 +186,16 @@ def _adapt(recipe: Recipe, clip: float | None, protocol: ProtocolConfig) -> Reci
 
 def _differences(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     return [
-        f"{name} ({_shown(mine.get(name))} here, {_shown(theirs.get(name))} there)"
+        f"{_shown(name)} ({_shown(mine.get(name))} here, {_shown(theirs.get(name))} there)"
         for name in sorted({*mine, *theirs})
         if mine.get(name) != theirs.get(name)
     ]
 
 
 def _shown(value: Any) -> Any:
+    """Return a value for people; texts of a stranger are cut, and shown without control characters."""
+    if isinstance(value, str):
+        return (value if value.isprintable() else repr(value))[:SHOWN_MAX]
     return f"{len(value)} values" if isinstance(value, list) else value
 
 

@@ -85,8 +85,8 @@ def named(thing: Any) -> dict[str, Any]:
 def text() -> str:
     """The text of the file."""
     content = {
-        "about": f"Made by `{COMMAND}`. A float32 is the 8 hexadecimal digits of its bits, a float64 is written "
-        "as C's %a writes it. Tensors are [name, coordinates], in the order of the vector.",
+        "about": f"Made by `{COMMAND}`. A float32 is the 8 hexadecimal digits of its bits, a float64 is "
+        "written as C's %a writes it. Tensors are [name, coordinates], in the order of the vector.",
         "powers": [
             {"base": base, "exponent": exponent, "power": power(base, exponent).hex()}
             for base, exponent in ((0.9, 0), (0.9, 1), (0.999, 7), (0.999, 125_000))
