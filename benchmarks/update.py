@@ -3,8 +3,8 @@
     python -m benchmarks.update
 
 At d = 17,847,474, the size of ALBERT-large, in eight tensors; one thread. Portable: the new state from the
-old one, without hashing. torch's optimizers work in place, so the copy that the engine makes before stands in a
-column of its own. The least of some repetitions, in processor time of this thread.
+old one, without hashing. torch's optimizers work in place, so the copy that the engine makes before stands in
+a column of its own. The least of some repetitions, in processor time of this thread.
 
 Must hold: LAMB takes at most 0.15 s, and no portable optimizer more than torch's with its copy.
 """

@@ -55,6 +55,9 @@ def peer(
     evaluate_every: Annotated[
         int, options.output("STEPS", "Evaluate the model so often; 0: never.", min=0)
     ] = 5,
+    keep_checkpoints: Annotated[
+        int, options.output("N", "Keep the newest N checkpoints; 0: all.", min=0)
+    ] = 20,
     json: options.Json = False,
     no_out: Annotated[bool, typer.Option("--no-out", hidden=True, help="Keep nothing.")] = False,
     colluders: Annotated[str, typer.Option(hidden=True, help="Keys that collude with this one.")] = "",
@@ -87,6 +90,7 @@ def peer(
         adversary=parse_adversary(byzantine) if byzantine else None,
         colluders=read_keys(colluders),
         evaluate_every=evaluate_every,
+        keep_checkpoints=keep_checkpoints,
         device=device,
         wait_s=wait,
     )

@@ -27,8 +27,9 @@ from btard.types import Fault, FaultKind
 
 _BACKLOG = 512
 _ACCEPTS_AT_ONCE = 16
-_REFUSED_PAUSE_S = 0.01
-"""After a round with refusals: a storm of connections gets a few hundredths of the loop's time."""
+_REFUSED_PAUSE_S = 0.05
+"""After a round with refusals: a storm of connections gets a hundredth of the loop's time. Those who wait in
+the kernel meanwhile, at most _BACKLOG, are accepted within two seconds."""
 _EXHAUSTED_PAUSE_S = 0.5
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: a refused connection leaves nothing behind in the kernel either."""

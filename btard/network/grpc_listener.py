@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,8 +38,9 @@ class Listener:
     entropy: Callable[[int], bytes]
     limits: Limits
     counters: Counters
-    allowances: Allowances
+    allowances: Mapping[str, Allowances]
     cost: Callable[[], float]
+    queued: Callable[[PeerId], int]
     reception: Reception
     introduce: Callable[[], bytes | None]
     _streams: dict[tuple[PeerId, str], asyncio.Task[None]] = field(init=False, default_factory=dict)
@@ -109,8 +110,8 @@ class Listener:
             older.cancel()  # its client has reconnected before we noticed that the old connection died
         self._streams[peer, name] = task
         try:
-            self._charge(peer, HANDSHAKE_S)
-            await self._allowance(peer)
+            self._charge(peer, name, HANDSHAKE_S)
+            await self._allowance(peer, name)
             await context.write(frames.WELCOME)
             await reader(peer, context)
         finally:
@@ -120,20 +121,22 @@ class Listener:
     # ------------------------------------------------------------ what a peer may cost
 
     @contextmanager
-    def _charged(self, peer: PeerId, size: int) -> Iterator[None]:
-        """Charge a peer for a message of `size` bytes: for carrying it, and for what is done within."""
-        began_s = self.cost()
+    def _charged(self, peer: PeerId, name: str, size: int) -> Iterator[None]:
+        """Charge a peer for a message of `size` bytes: for carrying it, for what is done within, and for
+        carrying the answers that it got."""
+        began_s, before = self.cost(), self.queued(peer)
         try:
             yield
         finally:
-            self._charge(peer, MESSAGE_S + BYTE_S * size + self.cost() - began_s)
+            answers = max(0, self.queued(peer) - before)
+            self._charge(peer, name, MESSAGE_S * (1 + answers) + BYTE_S * size + self.cost() - began_s)
 
-    def _charge(self, peer: PeerId, seconds: float) -> None:
-        self.allowances.spend(peer, seconds, asyncio.get_running_loop().time())
+    def _charge(self, peer: PeerId, name: str, seconds: float) -> None:
+        self.allowances[name].spend(peer, seconds, asyncio.get_running_loop().time())
 
-    async def _allowance(self, peer: PeerId) -> None:
+    async def _allowance(self, peer: PeerId, name: str) -> None:
         """Wait until this peer may cost something again."""
-        wait_s = self.allowances.wait_s(peer, asyncio.get_running_loop().time())
+        wait_s = self.allowances[name].wait_s(peer, asyncio.get_running_loop().time())
         if wait_s > 0:
             self.counters.of(peer).paced += 1
             detail = f"took more than its part of this peer's time: it is read after {wait_s:.2f} s"
@@ -145,19 +148,19 @@ class Listener:
     async def _control(self, peer: PeerId, context: Context) -> None:
         size_max = self.limits.control_bytes_max
         while True:
-            await self._allowance(peer)
+            await self._allowance(peer, CONTROL)
             raw = await read(context)
             if len(raw) > size_max:
                 raise Misbehaved(peer, FaultKind.OVERSIZE, f"sent a control message of {len(raw)} bytes")
             traffic = self.counters.of(peer)
             traffic.control_messages_received += 1
             traffic.control_bytes_received += frames.framed(len(raw))
-            with self._charged(peer, len(raw)):
+            with self._charged(peer, CONTROL, len(raw)):
                 self._inbox.control(peer, raw)
 
     async def _blobs(self, peer: PeerId, context: Context) -> None:
         while True:
-            await self._allowance(peer)
+            await self._allowance(peer, BLOB)
             offer = frames.unpack_offer(await read(context))
             traffic = self.counters.of(peer)
             traffic.blob_bytes_received += frames.OFFER_COST
@@ -165,10 +168,11 @@ class Listener:
             if offer is None:
                 raise Misbehaved(peer, FaultKind.BAD_OFFER, "offered a blob in an unknown form")
             digest, size = offer
-            with self._charged(peer, frames.OFFER_BYTES):
+            with self._charged(peer, BLOB, frames.OFFER_BYTES):
                 wanted = self._inbox.wants(peer, digest, size)
             if not wanted:
                 traffic.blobs_refused += 1
+                self._charge(peer, BLOB, MESSAGE_S)
                 await context.write(frames.UNWANTED)
                 continue
             await context.write(frames.WANTED)
@@ -177,6 +181,7 @@ class Listener:
             traffic.blob_bytes_received += frames.body_cost(size, self.limits.chunk_bytes)
             traffic.blob_bytes_sent += frames.REPLY_COST
             if digest_of("blob", data) != digest:
+                self._charge(peer, BLOB, BYTE_S * size)
                 await context.write(frames.FORGED)
                 detail = f"sent other bytes than the blob {short(digest)}"
                 raise Misbehaved(peer, FaultKind.FORGED_BLOB, detail)

@@ -21,7 +21,7 @@ from btard.crypto import Identity
 from btard.network.allowance import Allowances
 from btard.network.certificate import Certificate
 from btard.network.counters import Counters
-from btard.network.grpc_link import Link, Me
+from btard.network.grpc_link import BLOB, CONTROL, Link, Me
 from btard.network.grpc_listener import Listener
 from btard.network.guard import GuardedInbox
 from btard.network.limits import Limits
@@ -71,11 +71,24 @@ class GrpcTransport(Transport):
         self._run = run
         self._jitter = jitter
         limits = self._limits
-        self._allowances = Allowances(limits.senders_share, limits.spare_share, limits.burst_s)
+        # Of their own: a flood of messages does not hold up the same peer's blobs.
+        self._allowances = {
+            CONTROL: Allowances(limits.senders_share, limits.spare_share, limits.burst_s),
+            BLOB: Allowances(limits.offers_share, limits.offers_share, limits.burst_s),
+        }
         reception = Reception(identity, self.certificate, entropy)
-        allowances, counters = self._allowances, self.counters
         self._listener = Listener(
-            run, self.certificate, allowed, entropy, limits, counters, allowances, cost, reception, introduce
+            run,
+            self.certificate,
+            allowed,
+            entropy,
+            limits,
+            self.counters,
+            self._allowances,
+            cost,
+            self._queued,
+            reception,
+            introduce,
         )
 
     async def start(self, inbox: Inbox) -> None:
@@ -102,7 +115,8 @@ class GrpcTransport(Transport):
             else:
                 self._retire(link.move(record))
         self.counters.keep(roster)
-        self._allowances.keep(roster, len(roster))
+        for allowances in self._allowances.values():
+            allowances.keep(roster, len(roster))
 
     def connected(self, peer: PeerId) -> bool:
         link = self._links.get(peer)
@@ -119,6 +133,10 @@ class GrpcTransport(Transport):
         link = self._links.get(to)
         if link is None or not link.blobs.put((digest, data), len(data)):
             self.counters.known(to).blobs_dropped += 1
+
+    def _queued(self, peer: PeerId) -> int:
+        link = self._links.get(peer)
+        return 0 if link is None else len(link.control)
 
     def _drop(self, peers: Iterable[PeerId]) -> None:
         for peer in peers:

@@ -31,7 +31,8 @@ class PeerOptions:
     """How to take part in a run. `join` is the line to join by, `invite` an invitation, if the run needs
     one. `out` is the run directory; an earlier
     run in it is refused unless `replace`. The peer listens on `host`:`port` (0: a free one) and is reached at
-    `announce` (HOST:PORT each), or at the addresses of this machine if that is empty. `expected` is the
+    `announce` (HOST:PORT each), or at the addresses of this machine if that is empty. The newest
+    `keep_checkpoints` are kept (0: all). `expected` is the
     plan that the run must be of, if any. `adversary` is how the peer misbehaves, None if it
     is honest. `wait_s` bounds each wait for others."""
 
@@ -46,6 +47,7 @@ class PeerOptions:
     adversary: AdversaryTerm | None = None
     colluders: tuple[PeerId, ...] = ()
     evaluate_every: int = 5
+    keep_checkpoints: int = 20
     device: str = "cpu"
     wait_s: float = 600.0
     invite: str | None = None

@@ -173,7 +173,13 @@ class _Peer:
         )
         every = options.evaluate_every
         recorder = Recorder(
-            engine, worker, self.emit, steps=config.steps, evaluate_every=every, run_dir=run_dir
+            engine,
+            worker,
+            self.emit,
+            steps=config.steps,
+            evaluate_every=every,
+            run_dir=run_dir,
+            keep_checkpoints=options.keep_checkpoints,
         )
         door.node = node
         try:
