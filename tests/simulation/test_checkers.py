@@ -179,5 +179,5 @@ def test_progress_or_seats_notice_a_driver_that_believes_what_an_offer_claims(
     assert swarm(byzantine=liar).run().violation is None
     monkeypatch.setattr(Driver, "offered", believing)
     monkeypatch.setattr(Driver, "held", held)
-    # In some runs most miss the hidden blob, and none goes on; in others few do, and its owner loses the seat.
+    # In some runs most miss the hidden blob, and none goes on; in others few, and its owner loses the seat.
     assert violated(swarm(byzantine=liar)) in ("progress", "seats")
