@@ -64,6 +64,7 @@ class AttemptMachine:
         now: float,
         *,
         reported: Reported = NOBODY_REPORTED,
+        held_up: set[PeerId] | None = None,
         proof: tuple[bytes, ...] = (),
         make_duties: MakeDuties = Duties,
     ) -> None:
@@ -84,12 +85,11 @@ class AttemptMachine:
         self._requests = Requests(len(self.seating.participants))
         self._others = audience(state.members, identity.peer)
         self._late: tuple[Phase, tuple[int, ...]] = (GRADIENT, ())
-        self._asking = Asking(self.board, self._others)
+        self._asking = Asking(self.board, self._others, set() if held_up is None else held_up)
         self._ballots = Ballots(self.board)
         self._out = Actions()
         self._clock = Clock(state, GRADIENT, now)
-        paired = {seat for pair in self.seating.pairs for seat in pair}
-        self._watch = Watch(len(self.seating.participants), paired, state.gradient_s, state.config.patience)
+        self._watch = Watch(state, len(state.participants), sum(self.seating.pairs, ()))
 
     # ------------------------------------------------------------ time
 
@@ -192,6 +192,7 @@ class AttemptMachine:
         self._ballots.take(post, self._vote)
         if self.board.add(post):
             self._spoke(post, now)
+            self._asking.came(sealed.envelope.sender, sealed.envelope.phase, sender)
             self._out.extend(self._requests.came(sealed, post.seat, sender))
         return self.run(now)
 
@@ -267,7 +268,6 @@ class AttemptMachine:
             if self.record is not None and self._slow.acts_on_evidence:  # a vote for another record
                 self._dispute(now)
             return False
-        self._watch.completed(self.phase, self.seating.aggregators, self.state.public)
         self._complete(self.phase, now)
         return True
 
@@ -288,6 +288,7 @@ class AttemptMachine:
 
     def _complete(self, phase: Phase, now: float) -> None:
         """All messages of `phase` are there and agree: go on to what they decide."""
+        self._watch.completed(phase, self.seating.aggregators, self.state.public)
         self.agreed = self.agreed.after(phase, self.board.digest(phase), self.board.payloads(phase))
         following = after_phase(self.seating, phase, self.agreed.sets)
         if isinstance(following, Ending):
@@ -334,24 +335,24 @@ class AttemptMachine:
     # ------------------------------------------------------------ the slow path
 
     def _dispute(self, now: float) -> None:
-        # Before the soft deadline nobody is late: the dispute began on evidence, or because of others.
-        self._late = (self.phase, self.board.missing(self.phase) if now >= self._clock.soft else ())
+        overdue = now >= self._clock.soft  # else it began on evidence, and nobody is late
+        self._late = (self.phase, self.board.missing(self.phase) if overdue else ())
         self._out.extend(self._slow.begin(self.agreed, self.phase, self._overdue(now), now))
 
     def _settle(self, now: float) -> None:
         """Do what the agreed views of a dispute decide, if they are agreed by now."""
         decision, out = self._slow.tick(self.agreed, now)
         self._out.extend(out)
+        if isinstance(decision, GoOn | Unsettled):
+            self._watch.resumed(*self._late, self.waited(now))
         if isinstance(decision, Final):
             self._catch_up(decision.completed, decision.posts, now)
         elif isinstance(decision, GoOn):
             self._catch_up(decision.completed, decision.posts, now)
-            self._watch.resumed(*self._late, self.waited(now))
             for post in decision.following.values():
                 self.board.add(post)
             self._enter(self.phase, now)
         elif isinstance(decision, Unsettled):
-            self._watch.resumed(*self._late, self.waited(now))
             self._enter(self.phase, now)
         elif isinstance(decision, Halt):
             self.halted = True
