@@ -13,7 +13,7 @@ FUZZ_ARGS ?= --inputs 1000000
 # `MODEL_ARGS='broadcast --peers 3'` checks one model in one size.
 MODEL_ARGS ?=
 # What `make bench` measures; arguments only make sense for one of them.
-BENCH ?= aggregators coin draco lab strangers throughput
+BENCH ?= aggregators coin draco lab strangers throughput update
 BENCH_ARGS ?=
 
 MAKEFLAGS += --no-print-directory
