@@ -18,6 +18,10 @@ def bootstrap(
     tau: options.Tau = None,
     clip: options.Clip = None,
     seed: options.Seed = 0,
+    delta_s: Annotated[
+        float,
+        options.run("SECONDS", "Longest delay of a small message between honest peers.", min=0.05, max=600),
+    ] = 10.0,
     allow: Annotated[
         list[str] | None,
         options.run("KEY,...|FILE", "Only these public keys may take seats; repeatable."),
@@ -66,6 +70,7 @@ def bootstrap(
             tau=tau,
             clip=clip,
             seed=seed,
+            delta_s=delta_s,
             admission=admission,
         )
     )

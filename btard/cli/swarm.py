@@ -53,6 +53,7 @@ def swarm(
         tau=tau,
         clip=clip,
         seed=seed,
+        delta_s=1.0,  # all on one machine
     )
     good = run_swarm(
         SwarmSpec(config, kinds, attack_start),

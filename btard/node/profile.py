@@ -33,6 +33,7 @@ class Profile(BaseModel):
     device: str | None = None
     wait: float | None = None
     evaluate_every: int | None = None
+    keep_checkpoints: int | None = None
 
 
 def load_profile(name_or_path: str) -> dict[str, Any]:

@@ -36,7 +36,7 @@ now and then. (In the simulator, whose work takes 0.1 to 2 s at random, 22 of th
 LATE_FLOOR = 2
 """And at least so many delta_s: a message may have been sent again."""
 
-AGGREGATE_FLOOR = 0.5
+AGGREGATE_FLOOR = 1.0
 """What is waited for a part beyond `patience` times the usual time, in delta_s."""
 
 

@@ -9,6 +9,10 @@ from btard.run.admission import Admission
 from btard.run.config import RunPlan
 from btard.training.registry import load_recipe
 
+DELTA_S = 10.0
+"""Seconds that a small message between two honest peers may take, anywhere in the world and sent again.
+Safety rests on it, and only disputes wait for it."""
+
 
 def plan_run(
     task: str,
@@ -21,11 +25,12 @@ def plan_run(
     tau: float | None = None,
     clip: float | None = None,
     seed: int = 0,
+    delta_s: float = DELTA_S,
     admission: Admission | None = None,
 ) -> RunPlan:
     """Return a plan in which the task suggests all that is not given: steps (more if it takes more to catch
     `byzantine` attackers with probability 0.999), tau and Delta_max. A quarter of the peers are validators.
-    Raises ConfigurationError for impossible values."""
+    `delta_s` is that of `ProtocolConfig`. Raises ConfigurationError for impossible values."""
     recipe = load_recipe(task)
     if peers < 2:
         raise ConfigurationError(f"peers is {peers}: use at least 2")
@@ -40,6 +45,7 @@ def plan_run(
         delta_max=recipe.delta_max,
         validators=drawn,
         directions=recipe.projections,
+        delta_s=delta_s,
     )
     return RunPlan.create(
         task,
