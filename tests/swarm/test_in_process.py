@@ -28,9 +28,8 @@ def run(spec: SwarmSpec, path: Path) -> tuple[Summary, list[AttemptEnded], tuple
 
 def spec_of(peers: int, byzantine: str, steps: int, seed: int = 0, **options: int) -> SwarmSpec:
     kinds = parse_adversaries(byzantine)
-    plan = plan_run(
-        "digits", peers=peers, byzantine=len(kinds), steps=steps, seed=seed, delta_s=1.0, **options
-    )
+    shape = {"peers": peers, "byzantine": len(kinds), "steps": steps, "seed": seed}
+    plan = plan_run("digits", delta_s=1.0, **shape, **options)
     return SwarmSpec(plan, kinds)
 
 

@@ -86,11 +86,8 @@ class Started:
 async def test_every_way_out_of_a_run_has_its_status(tmp_path: Path) -> None:
     """One peer leaves before the run begins, one is banned, one comes too late, two are told to end, and one
     comes when the run is over."""
-    started = [
-        await Started.of(
-            "bootstrap", "--peers", "3", "--steps", "5000", "--delta-s", "1", "--key", tmp_path / "key"
-        )
-    ]
+    run = ("--peers", "3", "--steps", "5000", "--delta-s", "1")
+    started = [await Started.of("bootstrap", *run, "--key", tmp_path / "key")]
     (bootstrap,) = started
     try:
         address = (await bootstrap.line("--join")).split()[-1]
