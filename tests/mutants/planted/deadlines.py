@@ -1,0 +1,73 @@
+"""Deadlines that nobody keeps."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+OUTCOME = "tests/adversary/test_outcomes.py::test_adversary_meets_its_end_and_training_goes_on"
+
+MUTANTS = (
+    Mutant(
+        "hard-deadline-ignored",
+        "btard/protocol/clock.py",
+        "return self._passed > CALLS_FROM",
+        "return False",
+        (f"{OUTCOME}[silent-phase=gradient]",),
+    ),
+    Mutant(
+        "soft-deadline-ignored",
+        "btard/protocol/duties.py",
+        "return replace(nothing, missing=missing) if due is Due.LATE else None",
+        "return None",
+        (f"{OUTCOME}[withheld_part]",),
+    ),
+    Mutant(
+        "early-question-unasked",
+        "btard/protocol/clock.py",
+        "Due.ASKING if now >= self._early else Due.WORKING",
+        "Due.WORKING",
+        ("tests/adversary/test_exploits.py",),
+    ),
+    Mutant(
+        "patience-unlimited",
+        "btard/protocol/state.py",
+        "return min(most, max(LATE_FACTOR * usual, LATE_FLOOR * config.delta_s) + work)",
+        "return most",
+        ("tests/protocol/test_pace.py",),
+    ),
+    Mutant(
+        "patience-beyond-the-description",
+        "btard/protocol/state.py",
+        "return min(most, config.patience * usual + AGGREGATE_FLOOR * config.delta_s)",
+        "return config.patience * usual + AGGREGATE_FLOOR * config.delta_s",
+        ("tests/protocol/test_pace.py",),
+    ),
+    Mutant(
+        "lateness-unseen",
+        "btard/protocol/pace.py",
+        "self._late[seat] += max(0.0, seconds - self._patience * allowance)",
+        "self._late[seat] += 0.0",
+        ("tests/protocol/test_pace.py",),
+    ),
+    Mutant(
+        "view-after-the-last-round",
+        "btard/protocol/agreement.py",
+        " and now <= self.deadline",
+        "",
+        ("tests/protocol/test_agreement.py::test_a_late_view_needs_the_signatures_of_its_round",),
+    ),
+    Mutant(
+        "rows-awaited-for-ever",
+        "btard/protocol/examination.py",
+        "or (lacking and not late)",
+        "or lacking",
+        ("tests/adversary/test_aggregates.py::test_rows_that_are_kept_from_their_examiners_end_the_attempt_and_no_seat",),
+    ),
+    Mutant(
+        "endorsement-said-once",
+        "btard/protocol/slow_path.py",
+        "out = self._to_all(*self._said)",
+        "pass",
+        ("tests/protocol/test_slow_path.py",),
+    ),
+)

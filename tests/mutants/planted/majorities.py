@@ -1,0 +1,144 @@
+"""Majorities, thresholds and numbers of rounds that are off by one."""
+
+from __future__ import annotations
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS = (
+    Mutant(
+        "half-of-the-votes-ban",
+        "btard/protocol/accusation.py",
+        "guilty.items() if 2 * count > len(votes)):",
+        "guilty.items() if 2 * count >= len(votes)):",
+        ("tests/protocol/test_accusation.py::test_every_accusation_ends_a_seat",),
+    ),
+    Mutant(
+        "half-of-the-peers-name-a-silent-one",
+        "btard/protocol/rules.py",
+        "if 2 * named > len(seating.participants)]",
+        "if 2 * named >= len(seating.participants)]",
+        ("tests/protocol/test_rules.py",),
+    ),
+    Mutant(
+        "half-of-the-peers-hold-an-aggregate",
+        "btard/protocol/butterfly.py",
+        "if 2 * count[part] <= len(reveals))",
+        "if 2 * count[part] < len(reveals))",
+        ("tests/protocol/test_butterfly.py::test_half_is_no_majority_and_naming_a_seat_twice_counts_once",),
+    ),
+    Mutant(
+        "half-of-the-peers-have-a-public-row",
+        "btard/protocol/butterfly.py",
+        "if 2 * lacking >= len(commitments))",
+        "if 2 * lacking > len(commitments))",
+        ("tests/protocol/test_butterfly.py",),
+    ),
+    Mutant(
+        "as-many-complaints-as-liars-cut-a-sender-off",
+        "btard/protocol/butterfly.py",
+        "(0, tolerated, Cause.WITHHELD_PART)",
+        "(0, tolerated - 1, Cause.WITHHELD_PART)",
+        ("tests/protocol/test_butterfly.py",),
+    ),
+    Mutant(
+        "receiver-cut-off-like-a-sender",
+        "btard/protocol/butterfly.py",
+        "(1, tolerated + 1, Cause.UNREACHABLE)",
+        "(1, tolerated, Cause.UNREACHABLE)",
+        ("tests/protocol/test_butterfly.py",),
+    ),
+    Mutant(
+        "half-of-the-peers-remove-the-missing",
+        "btard/protocol/dispute.py",
+        "return 2 * len(others_than) < len(seating.participants)",
+        "return 2 * len(others_than) <= len(seating.participants)",
+        ("tests/protocol/test_dispute.py",),
+    ),
+    Mutant(
+        "half-of-the-votes-are-final",
+        "btard/protocol/dispute.py",
+        "if 2 * len(voters) <= len(seating.participants):",
+        "if 2 * len(voters) < len(seating.participants):",
+        ("tests/protocol/test_dispute.py::test_half_of_the_votes_are_not_final",),
+    ),
+    Mutant(
+        "half-of-the-endorsements-bind",
+        "btard/protocol/slow_path.py",
+        "if 2 * len(same) <= len(self._seating.participants):",
+        "if 2 * len(same) < len(self._seating.participants):",
+        ("tests/protocol/test_slow_path.py",),
+    ),
+    Mutant(
+        "half-of-the-signatures-certify",
+        "btard/protocol/ledger.py",
+        "if 2 * len(signers) <= len(self._peers):",
+        "if 2 * len(signers) < len(self._peers):",
+        ("tests/protocol/test_ledger.py::test_half_of_the_signatures_or_fewer_are_not_enough",),
+    ),
+    Mutant(
+        "half-of-the-peers-say-who-is-late",
+        "btard/protocol/pace.py",
+        "needed = voters // 2",
+        "needed = voters // 2 - 1",
+        ("tests/protocol/test_pace.py",),
+    ),
+    Mutant(
+        "half-of-the-peers-say-how-long-a-phase-took",
+        "btard/protocol/pace.py",
+        "if 2 * len(took) <= len(said):",
+        "if 2 * len(took) < len(said):",
+        ("tests/protocol/test_pace.py",),
+    ),
+    Mutant(
+        "half-of-the-members-are-a-majority",
+        "btard/protocol/state.py",
+        "return 2 * len(self.participants) > len(self.members)",
+        "return 2 * len(self.participants) >= len(self.members)",
+        ("tests/protocol/test_state.py::test_a_roster_of_which_half_or_more_missed_the_step_binds_nobody",),
+    ),
+    Mutant(
+        "half-of-a-bench-lacks-rows",
+        "btard/protocol/suspicion.py",
+        "for seat in bench) > len(bench)",
+        "for seat in bench) >= len(bench)",
+        ("tests/protocol/test_suspicion.py",),
+    ),
+    Mutant(
+        "half-of-the-norms-make-a-part-suspicious",
+        "btard/protocol/verification.py",
+        "return 2 * above > len(column)",
+        "return 2 * above >= len(column)",
+        ("tests/protocol/test_verification.py",),
+    ),
+    Mutant(
+        "as-many-calls-as-liars-begin-a-dispute",
+        "btard/protocol/calls.py",
+        "tolerated(len(seating.participants)) + 1",
+        "tolerated(len(seating.participants))",
+        ("tests/protocol/test_calls.py::test_calls_of_one_more_than_the_largest_minority_begin_a_dispute",),
+    ),
+    Mutant(
+        "one-round-too-few",
+        "btard/protocol/agreement.py",
+        "self._rounds = faults + 1",
+        "self._rounds = faults",
+        (
+            "tests/protocol/test_agreement.py"
+            "::test_the_agreement_lasts_one_round_more_than_there_may_be_byzantine_peers",
+        ),
+    ),
+    Mutant(
+        "one-signature-too-few",
+        "btard/protocol/agreement.py",
+        "len(signers) >= min(current, self._rounds - 1)",
+        "len(signers) >= min(current - 1, self._rounds - 1)",
+        ("tests/protocol/test_agreement.py::test_a_late_view_needs_the_signatures_of_its_round",),
+    ),
+    Mutant(
+        "half-are-tolerated",
+        "btard/protocol/constants.py",
+        "return (peers - 1) // 2",
+        "return peers // 2",
+        ("tests/protocol/test_calls.py", "tests/protocol/test_agreement.py"),
+    ),
+)

@@ -1,0 +1,235 @@
+"""How long phases take, who held the others up, what all agree on about it, and what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btard.crypto import digest
+from btard.protocol.messages import (
+    ACCUSE,
+    AGGREGATE,
+    GRADIENT,
+    PHASES,
+    REVEAL,
+    SCALARS,
+    VERDICT,
+    GradientCommitment,
+    Late,
+)
+from btard.protocol.pace import NOTHING_SEEN, PARTS_PATIENCE, Seen, Watch, agreed
+from btard.protocol.record import ABORT, LEAVE, NOTHING, STEP, Complaint, Record
+from btard.protocol.rules import Ending, after_phase, make_record
+from btard.protocol.state import PACE_STEPS, PACE_WINDOW, Finished, RosterState
+from tests.protocol.script import CONFIG, NONE, PEERS, STEPS, N, attempt, sets
+
+STATE = RosterState.genesis(digest("run"), CONFIG, PEERS, STEPS)
+PATIENCE = CONFIG.patience
+
+
+def pace(millis: int, **changes: Any) -> RosterState:
+    """The state of a run whose phases each took so long in the last steps."""
+    return replace(STATE, paces=((millis,) * len(PHASES),) * PACE_STEPS, **changes)
+
+
+def watch(*, paired: tuple[int, ...] = (), gradient_s: float = 0.0) -> Watch:
+    return Watch(N, paired, gradient_s, PATIENCE)
+
+
+def late(seen: Seen) -> dict[int, int]:
+    """Milliseconds by seat."""
+    return {PEERS.index(each.peer): each.millis for each in seen.late}
+
+
+# ---------------------------------------------------------------- what one peer sees
+
+
+def test_a_phase_takes_until_all_but_a_minority_have_spoken_and_patience_is_counted_from_that() -> None:
+    seen = watch()
+    for seat, seconds in enumerate((1.0, 2.0, 4.0, 6.0, 9.0)):
+        seen.spoke(GRADIENT, seat, seconds)
+        seen.spoke(GRADIENT, seat, 99.0)  # a second message changes nothing
+    seen.completed(GRADIENT, range(N))
+    assert seen.seen(PEERS) == Seen((4000, *[0] * (len(PHASES) - 1)), (Late(PEERS[4], 3000),))
+
+
+def test_who_spoke_before_the_phase_began_is_not_late() -> None:
+    seen = watch()
+    seen.spoke(GRADIENT, 4, 1.0)
+    seen.completed(GRADIENT, range(N))
+    assert late(seen.seen(PEERS)) == {4: 1000}
+
+
+def test_an_aggregator_may_have_waited_for_a_part() -> None:
+    seen = watch()
+    for seat, seconds in enumerate((6.0, 6.0, 6.0, 6.0 * PATIENCE * PARTS_PATIENCE, 11.5)):
+        seen.spoke(AGGREGATE, seat, seconds)
+    seen.completed(AGGREGATE, range(N))
+    assert late(seen.seen(PEERS)) == {4: 1000}
+
+
+@pytest.mark.parametrize("phase", [SCALARS, ACCUSE])
+def test_who_examines_or_is_examined_may_take_a_gradient_longer(phase: Any) -> None:
+    seen = watch(paired=(3,), gradient_s=4.0)
+    for seat, seconds in enumerate((2.0, 2.0, 2.0, 10.0, 10.0)):
+        seen.spoke(phase, seat, seconds)
+    seen.completed(phase, range(N))
+    assert late(seen.seen(PEERS)) == {3: 1000, 4: 7000}
+
+
+def test_nobody_is_late_at_the_reveal_for_an_aggregate_that_others_sent_late() -> None:
+    seen = watch()
+    for seat, seconds in enumerate((2.0, 2.0, 7.0)):
+        seen.aggregate_came(seat, seconds)
+        seen.aggregate_came(seat, 99.0)
+    for seat, seconds in enumerate((7.0, 7.0, 7.0, 7.0, 8.0)):
+        seen.spoke(REVEAL, seat, seconds)
+    seen.completed(REVEAL, range(3))
+    assert seen.seen(PEERS).took[PHASES.index(REVEAL)] == 2000
+    assert late(seen.seen(PEERS)) == {2: 4000, 4: 1000}
+
+
+# ---------------------------------------------------------------- what all agree on
+
+
+def said(took: tuple[int, ...], **lateness: int) -> GradientCommitment:
+    """`p4=200`: the peer of seat 4 was late by 200 milliseconds."""
+    named = tuple(Late(PEERS[int(name[1:])], millis) for name, millis in lateness.items())
+    return GradientCommitment(NONE, (), NONE, (), (), took, named)
+
+
+TOOK = tuple(range(100, 100 + len(PHASES)))
+
+
+def test_a_peer_is_late_by_what_more_than_half_saw_or_more() -> None:
+    of_five = [said(TOOK, p4=300), said(TOOK, p4=100), said(TOOK, p4=200), said(TOOK), said(TOOK)]
+    assert agreed(of_five) == Seen(TOOK, (Late(PEERS[4], 100),))
+    assert agreed([*of_five[:2], *[said(TOOK)] * 3]) == Seen(TOOK)
+
+
+def test_half_do_not_make_a_peer_late() -> None:
+    assert agreed([said(TOOK, p4=300), said(TOOK, p4=300), said(TOOK), said(TOOK)]) == Seen(TOOK)
+
+
+def test_naming_a_peer_twice_counts_once() -> None:
+    twice = GradientCommitment(NONE, (), NONE, (), (), TOOK, (Late(PEERS[4], 300),) * 2)
+    assert agreed([twice, *[said(TOOK)] * 2]) == Seen(TOOK)
+
+
+def test_half_do_not_say_how_long_a_phase_took() -> None:
+    assert agreed([said(TOOK), said(TOOK), said(()), said(TOOK[1:])]) == NOTHING_SEEN
+    assert agreed([said(TOOK), said(TOOK), said(())]) == Seen(TOOK)
+
+
+@given(st.lists(st.integers(10, 20), min_size=3, max_size=3), st.lists(st.integers(0, 2**24), max_size=2))
+def test_a_minority_moves_no_pace_beyond_what_honest_peers_saw(honest: list[int], liars: list[int]) -> None:
+    ballots = [said((millis,) * len(PHASES)) for millis in (*honest, *liars)]
+    assert min(honest) <= min(agreed(ballots).took) <= max(agreed(ballots).took) <= max(honest)
+
+
+@given(st.lists(st.integers(0, 2**24), min_size=2, max_size=2))
+def test_a_minority_makes_nobody_late(liars: list[int]) -> None:
+    ballots = [*[said(TOOK)] * 3, *(said(TOOK, p0=millis) for millis in liars)]
+    assert agreed(ballots).late == ()
+
+
+# ---------------------------------------------------------------- deadlines
+
+
+def test_the_limits_of_the_description_hold_until_the_pace_is_known() -> None:
+    young = replace(STATE, paces=((1000,) * len(PHASES),) * (PACE_STEPS - 1))
+    assert young.patience_s(GRADIENT) == CONFIG.gradient_s
+    assert young.patience_s(AGGREGATE) == CONFIG.phase_s
+    assert young.patience_s(VERDICT, 2) == CONFIG.phase_s + 2 * CONFIG.gradient_s
+
+
+def test_deadlines_follow_what_phases_take() -> None:
+    assert pace(1000).patience_s(GRADIENT) == 5.0
+    assert pace(1000).patience_s(AGGREGATE) == PATIENCE * 1.0 + 0.5 * CONFIG.delta_s
+    assert pace(1000).patience_s(SCALARS, 1) == 5.0 + PATIENCE * 1.0
+    assert pace(10).patience_s(SCALARS) == 2 * CONFIG.delta_s
+
+
+def test_no_pace_extends_the_limits_of_the_description() -> None:
+    slow = pace(1000 * 1000)
+    assert slow.patience_s(GRADIENT) == CONFIG.gradient_s
+    assert slow.patience_s(AGGREGATE) == CONFIG.phase_s
+    assert slow.patience_s(VERDICT, 2) == CONFIG.phase_s + 2 * CONFIG.gradient_s
+
+
+def test_rows_that_everybody_is_to_get_are_waited_for_as_long_as_the_description_says() -> None:
+    public = pace(10, complaints=tuple((PEERS[0], peer, 0) for peer in PEERS))
+    assert public.public
+    assert public.patience_s(AGGREGATE) == CONFIG.phase_s
+
+
+# ---------------------------------------------------------------- what a record leaves
+
+
+def record(state: RosterState, kind: str = STEP, **changes: Any) -> Record:
+    made = make_record(replace(attempt(), state=state), Ending(kind), [], digest("coin"), NOTHING)
+    return replace(made, **changes)
+
+
+def step(state: RosterState, **changes: Any) -> RosterState:
+    left = Finished(state.step, state.coin, digest("coin"), state.participants, (), ())
+    return state.after(record(state, **changes), left)
+
+
+def test_the_slowest_of_the_last_steps_sets_the_pace() -> None:
+    state = STATE
+    for millis in (9, 1, 2, *[3] * (PACE_WINDOW - 3)):
+        state = step(state, took=(millis,) * len(PHASES))
+    assert state.took == (9,) * len(PHASES)
+    assert step(state, took=(1,) * len(PHASES)).took == (3,) * len(PHASES)
+
+
+def test_the_pace_of_an_attempt_after_an_abort_is_not_counted_again() -> None:
+    again = replace(STATE, attempt=1)
+    assert step(again, took=TOOK).paces == ()
+    assert step(STATE, took=TOOK).paces == (TOOK,)
+
+
+@pytest.mark.parametrize(("millis", "cost"), [(5999, 0), (6000, 1), (12_000, 2)])
+def test_a_delay_is_charged_in_steps_of_the_others_time(millis: int, cost: int) -> None:
+    held_up = step(pace(100), took=TOOK, late=(Late(PEERS[4], millis),))
+    assert [held_up.account(peer) for peer in PEERS] == [0, 0, 0, 0, cost]
+
+
+def test_delays_of_several_steps_add_up_and_are_forgotten_after_their_window() -> None:
+    state = pace(100, config=replace(CONFIG, strike_window=3))
+    for _ in range(2):
+        state = step(state, took=TOOK, late=(Late(PEERS[4], 3000),))
+    assert state.account(PEERS[4]) == 1
+    assert step(state).account(PEERS[4]) == 1
+    assert step(step(state)).account(PEERS[4]) == 0
+    assert step(step(step(state))).delays == ()
+
+
+def test_nobody_is_charged_before_the_pace_is_known_nor_if_it_has_no_seat() -> None:
+    assert step(STATE, took=TOOK, late=(Late(PEERS[4], 60_000),)).delays == ()
+    assert step(pace(100), took=TOOK, late=(Late(bytes(32), 60_000),)).delays == ()
+
+
+@pytest.mark.parametrize(("millis", "leaves"), [(35_999, []), (36_000, [PEERS[4]])])
+def test_whoever_holds_the_others_up_for_its_credit_leaves(millis: int, leaves: list[bytes]) -> None:
+    assert STATE.credit == 6
+    seen = {seat: {"took": TOOK, "late": (Late(PEERS[4], millis),)} for seat in range(3)}
+    rest = {seat: {"took": TOOK} for seat in (3, 4)}
+    follows = after_phase(attempt(paces=pace(100).paces), GRADIENT, sets(gradient=seen | rest))
+    if not leaves:
+        assert follows == AGGREGATE
+        return
+    assert isinstance(follows, Ending)
+    assert (follows.kind, follows.complaints) == (ABORT, ())
+    assert [(r.peer, r.kind, r.reason) for r in follows.removals] == [(PEERS[4], LEAVE, "slow")]
+
+
+def test_a_delay_and_a_complaint_are_of_one_account() -> None:
+    complained = replace(record(pace(100), ABORT), complaints=(Complaint(PEERS[0], PEERS[4]),))
+    state = replace(pace(100).after(complained, None), attempt=0)
+    assert step(state, took=TOOK, late=(Late(PEERS[4], 6000),)).account(PEERS[4]) == 2
