@@ -8,8 +8,8 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """`before`, which occurs once in the file `path`, becomes `after`; so do the pairs of `more`, if one change
-    alone would break honest peers. Some of the tests `found_by` (pytest's names) must then fail."""
+    """`before`, which occurs once in the file `path`, becomes `after`; so do the pairs of `more`, if one
+    change alone would break honest peers. Some of the tests `found_by` (pytest's names) must then fail."""
 
     name: str
     path: str
@@ -24,7 +24,7 @@ class Mutant:
         return ((self.before, self.after), *self.more)
 
     def plant(self, root: Path) -> str:
-        """Return the text of the file below `root` with the bug in it. Raises ValueError if it does not fit."""
+        """Return the text of the file below `root` with the bug in it; ValueError if it does not fit."""
         text = (root / self.path).read_text(encoding="utf-8")
         for before, after in self.changes:
             if text.count(before) != 1:

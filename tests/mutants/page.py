@@ -17,15 +17,20 @@ Simulated = Mapping[str, tuple[int, int | None]]
 
 _HEAD = """# Planted bugs
 
-Each row is one change of one file that breaks a rule of the protocol, or a bound. `make mutants` plants them one at a
-time in a copy of the project, and at least one of the tests in the third column must fail: a test failure, no error of
-an import. `python -m tests.mutants NAME` tries some, `--simulate N` also asks the simulator (`btard simulate`) for
-N seeds, and `--write` writes this page. The changes are in [planted](planted), and `test_table.py` keeps this page
-and the changes in step with the code.
+Each row is one change of one file that breaks a rule of the protocol, or a bound. `make mutants` plants them
+one at a time in a copy of the project, and one of the tests in the third column must fail. The failure must
+be that of a test: an import that breaks finds nothing.
 
-The last column says which seed of `btard simulate` shows the bug: the first one, of those that were tried. Drawn faults
-and adversaries show what they happen to exploit; a bug that only one attack can use is for the test of that attack.
-The simulator has a network of its own and audits no ledger, so some bugs are out of its reach.
+- `python -m tests.mutants NAME ...` tries these alone.
+- `--simulate N` also asks `btard simulate` for up to N seeds, and keeps the answers in `simulated.json`.
+- `--write` writes this page.
+
+The changes are in [planted](planted). `test_table.py` keeps them, and this page, in step with the code.
+
+The last column has the first seed of `btard simulate` that does not hold with the bug. Drawn faults and
+cheats show what they happen to exploit; a bug that takes one particular attack is left to the test of that
+attack. The simulator has a network of its own and audits no ledger: some bugs are out of its reach.
+
 """
 
 
@@ -45,10 +50,11 @@ def write_simulated(found: Simulated, path: Path = SIMULATED) -> None:
 def render(mutants: Sequence[Mutant], simulated: Simulated) -> str:
     """Return the page."""
     rows = [
-        f"| {each.name} | `{each.path}` | {_tests(each)} | {_simulation(each, simulated)} |" for each in mutants
+        f"| {each.name} | `{each.path}` | {_tests(each)} | {_simulation(each, simulated)} |"
+        for each in mutants
     ]
     head = "| planted bug | in | found by | simulation |\n|---|---|---|---|"
-    return "\n".join((_HEAD, f"{len(mutants)} bugs.\n", head, *rows, ""))
+    return "\n".join((_HEAD + f"{len(mutants)} bugs.\n", head, *rows, ""))
 
 
 def _tests(mutant: Mutant) -> str:

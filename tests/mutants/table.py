@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.planted import bounds, coin, deadlines, ledger, majorities, roster, signatures, verification
+from tests.mutants.planted import (
+    bounds,
+    coin,
+    deadlines,
+    ledger,
+    majorities,
+    roster,
+    signatures,
+    verification,
+)
 
 MUTANTS: tuple[Mutant, ...] = (
     *signatures.MUTANTS,

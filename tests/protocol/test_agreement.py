@@ -30,8 +30,8 @@ def view(author: int, words: str = "") -> Sealed:
     return opened
 
 
-def relayed(of: Sealed, *signers: int) -> ViewRelay:
-    statement = digest("view relay", PLACE, of.digest)
+def relayed(of: Sealed, *signers: int, place: bytes = PLACE) -> ViewRelay:
+    statement = digest("view relay", place, of.digest)
     signatures = tuple(KEYS[seat].sign(statement) for seat in signers)
     return ViewRelay(0, 0, 0, of.raw, signers, signatures)
 
@@ -179,7 +179,8 @@ def forgeries() -> dict[str, ViewRelay]:
         "a signer without a seat": replace(good, signers=(3, 6)),
         "fewer signatures than signers": replace(good, signatures=good.signatures[:1]),
         "the signatures of another view": replace(relayed(view(4, "b"), 3, 2), view=good.view),
-        "signatures of another dispute": replace(good, signatures=(bytes(64), bytes(64))),
+        "signatures of another dispute": relayed(view(4), 3, 2, place=digest("another place")),
+        "nothing in place of signatures": replace(good, signatures=(bytes(64), bytes(64))),
     }
 
 

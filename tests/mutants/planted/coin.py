@@ -32,7 +32,9 @@ MUTANTS = (
         "btard/protocol/mprng.py",
         'digest("own share", secret, place)',
         'digest("own share", secret, place[:40])',
-        ("tests/protocol/test_mprng.py::test_a_peer_draws_another_share_and_another_salt_in_every_attempt_of_every_run",),
+        (
+            "tests/protocol/test_mprng.py::test_a_peer_draws_another_share_and_another_salt_in_every_attempt_of_every_run",
+        ),
     ),
     Mutant(
         "coin-of-the-last-share",

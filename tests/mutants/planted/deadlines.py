@@ -33,21 +33,21 @@ MUTANTS = (
         "btard/protocol/state.py",
         "return min(most, max(LATE_FACTOR * usual, LATE_FLOOR * config.delta_s) + work)",
         "return most",
-        ("tests/protocol/test_pace.py",),
+        ("tests/protocol/test_pace.py::test_deadlines_follow_what_phases_take",),
     ),
     Mutant(
         "patience-beyond-the-description",
         "btard/protocol/state.py",
         "return min(most, config.patience * usual + AGGREGATE_FLOOR * config.delta_s)",
         "return config.patience * usual + AGGREGATE_FLOOR * config.delta_s",
-        ("tests/protocol/test_pace.py",),
+        ("tests/protocol/test_pace.py::test_no_pace_extends_the_limits_of_the_description",),
     ),
     Mutant(
         "lateness-unseen",
         "btard/protocol/pace.py",
         "self._late[seat] += max(0.0, seconds - self._patience * allowance)",
         "self._late[seat] += 0.0",
-        ("tests/protocol/test_pace.py",),
+        ("tests/protocol/test_pace.py::test_an_aggregator_may_have_waited_for_a_part",),
     ),
     Mutant(
         "view-after-the-last-round",
@@ -61,13 +61,17 @@ MUTANTS = (
         "btard/protocol/examination.py",
         "or (lacking and not late)",
         "or lacking",
-        ("tests/adversary/test_aggregates.py::test_rows_that_are_kept_from_their_examiners_end_the_attempt_and_no_seat",),
+        (
+            "tests/adversary/test_aggregates.py::test_rows_that_are_kept_from_their_examiners_end_the_attempt_and_no_seat",
+        ),
     ),
     Mutant(
         "endorsement-said-once",
         "btard/protocol/slow_path.py",
         "out = self._to_all(*self._said)",
         "pass",
-        ("tests/protocol/test_slow_path.py",),
+        (
+            "tests/protocol/test_endorsements.py::test_an_endorsement_is_sent_again_a_few_times_while_too_few_answer",
+        ),
     ),
 )

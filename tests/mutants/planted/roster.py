@@ -24,7 +24,9 @@ MUTANTS = (
         "btard/protocol/state.py",
         "+ len(self.counterparties(peer, more)) + rows",
         "+ rows",
-        ("tests/protocol/test_state.py::test_an_account_counts_each_end_of_a_complaint_once_and_misses_more",),
+        (
+            "tests/protocol/test_state.py::test_an_account_counts_each_end_of_a_complaint_once_and_misses_more",
+        ),
     ),
     Mutant(
         "aggregator-keeps-its-part",
@@ -41,14 +43,16 @@ MUTANTS = (
         "btard/protocol/state.py",
         "+ rows + delayed // 1000",
         "+ rows",
-        ("tests/protocol/test_pace.py",),
+        ("tests/protocol/test_pace.py::test_a_delay_is_charged_in_steps_of_the_others_time",),
     ),
     Mutant(
         "closing-attempt-skipped",
         "btard/protocol/state.py",
         "            attempt=0,\n",
         "            attempt=0,\n            closed=self.step + 1 >= self.steps,\n",
-        ("tests/protocol/test_state.py::test_after_the_last_step_nothing_is_aggregated_and_one_attempt_closes_the_run",),
+        (
+            "tests/protocol/test_state.py::test_after_the_last_step_nothing_is_aggregated_and_one_attempt_closes_the_run",
+        ),
     ),
     Mutant(
         "seat-outlasts-a-leave",
@@ -69,6 +73,8 @@ MUTANTS = (
         "btard/protocol/state.py",
         "tuple(pair for pair in self.pairs if pair[1] not in gone)",
         "self.pairs",
-        ("tests/protocol/test_state.py::test_a_pair_waits_while_nobody_is_free_to_examine_it_and_ends_with_its_target",),
+        (
+            "tests/protocol/test_state.py::test_a_pair_waits_while_nobody_is_free_to_examine_it_and_ends_with_its_target",
+        ),
     ),
 )

@@ -55,14 +55,14 @@ MUTANTS = (
         "btard/protocol/slow_path.py",
         "if seat is None or not is_at(sealed, self._seating.place(ENDORSE)):",
         "if seat is None:",
-        ("tests/protocol/test_slow_path.py",),
+        ("tests/protocol/test_endorsements.py::test_an_endorsement_of_another_place_does_not_count",),
     ),
     Mutant(
         "endorsement-of-another-chain",
         "btard/protocol/slow_path.py",
         " or record.previous != self._state.head",
         "",
-        ("tests/protocol/test_slow_path.py",),
+        ("tests/protocol/test_endorsements.py::test_a_record_that_does_not_follow_binds_nobody",),
     ),
     Mutant(
         "call-of-another-attempt",
@@ -84,7 +84,8 @@ MUTANTS = (
         "self.conflicts.setdefault((phase, post.seat), (first, post))",
         "pass",
         (
-            "tests/protocol/test_broadcast.py",
+            "tests/protocol/test_broadcast.py"
+            "::test_a_second_message_in_a_slot_is_kept_as_evidence_and_a_third_is_not",
             "tests/adversary/test_outcomes.py::test_adversary_meets_its_end_and_training_goes_on"
             "[equivocation-phase=reveal]",
         ),
@@ -94,14 +95,20 @@ MUTANTS = (
         "btard/node/votes.py",
         "if messages and place > self._last:",
         "if False:",
-        ("tests/node/test_votes.py::test_no_two_processes_speak_in_one_attempt",),
+        (
+            "tests/node/test_votes.py"
+            "::test_a_process_speaks_as_often_as_it_likes_and_its_successor_only_in_later_attempts",
+        ),
     ),
     Mutant(
         "vote-log-forgets-its-last-attempt",
         "btard/node/votes.py",
         "(said.step, said.attempt) <= self.before",
         "(said.step, said.attempt) < self.before",
-        ("tests/node/test_votes.py::test_no_two_processes_speak_in_one_attempt",),
+        (
+            "tests/node/test_votes.py"
+            "::test_a_process_speaks_as_often_as_it_likes_and_its_successor_only_in_later_attempts",
+        ),
     ),
     Mutant(
         "fingerprint-unopened",

@@ -44,7 +44,9 @@ MUTANTS = (
         "btard/protocol/verification.py",
         "> PROJECTION_DEVIATIONS * length + tolerance.FLOOR",
         "> float('inf')",
-        ("tests/protocol/test_verification.py::test_scalars_that_no_honest_peer_publishes_have_the_wrong_shape",),
+        (
+            "tests/protocol/test_verification.py::test_scalars_that_no_honest_peer_publishes_have_the_wrong_shape",
+        ),
     ),
     Mutant(
         "false-on-sight-unseen",
@@ -93,7 +95,9 @@ MUTANTS = (
         "btard/protocol/examination.py",
         "if self._me in bench",
         "if False",
-        ("tests/adversary/test_aggregates.py::test_an_examiner_bans_a_contributor_that_its_aggregator_does_not_accuse",),
+        (
+            "tests/adversary/test_aggregates.py::test_an_examiner_bans_a_contributor_that_its_aggregator_does_not_accuse",
+        ),
     ),
     Mutant(
         "absent-targets-unjudged",
