@@ -10,13 +10,15 @@ DEMO_ARGS ?= --name demo --peers 8 --byzantine sign_flip,wrong_aggregate,false_a
 SIM_ARGS ?= --seeds 1000
 # What `make fuzz` hands to the fuzzers: `FUZZ_ARGS='certificate --seed 7'` runs one of them.
 FUZZ_ARGS ?= --inputs 1000000
+# Which bugs `make mutants` plants: all without a name. `MUTANTS_ARGS='--simulate 12 --write'` asks the simulator too.
+MUTANTS_ARGS ?=
 # What `make bench` measures; arguments only make sense for one of them.
 BENCH ?= aggregators coin draco lab strangers
 BENCH_ARGS ?=
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix sim fuzz bench clean
+.PHONY: help demo test check fix sim fuzz mutants bench clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +44,9 @@ sim: $(STAMP) ## Simulate many seeds of a swarm under faults; a failure prints t
 
 fuzz: $(STAMP) ## Give hostile bytes and events to everything, for an hour or two; what breaks is kept
 	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+
+mutants: $(STAMP) ## Plant bugs one at a time in a copy; tests must find every one
+	@$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
 
 bench: $(STAMP) ## Measure; writes benchmarks/results
 	@failed=; for part in $(BENCH); do $(BIN)/python -m benchmarks.$$part $(BENCH_ARGS) || failed="$$failed $$part"; done; \

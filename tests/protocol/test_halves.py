@@ -6,23 +6,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
 
 from btard.crypto import digest
+from btard.errors import LedgerError
 from btard.protocol import messages
 from btard.protocol.broadcast import Board, Post, set_digest
 from btard.protocol.butterfly import judge_public
+from btard.protocol.constants import tolerated
 from btard.protocol.dispute import Decision, Final, GoOn, Remove, decide
+from btard.protocol.ledger import check_entry
 from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, RECORD, VIEW, AggregateCommitment
-from btard.protocol.record import STEP
+from btard.protocol.record import STEP, Entry
 from btard.protocol.rules import Ending, after_phase
+from btard.protocol.state import RosterState
 from btard.protocol.suspicion import examiners
 from btard.protocol.verification import suspicious_parts
 from btard.protocol.view import Proof
 from btard.wire import Sealed
 from tests.protocol.script import CONFIG, NONE, PEERS, ZERO, N, attempt, part, said, sealed, sets
+from tests.rig import Rig
 
 FOUR = attempt(excluded=PEERS[4:])
 SEATS = range(4)
@@ -117,6 +123,27 @@ def test_rows_that_half_of_the_examiners_lack_relieve_nobody() -> None:
         for seats in (bench[:1], bench)
     ]
     assert [end.kind == STEP for end in lacking if isinstance(end, Ending)] == [True, False]
+
+
+# ---------------------------------------------------------------- rosters and records
+
+
+@cache
+def written_down() -> tuple[RosterState, Entry]:
+    """A run of four peers, and its first record."""
+    rig = Rig(4, 1).run()
+    return rig.genesis, rig.honest[0].entries[0]
+
+
+def test_the_signatures_of_half_of_the_peers_certify_nothing() -> None:
+    genesis, entry = written_down()
+    check_entry(genesis, replace(entry, certificate=entry.certificate[:3]))
+    with pytest.raises(LedgerError, match="2 of 4 participants signed it"):
+        check_entry(genesis, replace(entry, certificate=entry.certificate[:2]))
+
+
+def test_fewer_than_half_are_tolerated() -> None:
+    assert [tolerated(peers) for peers in range(1, 9)] == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
 def test_half_of_the_members_do_not_go_on() -> None:

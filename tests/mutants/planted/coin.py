@@ -25,7 +25,7 @@ MUTANTS = (
         "btard/protocol/duties.py",
         "mprng.share(secret, state.place)",
         "mprng.share(identity.seed, state.place)",
-        ("tests/adversary/test_instances.py",),
+        ("tests/protocol/test_secrets.py::test_the_share_of_the_coin_is_that_of_the_secret",),
     ),
     Mutant(
         "share-of-every-attempt-the-same",

@@ -73,7 +73,7 @@ MUTANTS = (
         "btard/protocol/ledger.py",
         "if 2 * len(signers) <= len(self._peers):",
         "if 2 * len(signers) < len(self._peers):",
-        ("tests/protocol/test_ledger.py::test_half_of_the_signatures_or_fewer_are_not_enough",),
+        ("tests/protocol/test_halves.py::test_the_signatures_of_half_of_the_peers_certify_nothing",),
     ),
     Mutant(
         "half-of-the-peers-say-who-is-late",
@@ -94,7 +94,7 @@ MUTANTS = (
         "btard/protocol/state.py",
         "return 2 * len(self.participants) > len(self.members)",
         "return 2 * len(self.participants) >= len(self.members)",
-        ("tests/protocol/test_state.py::test_a_roster_of_which_half_or_more_missed_the_step_binds_nobody",),
+        ("tests/protocol/test_halves.py::test_half_of_the_members_do_not_go_on",),
     ),
     Mutant(
         "half-of-a-bench-lacks-rows",
@@ -139,6 +139,6 @@ MUTANTS = (
         "btard/protocol/constants.py",
         "return (peers - 1) // 2",
         "return peers // 2",
-        ("tests/protocol/test_calls.py", "tests/protocol/test_agreement.py"),
+        ("tests/protocol/test_halves.py::test_fewer_than_half_are_tolerated",),
     ),
 )

@@ -13,14 +13,16 @@ MUTANTS = (
         "btard/protocol/rules.py",
         "if verification.aggregate_is_wrong(_table(sets), part, seating.state.config)",
         "if part and verification.aggregate_is_wrong(_table(sets), part, seating.state.config)",
-        ("tests/protocol/test_rules.py",),
+        (
+            "tests/protocol/test_rules.py::test_a_part_whose_projections_do_not_cancel_bans_its_aggregator_without_a_vote",
+        ),
     ),
     Mutant(
         "one-direction-unchecked",
         "btard/protocol/verification.py",
         "> slack for k in range(config.directions))",
         "> slack for k in range(1, config.directions))",
-        ("tests/protocol/test_verification.py",),
+        ("tests/protocol/test_verification.py::test_projections_that_cancel_are_those_of_a_fixed_point",),
     ),
     Mutant(
         "slack-grows-with-the-aggregate",
