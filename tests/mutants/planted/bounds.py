@@ -68,7 +68,7 @@ MUTANTS = (
         "btard/protocol/blobs.py",
         "return self._size_bytes.get(name) == self.part_bytes(part, parts)",
         "return self.holds(name)",
-        (f"{EXPLOITS}::test_parts_of_a_wrong_size_count_as_withheld",),
+        ("tests/protocol/test_blobs.py::test_a_blob_fits_the_parts_of_exactly_its_size",),
     ),
     Mutant(
         "slot-of-any-size",
@@ -103,6 +103,8 @@ MUTANTS = (
         "btard/protocol/view.py",
         "return len(later) <= 1 and all(",
         "return all(",
-        ("tests/protocol/test_dispute.py",),
+        (
+            "tests/protocol/test_dispute.py::test_a_view_that_no_honest_peer_signs_proves_nothing_and_costs_its_author_the_step",
+        ),
     ),
 )
