@@ -26,7 +26,9 @@ MUTANTS = (
         "btard/protocol/clock.py",
         "Due.ASKING if now >= self._early else Due.WORKING",
         "Due.WORKING",
-        ("tests/adversary/test_exploits.py",),
+        (
+            "tests/protocol/test_clock.py::test_what_is_lacking_is_asked_for_early_and_reported_at_the_soft_deadline",
+        ),
     ),
     Mutant(
         "patience-unlimited",
