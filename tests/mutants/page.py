@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.workshop import OUT_OF_REACH
+from tests.mutants.workshop import OUT_OF_REACH, SWARM
 
 PAGE = Path(__file__).parent / "README.md"
 SIMULATED = Path(__file__).parent / "simulated.json"
@@ -27,9 +27,10 @@ be that of a test: an import that breaks finds nothing.
 
 The changes are in [planted](planted). `test_table.py` keeps them, and this page, in step with the code.
 
-The last column has the first seed of `btard simulate` that does not hold with the bug. Drawn faults and
-cheats show what they happen to exploit; a bug that takes one particular attack is left to the test of that
-attack. The simulator has a network of its own and audits no ledger: some bugs are out of its reach.
+The last column has the first seed of `btard simulate {swarm}` that does not hold with the bug. Drawn
+faults and cheats show what they happen to exploit; a bug that takes one particular attack is left to the test
+of that attack. The simulator has a network of its own, and audits the ledgers of honest peers alone: some
+bugs are out of its reach.
 
 """
 
@@ -54,7 +55,7 @@ def render(mutants: Sequence[Mutant], simulated: Simulated) -> str:
         for each in mutants
     ]
     head = "| planted bug | in | found by | simulation |\n|---|---|---|---|"
-    return "\n".join((_HEAD + f"{len(mutants)} bugs.\n", head, *rows, ""))
+    return "\n".join((_HEAD.format(swarm=" ".join(SWARM)) + f"{len(mutants)} bugs.\n", head, *rows, ""))
 
 
 def _tests(mutant: Mutant) -> str:
