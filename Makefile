@@ -12,13 +12,15 @@ SIM_ARGS ?= --seeds 1000
 FUZZ_ARGS ?= --inputs 1000000
 # Which bugs `make mutants` plants: all without a name. `MUTANTS_ARGS='--simulate 12 --write'` asks the simulator too.
 MUTANTS_ARGS ?=
+# `MODEL_ARGS='broadcast --peers 3'` checks one model in one size.
+MODEL_ARGS ?=
 # What `make bench` measures; arguments only make sense for one of them.
-BENCH ?= aggregators coin draco lab strangers
+BENCH ?= aggregators coin draco lab strangers throughput
 BENCH_ARGS ?=
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix sim fuzz mutants bench clean
+.PHONY: help demo test check fix sim fuzz mutants model bench clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +49,9 @@ fuzz: $(STAMP) ## Give hostile bytes and events to everything, for an hour or tw
 
 mutants: $(STAMP) ## Plant bugs one at a time in a copy; tests must find every one
 	@$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
+
+model: $(STAMP) ## Check models of agreement and accusation with spin, in all states; skipped without spin
+	@$(BIN)/python protocols/model/check.py $(MODEL_ARGS)
 
 bench: $(STAMP) ## Measure; writes benchmarks/results
 	@failed=; for part in $(BENCH); do $(BIN)/python -m benchmarks.$$part $(BENCH_ARGS) || failed="$$failed $$part"; done; \

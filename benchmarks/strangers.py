@@ -6,22 +6,31 @@ A bootstrap and `btard peer` processes train the task digits. Windows of `--seco
 and the steps of the first peer, the victim, are counted in each:
 
     quiet    nobody attacks
-    decoy    a process opens connections as fast as it can to a port where nobody listens: what the attacker
+    decoy    processes open connections as fast as they can to a port where nobody listens: what an attacker
              itself takes from a machine that it shares with its victims
-    crowd    the same process opens them to the victim
-    flood    the last peer is honest but sends the victim 64 KiB messages without meaning between its own, as
+    crowd    the same processes open them to the victim, from several addresses, and hold 20,000 of them
+    loris    a process takes every place of a stranger, and sends a byte a tenth of a second on each
+    busy     the last peer wastes three tenths of a processor and sends nothing: what a flood takes from a
+             swarm because the one that floods is of it, and does its own part later
+    noise    the last peer is honest but sends the victim 64 KiB messages without meaning between its own, as
              fast as the connection takes them, up to 100 MB/s
+    small    it sends 200 bytes of one message of its own instead, up to 20,000 a second
+    blobs    it offers blobs that nobody asked for, as fast as they are refused
 
-Must hold: crowd at 0.9 of the steps per second of decoy, flood at 0.9 of quiet (medians), at least 20,000
-connections, and of the victim at most 64 MiB more memory and 200 more descriptors than when quiet. The flood
-comes last, because the protocol may take the seat of a member that makes itself late. Printed, and written to
-benchmarks/results/ as Markdown and JSON; the exit status is 1 if a bar does not hold.
+The attackers that are processes of their own run at the lowest priority (nice 19): on another machine they
+would take nothing from the victim's processors. The flooding member is one of the swarm, and cannot. The
+processor time of the victim a step says what it loses without regard to what its neighbours take.
+
+Must hold: crowd at 0.9 of the steps per second of decoy, loris at 0.9 of quiet, floods at 0.9 of busy
+(medians), at least 20,000 connections, and of the victim at most 64 MiB more memory and 200 more descriptors
+than when quiet. The floods come last, because the protocol may take the seat of a member that makes itself
+late. Printed, and written to benchmarks/results/ as Markdown and JSON; the exit status is 1 if a bar does not
+hold.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import socket
@@ -31,81 +40,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.attackers import MESSAGES
 from benchmarks.machine import describe, in_words, keep
-from btard.network.descriptors import raise_descriptors
 
 BAR = 0.9
 CONNECTIONS_MIN = 20_000
 MEMORY_MAX = 64 << 20
 DESCRIPTORS_MAX = 200
-FLOOD_BYTES_PER_S = 100_000_000
-MESSAGE_BYTES = 64 << 10
-MESSAGES_AT_ONCE = 2
-"""Few: its own messages, in order on the same stream, wait behind them."""
-HELD = 16_000
-"""Sockets that the crowd keeps, closed or not, before it closes the oldest."""
+CROWDS = 2
+"""Processes, of HELD connections each."""
 SETTLE_S = 2.0
+"""Before an attack, and from its beginning to the window: what a peer may save up is soon spent."""
 PATIENCE_S = 120.0
-
-
-# ---------------------------------------------------------------- the attackers, processes of their own
-
-
-def crowd(port: int, seconds: float) -> None:
-    """Say that it begins, open connections for so long, and print how many."""
-    raise_descriptors()
-    print("begins", flush=True)
-    held: deque[socket.socket] = deque()
-    opened, end = 0, time.monotonic() + seconds
-    while time.monotonic() < end:
-        one = socket.socket()
-        one.setblocking(False)
-        try:
-            one.connect_ex(("127.0.0.1", port))
-            opened += 1
-            held.append(one)
-        except OSError:  # no port of ours is left
-            one.close()
-        while len(held) > HELD:
-            held.popleft().close()
-    print(opened)
-
-
-def member(port: int, switch: Path, arguments: list[str]) -> None:
-    """Be `btard peer`, which also floods the peer at `port` while the file `switch` exists."""
-    from btard.cli import main
-    from btard.network import GrpcTransport, PeerRecord
-    from btard.types import PeerId
-
-    connect = GrpcTransport.connect
-    tasks: set[asyncio.Task[None]] = set()
-
-    async def flood(transport: GrpcTransport, victim: PeerId) -> None:
-        message = os.urandom(MESSAGE_BYTES)
-        with switch.with_suffix(".sent").open("ab", buffering=0) as sent:
-            while True:
-                await asyncio.sleep(MESSAGES_AT_ONCE * MESSAGE_BYTES / FLOOD_BYTES_PER_S)
-                link = transport._links.get(victim)
-                while switch.exists() and link is not None and len(link.control) < MESSAGES_AT_ONCE:
-                    transport.send(victim, message)
-                    sent.write(b".")
-
-    def connecting(transport: GrpcTransport, records: Iterable[PeerRecord]) -> None:
-        records = list(records)
-        connect(transport, records)
-        for record in records:
-            if not tasks and record.addresses[0].endswith(f":{port}"):
-                tasks.add(asyncio.get_running_loop().create_task(flood(transport, record.peer)))
-
-    GrpcTransport.connect = connecting  # type: ignore[method-assign]
-    sys.argv = ["btard", "peer", *arguments]
-    main()
 
 
 # ---------------------------------------------------------------- the swarm
@@ -132,8 +82,8 @@ class Swarm:
             other = self._start(f"peer-{number}", "btard", "peer", *common, "--no-out")
             assert other.stdout is not None
             threading.Thread(target=other.stdout.read, daemon=True).start()
-        floods = ("benchmarks.strangers", "--as-member", str(self.port), str(self.switch))
-        last = self._start("member", *floods, *common, "--no-out")
+        floods = ("benchmarks.attackers", "member", str(self.port), str(self.switch))
+        last = self.member = self._start("member", *floods, *common, "--no-out")
         assert last.stdout is not None
         threading.Thread(target=last.stdout.read, daemon=True).start()
 
@@ -175,14 +125,22 @@ class Swarm:
 
     @property
     def flooded(self) -> int:
-        """Bytes of the flood that have been queued; no more are while those before have not left."""
+        """Messages of floods that have been queued; no more are while those before have not left."""
         sent = self.switch.with_suffix(".sent")
-        return MESSAGE_BYTES * sent.stat().st_size if sent.exists() else 0
+        return sent.stat().st_size if sent.exists() else 0
 
     @property
     def processor_s(self) -> float:
         """Seconds of processor time that the victim has taken."""
-        fields = Path(f"/proc/{self.victim.pid}/stat").read_text().rpartition(")")[2].split()
+        return self._processor_s(self.victim)
+
+    @property
+    def member_s(self) -> float:
+        """Seconds of processor time that the member that floods has taken."""
+        return self._processor_s(self.member)
+
+    def _processor_s(self, process: subprocess.Popen[str]) -> float:
+        fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def used(self) -> tuple[int, int]:
@@ -198,43 +156,57 @@ class Swarm:
 
 @dataclass(slots=True)
 class Window:
-    """What was seen in one window: of the victim, the seconds of processor time a second, the most memory and
-    descriptors."""
+    """What was seen in one window: of the victim, the milliseconds of processor time a step, the most memory
+    and descriptors; of the flooding member, the processor time a second."""
 
     kind: str
     steps_per_s: float
-    processor: float
+    processor_ms: float
     memory: int
     descriptors: int
     connections: int
-    flood_bytes_per_s: float
+    flood_messages_per_s: float
+    member_processors: float
     seats: int
 
 
 def window(swarm: Swarm, kind: str, seconds: float) -> Window:
     """Let a window pass."""
     time.sleep(SETTLE_S)
-    attacker: subprocess.Popen[str] | None = None
-    if kind in ("crowd", "decoy"):
-        port = swarm.port if kind == "crowd" else free_port()
-        command = [sys.executable, "-m", "benchmarks.strangers", "--as-crowd", str(port), str(seconds + 1)]
-        attacker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    attackers: list[subprocess.Popen[str]] = []
+    if kind in ("crowd", "decoy", "loris"):
+        port = free_port() if kind == "decoy" else swarm.port
+        role = "loris" if kind == "loris" else "crowd"
+        command = [sys.executable, "-m", "benchmarks.attackers", role, str(port), str(seconds + SETTLE_S + 1)]
+        for _ in range(1 if kind == "loris" else CROWDS):
+            attackers.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    for attacker in attackers:
         assert attacker.stdout is not None
         attacker.stdout.readline()
-    if kind == "flood":
-        swarm.switch.touch()
-    flooded = swarm.flooded
+    if kind in ("busy", *MESSAGES):
+        swarm.switch.with_suffix(".new").write_text(kind)
+        swarm.switch.with_suffix(".new").replace(swarm.switch)
+    time.sleep(SETTLE_S)
+    flooded, member_s = swarm.flooded, swarm.member_s
     before, spent_s, began, used = swarm.steps, swarm.processor_s, time.monotonic(), []
     while time.monotonic() < began + seconds:
         used.append(swarm.used())
         time.sleep(0.2)
     took_s = time.monotonic() - began
-    rate, processor = (swarm.steps - before) / took_s, (swarm.processor_s - spent_s) / took_s
+    steps, spent_s = swarm.steps - before, swarm.processor_s - spent_s
     swarm.switch.unlink(missing_ok=True)
-    connections = 0 if attacker is None else int(attacker.communicate()[0])
-    flood = (swarm.flooded - flooded) / took_s
     memory, descriptors = (max(each) for each in zip(*used, strict=True))
-    seen = Window(kind, rate, processor, memory, descriptors, connections, flood, swarm.seats)
+    seen = Window(
+        kind,
+        steps / took_s,
+        1e3 * spent_s / max(1, steps),
+        memory,
+        descriptors,
+        sum(int(attacker.communicate()[0]) for attacker in attackers),
+        (swarm.flooded - flooded) / took_s,
+        (swarm.member_s - member_s) / took_s,
+        swarm.seats,
+    )
     print(seen, flush=True)
     return seen
 
@@ -254,37 +226,46 @@ def median(windows: list[Window], kind: str) -> float:
     return statistics.median(each.steps_per_s for each in windows if each.kind == kind)
 
 
-def report(windows: list[Window], faults: dict[str, int], peers: int) -> bool:
+def report(windows: list[Window], faults: dict[str, int], options: argparse.Namespace) -> bool:
     """Print and keep what was seen; return whether all bars hold."""
     where = describe()
     quiet = [each for each in windows if each.kind == "quiet"]
     memory = max(each.memory for each in windows) - quiet[0].memory
     descriptors = max(each.descriptors for each in windows) - quiet[0].descriptors
     crowds = sum(each.connections for each in windows if each.kind == "crowd")
+    against = {"crowd": "decoy", "loris": "quiet", **dict.fromkeys(MESSAGES, "busy")}
     bars = {
-        "crowd / decoy": (median(windows, "crowd") / median(windows, "decoy"), BAR),
-        "flood / quiet": (median(windows, "flood") / median(windows, "quiet"), BAR),
-        "connections": (crowds, CONNECTIONS_MIN),
+        f"{kind} / {other}": (median(windows, kind) / median(windows, other), BAR)
+        for kind, other in against.items()
     }
+    bars["connections"] = (crowds, CONNECTIONS_MIN)
     most = {"MiB more": (memory >> 20, MEMORY_MAX >> 20), "descriptors more": (descriptors, DESCRIPTORS_MAX)}
+    command = f"--peers {options.peers} --seconds {options.seconds:g} --repetitions {options.repetitions}"
     lines = [
         "# Strangers that connect, a member that floods",
         "",
-        f"{in_words(where)}; {peers} peers on this machine, task digits.",
+        f"`python -m benchmarks.strangers {command}`",
         "",
-        "Processors, MiB and descriptors are the victim's; floods are in MB/s.",
+        f"{in_words(where)}; {options.peers} peers on this machine, task digits.",
         "",
-        "| window | steps/s | processors | MiB | descriptors | connections tried | flood | seats |",
-        "|---|---|---|---|---|---|---|---|",
+        "Milliseconds of processor time a step, MiB and descriptors are the victim's.",
+        "",
+        "| window | steps/s | ms a step | MiB | descriptors | connections tried | flood, messages/s | MB/s "
+        "| processors of the member | seats |",
+        "|---|---|---|---|---|---|---|---|---|---|",
         *(
-            f"| {each.kind} | {each.steps_per_s:.2f} | {each.processor:.2f} | {each.memory >> 20} "
-            f"| {each.descriptors} | {each.connections} | {each.flood_bytes_per_s / 1e6:.1f} | {each.seats} |"
+            f"| {each.kind} | {each.steps_per_s:.2f} | {each.processor_ms:.1f} | {each.memory >> 20} "
+            f"| {each.descriptors} | {each.connections} | {each.flood_messages_per_s:.0f} "
+            f"| {each.flood_messages_per_s * MESSAGES.get(each.kind, 0) / 1e6:.1f} "
+            f"| {each.member_processors:.2f} | {each.seats} |"
             for each in windows
         ),
         "",
-        *(f"- {name}: {value:.2f} (at least {bar})" for name, (value, bar) in bars.items()),
+        *(
+            f"- {name}: {value:.2f} (at least {bar}): {'holds' if value >= bar else '**does not hold**'}"
+            for name, (value, bar) in bars.items()
+        ),
         *(f"- {name}: {value} (at most {bar})" for name, (value, bar) in most.items()),
-        f"- crowd / quiet: {median(windows, 'crowd') / median(windows, 'quiet'):.2f}",
         f"- faults that the victim reported: {faults}",
         "",
     ]
@@ -299,14 +280,6 @@ def vars_of(window: Window) -> dict[str, object]:
 
 def main() -> int:
     """Run it."""
-    if "--as-crowd" in sys.argv:
-        port, seconds = sys.argv[2:4]
-        crowd(int(port), float(seconds))
-        return 0
-    if "--as-member" in sys.argv:
-        port, switch, *rest = sys.argv[2:]
-        member(int(port), Path(switch), rest)
-        return 0
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--peers", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=10.0)
@@ -317,12 +290,12 @@ def main() -> int:
         swarm.wait_for(20)
         windows = [
             window(swarm, kind, options.seconds)
-            for kinds in (("quiet", "decoy", "crowd"), ("quiet", "flood"))
+            for kinds in (("quiet", "decoy", "crowd", "loris"), ("quiet", "busy", *MESSAGES))
             for _ in range(options.repetitions)
             for kind in kinds
         ]
         kinds = [str(event["kind"]) for event in swarm.events if event.get("event") == "fault_seen"]
-        return 0 if report(windows, {kind: kinds.count(kind) for kind in set(kinds)}, options.peers) else 1
+        return 0 if report(windows, {kind: kinds.count(kind) for kind in sorted(set(kinds))}, options) else 1
 
 
 if __name__ == "__main__":

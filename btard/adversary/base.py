@@ -9,10 +9,11 @@ said so), and change what leaves the peer (`tamper`: others hear what the machin
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from btard.crypto import Draw, Identity
+from btard.crypto import Draw, Identity, digest
 from btard.errors import ConfigurationError
 from btard.machine import Actions, Effect, Perform
 from btard.protocol.agreed import Seating
@@ -28,6 +29,9 @@ class Adversary:
     `identity` is its own key, to seal forged messages; `seed` (any bytes) is all its randomness; `colluders`
     are the adversaries that know each other, itself included or not. It attacks in steps `start`,
     `start + period`, `start + 2 period`, ... Raises ConfigurationError for parameters out of bounds.
+
+    `now` is the time of the event under way. `name` is its kind, if it was made by name, and `behaviours`
+    counts by kind how often it did other than an honest peer (`acts.py`).
     """
 
     reasons: ClassVar[frozenset[str]] = frozenset()
@@ -38,6 +42,9 @@ class Adversary:
     colluders: tuple[PeerId, ...] = ()
     start: int = 0
     period: int = 1
+    name: str = field(init=False, default="")
+    now: float = field(init=False, default=0.0, repr=False)
+    behaviours: Counter[str] = field(init=False, default_factory=Counter, repr=False)
     _machine: PeerMachine | None = field(init=False, default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -66,9 +73,17 @@ class Adversary:
         """Return what leaves the peer after one event."""
         return out
 
+    def rest(self, out: Actions, now: float) -> None:
+        """Let out what is due, though it does nothing for now (`composite.py`)."""
+
     def claims(self, name: Digest, size_bytes: int) -> int:
         """The size that the peer claims as it offers a blob."""
         return size_bytes
+
+    @property
+    def wake(self) -> float | None:
+        """When it is to be asked again by `tamper`, though nothing has happened."""
+        return None
 
     # ------------------------------------------------------------ what it knows
 
@@ -110,6 +125,17 @@ class Adversary:
     def draw(self, domain: str) -> Draw:
         """Its own choices in the attempt under way: the same when asked again."""
         return Draw(self.seed + self.seating.state.place, domain)
+
+    def common_draw(self, domain: str) -> Draw:
+        """The choices of all colluders alike in the attempt under way: a function of public state."""
+        state = self.seating.state
+        return Draw(digest("collusion", state.run, *self.colluders) + state.place, domain)
+
+    @property
+    def prey(self) -> tuple[PeerId, ...]:
+        """The participants that do not collude with it, in an order that all colluders draw alike."""
+        others = tuple(p for p in self.seating.participants if p not in self.colluders)
+        return self.common_draw("prey").shuffle(others)
 
     def victims(self) -> tuple[PeerId, ...]:
         """The participants that do not collude with it, in random order."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from btard.adversary.acts import performed, sent, spoken
 from btard.adversary.base import Adversary
 from btard.machine import Actions, Event, Perform
 from btard.protocol.agreed import Agreed
@@ -22,13 +23,23 @@ class AdversarialMachine(PeerMachine):
         self.adversary = adversary
         adversary.attach(self)
 
+    @property
+    def wake(self) -> float | None:
+        """When the next tick is due, to the honest machine or to the adversary."""
+        honest, own = super().wake, self.adversary.wake
+        if self.ended is not None or own is None:
+            return honest
+        return own if honest is None else min(honest, own)
+
     def begin(self, now: float) -> Actions:
         """Return the first effects and messages."""
-        return self.adversary.tamper(super().begin(now), self, now)
+        self.adversary.now = now
+        return sent(self.adversary, super().begin(now), self, now)
 
     def handle(self, event: Event, now: float) -> Actions:
         """Take one event."""
-        return self.adversary.tamper(super().handle(event, now), self, now)
+        self.adversary.now = now
+        return sent(self.adversary, super().handle(event, now), self, now)
 
 
 class SpeakingDuties(Duties):
@@ -41,9 +52,9 @@ class SpeakingDuties(Duties):
     def prepare(self, phase: Phase, agreed: Agreed, due: Due) -> tuple[Payload | None, Actions]:
         """Return what the adversary says in place of an honest payload."""
         payload, out = super().prepare(phase, agreed, due)
-        return None if payload is None else self._adversary.speak(phase, payload), out
+        return None if payload is None else spoken(self._adversary, phase, payload), out
 
 
 def tampered(adversary: Adversary, honest: Perform, engine: Engine) -> Perform:
     """Return the adversary's performer: `honest` on `engine`, with the adversary's lies."""
-    return partial(adversary.perform, honest=honest, engine=engine)
+    return partial(performed, adversary, honest=honest, engine=engine)

@@ -8,16 +8,25 @@ from typing import Any
 from btard import terms
 from btard.adversary.base import Adversary
 from btard.adversary.colluding_aggregate import ColludingAggregate
+from btard.adversary.composite import Composite
+from btard.adversary.dispute_each_phase import DisputeEachPhase
+from btard.adversary.dodge import Dodge
 from btard.adversary.equivocation import Equivocation
 from btard.adversary.false_accusation import FalseAccusation
 from btard.adversary.false_offer import FalseOffer
 from btard.adversary.false_reveal import FalseReveal
+from btard.adversary.flood import Flood
 from btard.adversary.garbage import Garbage
 from btard.adversary.gradient_attack import GradientAdversary, InvalidGradient
+from btard.adversary.late import Late
+from btard.adversary.late_publisher import LatePublisher
 from btard.adversary.lazy_validator import LazyValidator
+from btard.adversary.liar import Liar
 from btard.adversary.misreported_projection import MisreportedProjection
 from btard.adversary.premature_dispute import PrematureDispute
+from btard.adversary.selective import Selective
 from btard.adversary.silent import Silent
+from btard.adversary.views_only import ViewsOnly
 from btard.adversary.withholding import WithheldAggregate, WithheldPart, WithheldReveal
 from btard.adversary.wrong_aggregate import WrongAggregate
 from btard.attacks import ATTACKS, Attack
@@ -37,15 +46,24 @@ _CLASSES: Mapping[str, type[Adversary]] = {
     **dict.fromkeys(_ATTACKS, GradientAdversary),
     "nan_gradient": InvalidGradient,
     "colluding_aggregate": ColludingAggregate,
+    "composite": Composite,
+    "dispute_each_phase": DisputeEachPhase,
+    "dodge": Dodge,
     "equivocation": Equivocation,
     "false_accusation": FalseAccusation,
     "false_offer": FalseOffer,
     "false_reveal": FalseReveal,
+    "flood": Flood,
     "garbage": Garbage,
+    "late": Late,
+    "late_publisher": LatePublisher,
     "lazy_validator": LazyValidator,
+    "liar": Liar,
     "misreported_projection": MisreportedProjection,
     "premature_dispute": PrematureDispute,
+    "selective": Selective,
     "silent": Silent,
+    "views_only": ViewsOnly,
     "withheld_aggregate": WithheldAggregate,
     "withheld_part": WithheldPart,
     "withheld_reveal": WithheldReveal,
@@ -76,7 +94,11 @@ def make_adversary(
     if kind in _ATTACKS:
         attack = {name: params.pop(name) for name in _attack_parameters(kind) if name in params}
         params["attack"] = _ATTACKS[kind](**attack)
-    return ADVERSARIES[kind](identity=identity, seed=seed, colluders=colluders, **params)
+    adversary = ADVERSARIES[kind](identity=identity, seed=seed, colluders=colluders, **params)
+    adversary.name = kind
+    if isinstance(adversary, Composite):
+        adversary.assemble(tuple(each for each in ADVERSARIES if each != kind), make_adversary)
+    return adversary
 
 
 def _attack_parameters(kind: str) -> dict[str, Any]:

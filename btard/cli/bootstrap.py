@@ -18,10 +18,24 @@ def bootstrap(
     tau: options.Tau = None,
     clip: options.Clip = None,
     seed: options.Seed = 0,
+    allow: Annotated[
+        list[str] | None,
+        options.run("KEY,...|FILE", "Only these public keys may take seats; repeatable."),
+    ] = None,
+    invite_only: Annotated[
+        bool, options.run(None, "Only holders of a token of btard invite may take seats.", "--invite-only")
+    ] = False,
+    per_address: Annotated[
+        int | None, options.run("N", "Seats that one address may take; by default 4.", min=1, max=256)
+    ] = None,
     config: options.Config = None,
     host: options.Host = "0.0.0.0",
     port: options.Port = 0,
     announce: options.Announce = None,
+    dht_port: Annotated[
+        int,
+        options.network("N", "The port of the directory's first node; 0: a free one.", min=0, max=65535),
+    ] = 0,
     key: options.Key = Path("bootstrap.key"),
     json: options.Json = False,
     print_config: Annotated[
@@ -31,23 +45,33 @@ def bootstrap(
 ) -> None:
     """Announce a run, and print the one line that others join by. Runs until interrupted.
 
-    Example: btard bootstrap --peers 4 --port 31337 --announce my.host.name:31337
+    Example: btard bootstrap --peers 4 --port 31337 --announce my.host.name:31337 --allow keys.txt
     """
     from btard.console.event_console import EventConsole
     from btard.node import BootstrapOptions, run_bootstrap
-    from btard.node.options import read_addresses
+    from btard.node.options import read_addresses, read_admission
     from btard.node.running import run
     from btard.run.config import RunPlan
     from btard.run.plan import plan_run
 
+    admission = read_admission(allow, invite_only, per_address, planned=config is not None)
     plan = (
         RunPlan.load(config)
         if config is not None
-        else plan_run(task, peers=peers, steps=steps, validators=validators, tau=tau, clip=clip, seed=seed)
+        else plan_run(
+            task,
+            peers=peers,
+            steps=steps,
+            validators=validators,
+            tau=tau,
+            clip=clip,
+            seed=seed,
+            admission=admission,
+        )
     )
     if print_config:
         typer.echo(plan.to_bytes())
         return
-    bootstrap_options = BootstrapOptions(plan, key, host, port, read_addresses(announce))
+    bootstrap_options = BootstrapOptions(plan, key, host, port, read_addresses(announce), dht_port)
     with EventConsole(json=json) as console:
         run(run_bootstrap(bootstrap_options, emit=console), tied=tied)

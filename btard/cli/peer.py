@@ -20,7 +20,10 @@ def _take_profile(context: typer.Context, profile: str | None) -> None:
 
 
 def peer(
-    join: Annotated[str, options.network("ADDRESS", "The bootstrap's address, as it printed it.")],
+    join: Annotated[str, options.network("ADDRESS", "The line to join by, as the bootstrap printed it.")],
+    invite: Annotated[
+        str | None, options.network("TOKEN", "Your invitation, if the run takes invited peers only.")
+    ] = None,
     config: options.Config = None,
     profile: Annotated[
         str | None,
@@ -52,6 +55,9 @@ def peer(
     evaluate_every: Annotated[
         int, options.output("STEPS", "Evaluate the model so often; 0: never.", min=0)
     ] = 5,
+    keep_checkpoints: Annotated[
+        int, options.output("N", "Keep the newest N checkpoints; 0: all.", min=0)
+    ] = 20,
     json: options.Json = False,
     no_out: Annotated[bool, typer.Option("--no-out", hidden=True, help="Keep nothing.")] = False,
     colluders: Annotated[str, typer.Option(hidden=True, help="Keys that collude with this one.")] = "",
@@ -59,7 +65,7 @@ def peer(
 ) -> None:
     """Join a swarm by its bootstrap's address and train with it.
 
-    Example: btard peer --join /ip4/192.0.2.2/tcp/31337/p2p/12D3KooW... --out runs/mine
+    Example: btard peer --join 192.0.2.2:31337/5e1f... --out runs/mine
     """
     from btard.adversary import parse_adversary
     from btard.console.event_console import EventConsole
@@ -73,6 +79,7 @@ def peer(
         load_recipe(task)
     peer_options = PeerOptions(
         join=join,
+        invite=invite,
         key=key or out.absolute().with_name(f"{out.absolute().name}.key"),
         out=None if no_out else out,
         replace=overwrite,
@@ -83,6 +90,7 @@ def peer(
         adversary=parse_adversary(byzantine) if byzantine else None,
         colluders=read_keys(colluders),
         evaluate_every=evaluate_every,
+        keep_checkpoints=keep_checkpoints,
         device=device,
         wait_s=wait,
     )

@@ -11,13 +11,15 @@ runs/<name>/
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from btard.errors import ConfigurationError, LedgerError, cannot_write
 from btard.ledger.file import LedgerFile
@@ -40,7 +42,7 @@ class RunDirectory:
         self.path = path
         self.metrics, self.ledger, self.model, self.summary, self.figure, _ = (path / name for name in FILES)
         self.checkpoints = path / CHECKPOINTS
-        self._metrics_file: TextIO | None = None
+        self._metrics_file: FileIO | None = None
         self._ledger_file: LedgerFile | None = None
 
     @classmethod
@@ -53,7 +55,7 @@ class RunDirectory:
             ours = self.metrics.exists() or self.ledger.exists()
             if not ours and {each.name for each in path.iterdir()} - {"lost+found"}:
                 raise ConfigurationError(f"{path} holds other files: choose another directory")
-            self._metrics_file = self.metrics.open("a", encoding="utf-8")
+            self._metrics_file = self.metrics.open("ab", buffering=0)
             try:
                 _lock(self._metrics_file, path)
                 if self._has_begun():
@@ -90,11 +92,19 @@ class RunDirectory:
         return self._ledger_file
 
     def add_metrics(self, event: AttemptEnded) -> None:
-        """Append a record's metrics."""
-        assert self._metrics_file is not None
+        """Append a record's metrics, a whole line or nothing."""
+        file = self._metrics_file
+        assert file is not None
+        line = f"{event.to_json()}\n".encode()
         with self.writing():
-            self._metrics_file.write(event.to_json() + "\n")
-            self._metrics_file.flush()
+            end = file.seek(0, os.SEEK_END)
+            try:
+                if file.write(line) < len(line):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                with suppress(OSError):
+                    file.truncate(end)
+                raise
 
     def events(self) -> Iterator[AttemptEnded]:
         """Yield the metrics in order; a last line that was cut off is left out."""
@@ -131,7 +141,7 @@ class RunDirectory:
             each.unlink()
 
 
-def _lock(file: TextIO, path: Path) -> None:
+def _lock(file: FileIO, path: Path) -> None:
     """Make sure that no other process writes the run. Some network file systems have no such locks."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -44,7 +44,9 @@ class Actions:
 class Machine(Protocol):
     """A driver calls `begin`, then `handle` with each event, and with a `Tick` once `now` reaches `wake`.
 
-    No blob is larger than `part_bytes_max`; `expects` tells whether a sender is entitled to push one now."""
+    No blob is larger than `part_bytes_max`; `expects` tells whether a sender is entitled to push one now, and
+    `reads` whether a control message can change anything: one that cannot need not be handled. `hold_up`
+    tells it that a sender is read slowly."""
 
     @property
     def wake(self) -> float | None: ...
@@ -53,6 +55,10 @@ class Machine(Protocol):
     def part_bytes_max(self) -> int: ...
 
     def begin(self, now: float) -> Actions: ...
+
+    def hold_up(self, sender: PeerId) -> Actions: ...
+
+    def reads(self, sender: PeerId, raw: bytes, now: float) -> bool: ...
 
     def handle(self, event: Event, now: float) -> Actions: ...
 

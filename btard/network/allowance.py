@@ -32,17 +32,21 @@ class _Bucket:
 
     level_s: float = 0.0
     at: float = -inf
+    waited: bool = False
+    """Whether its sender has had to wait since the bucket was last full."""
 
     def fill(self, share: float, burst_s: float, now: float) -> None:
         self.level_s = min(burst_s, self.level_s + share * (now - self.at))
         self.at = now
+        self.waited = self.waited and self.level_s < burst_s
 
 
 class Allowances:
     """The seconds of processor time that senders may still cost.
 
     Of each second of the clock, all senders together may take `share` (above 0), each an equal part of it,
-    and `spare` (above 0) more goes to those who come first. A sender may save up `burst_s` seconds. Times
+    and `spare` (above 0) more goes to those who come first, but to nobody that has had to wait until it has
+    saved up all that it may: a flood would take all of it. A sender may save up `burst_s` seconds. Times
     `now` are in seconds of any origin, never decreasing."""
 
     def __init__(self, share: float, spare: float, burst_s: float) -> None:
@@ -57,14 +61,15 @@ class Allowances:
     def spend(self, sender: PeerId, seconds: float, now: float) -> None:
         """Charge what a message of `sender` has cost."""
         own = self._of(sender, now)
-        payer = self._common if own.level_s <= 0 < self._common.level_s else own
+        payer = self._common if own.level_s <= 0 and self._has_spare(own) else own
         payer.level_s -= seconds
 
     def wait_s(self, sender: PeerId, now: float) -> float:
         """Return for how long to read nothing of this sender; 0 if it may go on."""
         own = self._of(sender, now)
-        if own.level_s > 0 or self._common.level_s > 0:
+        if own.level_s > 0 or self._has_spare(own):
             return 0.0
+        own.waited = True
         return -own.level_s * self.senders / self._share + _PAUSE_S
 
     def keep(self, roster: Container[PeerId], senders: int) -> None:
@@ -72,6 +77,9 @@ class Allowances:
         self.senders = max(1, senders)
         for peer in [peer for peer in self._own if peer not in roster]:
             del self._own[peer]
+
+    def _has_spare(self, own: _Bucket) -> bool:
+        return not own.waited and self._common.level_s > 0
 
     def _of(self, sender: PeerId, now: float) -> _Bucket:
         own = self._own.setdefault(sender, _Bucket())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from btard.crypto import Identity
 from btard.errors import NetworkError
 from btard.network.daemon import DaemonOptions, NoBootstrapError
 from btard.network.dht_node import DhtNode
+from btard.network.dht_scope import Scope
 from btard.network.discovery import (
     Directory,
     check_document,
@@ -37,11 +38,12 @@ class DhtDirectory(Directory):
     A bootstrap is merely a directory without initial peers: each peer within can let others in.
     """
 
-    def __init__(self, identity: Identity, options: DaemonOptions, lifetime_s: float) -> None:
+    def __init__(self, identity: Identity, scope: Scope, options: DaemonOptions, lifetime_s: float) -> None:
         self.me = identity.peer
         self.addresses: tuple[str, ...] = ()
         """Multiaddrs for others to join by, the best first: the announced ones, else those listened on."""
         self._identity = identity
+        self._scope = scope
         self._options = options
         self._lifetime_s = lifetime_s
         self._node: DhtNode | None = None
@@ -53,6 +55,7 @@ class DhtDirectory(Directory):
     async def create(
         cls,
         identity: Identity,
+        scope: Scope,
         *,
         initial_peers: Sequence[str] = (),
         host: str = "0.0.0.0",
@@ -62,7 +65,8 @@ class DhtDirectory(Directory):
         nat: bool = True,
         lifetime_s: float = 90.0,
     ) -> DhtDirectory:
-        """Join the swarm of `initial_peers`, of which one must answer, or found one if there are none.
+        """Join the swarm of `initial_peers`, of which one must answer, or found one if there are none. Only
+        what is in `scope` is kept for others and believed; this peer's own publications are always kept.
 
         `announce` are addresses (HOST:PORT or multiaddrs) by which others reach us, if they differ from those
         listened on. `wait_s` is how long to try again while nobody answers. `nat` allows port mapping and
@@ -73,7 +77,8 @@ class DhtDirectory(Directory):
             peer_of(each)
         announced = tuple(map(announced_multiaddr, announce))
         options = DaemonOptions(host, port, tuple(initial_peers), announced, nat)
-        self = cls(identity, options, lifetime_s)
+        scope.know((identity.peer,))
+        self = cls(identity, scope, options, lifetime_s)
         loop = asyncio.get_running_loop()
         limit = loop.time() + wait_s
         while self._node is None:
@@ -104,13 +109,6 @@ class DhtDirectory(Directory):
                 found[record.peer] = record
         return found
 
-    async def present(self, run: bytes) -> dict[PeerId, PeerRecord]:
-        members = await self.members(run)
-        others = [peer for peer in members if peer != self.me]
-        answers = await asyncio.gather(*map(self._live().ping, others))
-        silent = {peer for peer, answer in zip(others, answers, strict=True) if answer is None}
-        return {peer: record for peer, record in members.items() if peer not in silent}
-
     async def publish_document(self, run: bytes, name: str, signed_bytes: bytes) -> None:
         check_document(name, signed_bytes)
         await self._publish(run, name, signed_bytes)
@@ -119,6 +117,10 @@ class DhtDirectory(Directory):
         check_document(name, b"")
         payloads = await self._find(document_key(run, name, publisher))
         return payloads[0] if payloads else None
+
+    def know(self, peers: Iterable[PeerId]) -> None:
+        """Always keep what these peers publish, whatever strangers store."""
+        self._scope.know(peers)
 
     async def close(self) -> None:
         tasks, self._tasks = self._tasks, []
@@ -144,7 +146,9 @@ class DhtDirectory(Directory):
         stored = await self._live().call("publishing", "store", key, value, expiration, subkey=bytes(self.me))
         # hivemind reports what the last replica said, and one that has it already, from another, says no.
         if not stored and not await self._holds(key, expiration):
-            raise NetworkError("the swarm did not store our record: check that this machine's clock is right")
+            raise NetworkError(
+                "the directory did not keep what this peer has published: check this machine's clock"
+            )
 
     async def _holds(self, key: str, expiration: float) -> bool:
         """Return whether the swarm has this peer's publication of that expiration."""
@@ -173,7 +177,7 @@ class DhtDirectory(Directory):
     # ------------------------------------------------------------ the life of the node
 
     async def _start(self) -> None:
-        self._node = await DhtNode.start(self._identity, self._options)
+        self._node = await DhtNode.start(self._identity, self._options, self._scope)
         self.addresses = self._node.addresses
         if not self._options.announce:  # the same port after a restart
             self._options = replace(self._options, port=int(self.addresses[0].split("/")[4]))

@@ -10,14 +10,19 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import Callable
 from typing import Any
 
 from btard.crypto import Identity, digest
 from btard.errors import NetworkError
 from btard.network.daemon import Daemon, DaemonOptions, NoBootstrapError
 from btard.network.deadline import within
+from btard.network.dht_scope import KNOWN_MAX, STRANGERS_MAX, Scope
 from btard.network.libp2p import handed_out, libp2p_id, libp2p_id_text, peer_of
 from btard.types import PeerId
+
+PUBLISHERS_MAX = KNOWN_MAX + STRANGERS_MAX
+"""Under one key of one node."""
 
 _DHTID_BYTES = 20
 _START_TIMEOUT_S = 14.0
@@ -40,16 +45,17 @@ class DhtNode:
         self._kademlia: Any = None
 
     @classmethod
-    async def start(cls, identity: Identity, options: DaemonOptions) -> DhtNode:
-        """Join the swarm of the initial peers, or found one if there are none.
+    async def start(cls, identity: Identity, options: DaemonOptions, scope: Scope) -> DhtNode:
+        """Join the swarm of the initial peers, or found one if there are none. Keep for others what is in
+        scope.
 
         Raises NetworkError within 15 seconds (after the import) if nobody answers, the port is taken, or the
         clock of this machine is too far from theirs.
         """
-        binary = _import_hivemind()
+        binary = import_hivemind()
         self = cls(await Daemon.start(binary, identity, options))
         try:
-            await within(_START_TIMEOUT_S, self._join(identity, options))
+            await within(_START_TIMEOUT_S, self._join(identity, options, scope))
             return self
         except asyncio.TimeoutError:
             await self.stop()
@@ -96,33 +102,41 @@ class DhtNode:
             await asyncio.gather(control._read_task, control._write_task, return_exceptions=True)
         await self.daemon.stop()
 
-    async def _join(self, identity: Identity, options: DaemonOptions) -> None:
+    async def _join(self, identity: Identity, options: DaemonOptions, scope: Scope) -> None:
         from hivemind.dht.node import DHTNode
         from hivemind.dht.routing import DHTID
         from hivemind.p2p import P2P
         from hivemind.utils.multiaddr import Multiaddr
         from hivemind.utils.timed_storage import get_dht_time
 
-        from btard.network.dht_validator import KEYS_MAX, PublicationValidator
+        from btard.network.dht_storage import BoundedStorage
+        from btard.network.dht_validator import PublicationValidator
 
         me = identity.peer
         self._p2p = await P2P.replicate(Multiaddr(self.daemon.control))
         assert str(self._p2p.peer_id) == libp2p_id_text(me), "the daemon has another key than ours"
         seen = [str(each).partition("/p2p/")[0] for each in await self._p2p.get_visible_maddrs()]
         self.addresses = handed_out(options.announce or seen, me)
+        storage = BoundedStorage(scope, get_dht_time)
         try:
             self._kademlia = await DHTNode.create(
                 p2p=self._p2p,
                 # The same after a restart, or the routing tables of others hold this peer twice.
                 node_id=DHTID.from_bytes(digest("network dht node", me)[:_DHTID_BYTES]),
                 initial_peers=list(options.initial_peers),
-                record_validator=PublicationValidator(get_dht_time),
+                record_validator=PublicationValidator(scope, get_dht_time),
                 strict=False,
-                cache_size=KEYS_MAX,
+                cache_locally=False,
             )
         except RuntimeError:
             raise NoBootstrapError(options.initial_peers) from None
-        self._kademlia.protocol.storage.maxsize = KEYS_MAX
+        protocol = self._kademlia.protocol
+        # hivemind has no option for either. What others have stored meanwhile has passed the validator; a
+        # stranger's word "cache" gains it nothing.
+        for key, item in protocol.storage.items():
+            storage.store(key, item.value, item.expiration_time)
+        protocol.storage, protocol.cache = storage, BoundedStorage(scope, get_dht_time)
+        protocol._validate_dictionary = _bounded(protocol._validate_dictionary)
         await self._compare_clocks({peer_of(each) for each in options.initial_peers})
 
     async def _compare_clocks(self, peers: set[PeerId]) -> None:
@@ -135,7 +149,12 @@ class DhtNode:
             )
 
 
-def _import_hivemind() -> str:
+def _bounded(validate: Callable[[bytes, Any], bool]) -> Callable[[bytes, Any], bool]:
+    """Refuse an answer of more publishers than a node keeps before the first of them is looked at."""
+    return lambda key, dictionary: len(dictionary.data) <= PUBLISHERS_MAX and validate(key, dictionary)
+
+
+def import_hivemind() -> str:
     """Import hivemind, quietly, and return the path of its daemon."""
     import hivemind
     from hivemind.utils.logging import use_hivemind_log_handler

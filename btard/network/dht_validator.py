@@ -12,58 +12,76 @@ import msgpack
 from hivemind.dht.routing import DHTID
 from hivemind.dht.validation import DHTRecord, RecordValidatorBase
 
+from btard.crypto import digest
+from btard.network.dht_scope import Scope
 from btard.network.discovery import DOCUMENT_BYTES_MAX, document_key, members_key, open_publication
 
-LIFETIME_MAX_S = 3600.0
-"""Publications that claim to live longer are refused: a peer that leaves must be forgotten."""
+LIFETIME_MAX_S = 180.0
+"""Publications that claim to live longer are refused: a peer that leaves must be forgotten. Ours live 90 s;
+the rest is for clocks that differ."""
 
-PUBLISHERS_MAX = 1024
-"""Members of one run that a node keeps; a record takes below 1 kB, an answer must stay below 4 MiB."""
+CHECKS_PER_S = 50.0
+CHECKS_BURST = 300.0
+"""Signatures that a node checks, so that a flood of publications takes about 2 % of the event loop's time and
+once 0.1 s. What is above is refused unread; its publisher tries again."""
 
-KEYS_MAX = 1024
-"""Keys that a node keeps, and counts members of."""
+REMEMBERED_MAX = 512
+"""Verdicts that are kept: the same publication comes from several nodes, and again with each look."""
 
 _OVERHEAD_BYTES = 512
 
 
 class PublicationValidator(RecordValidatorBase):  # type: ignore[misc]  # hivemind ships no types
-    """Accepts authentic publications under their own key and subkey, and not too many. `now` is DHT time."""
+    """Accepts authentic publications of the scope under their own key and subkey. `now` is DHT time."""
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, scope: Scope, now: Callable[[], float]) -> None:
         self._now = now
-        self._publishers: OrderedDict[bytes, dict[bytes, float]] = OrderedDict()
+        self._homes = frozenset(DHTID.generate(source=key).to_bytes() for key in scope.keys)
+        self._verdicts: OrderedDict[bytes, bool] = OrderedDict()
+        self._checks = CHECKS_BURST
+        self._checked_at = now()
 
     def validate(self, record: DHTRecord) -> bool:
         """Return whether to store or believe a record. Never raises, whatever it is given."""
+        if record.key not in self._homes:
+            return False
         if len(record.value) > DOCUMENT_BYTES_MAX + _OVERHEAD_BYTES:
             return False
         if not record.expiration_time <= self._now() + LIFETIME_MAX_S:  # false for NaN too
             return False
-        try:
-            raw = msgpack.unpackb(record.value, raw=False, max_array_len=0, max_map_len=0, max_ext_len=0)
-        except (ValueError, TypeError, msgpack.UnpackException):
+        until = repr(record.expiration_time).encode()
+        name = digest("network dht verdict", record.key, record.subkey, record.value, until)
+        known = self._verdicts.get(name)
+        if known is not None:
+            self._verdicts.move_to_end(name)
+            return known
+        if not self._afford():
             return False
-        publication = open_publication(raw, record.expiration_time)
-        if publication is None:
-            return False
-        run, name, publisher = publication.run, publication.name, publication.publisher
-        key = document_key(run, name, publisher) if name else members_key(run)
-        home = (DHTID.generate(source=key).to_bytes(), msgpack.packb(publisher))
-        return (record.key, record.subkey) == home and self._room(
-            record.key, publisher, record.expiration_time
-        )
+        self._verdicts[name] = verdict = _is_genuine(record)
+        if len(self._verdicts) > REMEMBERED_MAX:
+            self._verdicts.popitem(last=False)
+        return verdict
 
-    def _room(self, key: bytes, publisher: bytes, expiration: float) -> bool:
-        """Return whether one more publisher fits under a key; expired ones make room."""
-        seen = self._publishers.setdefault(key, {})
-        self._publishers.move_to_end(key)
-        if len(self._publishers) > KEYS_MAX:
-            self._publishers.popitem(last=False)
-        if publisher not in seen and len(seen) >= PUBLISHERS_MAX:
-            now = self._now()
-            for each in [each for each, until in seen.items() if until < now]:
-                del seen[each]
-            if len(seen) >= PUBLISHERS_MAX:
-                return False
-        seen[publisher] = max(expiration, seen.get(publisher, expiration))
+    def _afford(self) -> bool:
+        """Return whether one more signature may be checked now."""
+        now = self._now()
+        self._checks = min(CHECKS_BURST, self._checks + CHECKS_PER_S * max(0.0, now - self._checked_at))
+        self._checked_at = now
+        if self._checks < 1.0:
+            return False
+        self._checks -= 1.0
         return True
+
+
+def _is_genuine(record: DHTRecord) -> bool:
+    try:
+        raw = msgpack.unpackb(record.value, raw=False, max_array_len=0, max_map_len=0, max_ext_len=0)
+    except (ValueError, TypeError, msgpack.UnpackException):
+        return False
+    publication = open_publication(raw, record.expiration_time)
+    if publication is None:
+        return False
+    run, name, publisher = publication.run, publication.name, publication.publisher
+    key = document_key(run, name, publisher) if name else members_key(run)
+    home = (DHTID.generate(source=key).to_bytes(), msgpack.packb(publisher))
+    return bool((record.key, record.subkey) == home)

@@ -35,9 +35,6 @@ class Directory(Protocol):
     async def members(self, run: bytes) -> dict[PeerId, PeerRecord]:
         """Return the verified records of a run: of peers that say that they take part, not of a roster."""
 
-    async def present(self, run: bytes) -> dict[PeerId, PeerRecord]:
-        """Return those of `members` that answer now. A peer that was killed is missing within seconds."""
-
     async def publish_document(self, run: bytes, name: str, signed_bytes: bytes) -> None:
         """Publish a document, e.g. the description of a run or its genesis; opaque bytes here."""
 

@@ -27,8 +27,9 @@ from btard.types import Fault, FaultKind
 
 _BACKLOG = 512
 _ACCEPTS_AT_ONCE = 16
-_REFUSED_PAUSE_S = 0.01
-"""After a round with refusals: a storm of connections gets a few hundredths of the loop's time."""
+_REFUSED_PAUSE_S = 0.05
+"""After a round with refusals: a storm of connections gets a hundredth of the loop's time. Those who wait in
+the kernel meanwhile, at most _BACKLOG, are accepted within two seconds."""
 _EXHAUSTED_PAUSE_S = 0.5
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: a refused connection leaves nothing behind in the kernel either."""
@@ -37,8 +38,10 @@ _RESET = struct.pack("ii", 1, 0)
 class Connection:
     """One connection of a remote: a stranger's, until `prove`."""
 
-    def __init__(self, gate: Gate, name: str) -> None:
+    def __init__(self, gate: Gate, name: str, address: str) -> None:
         self.relay = Relay(self._passes, self._ended)
+        self.address = address
+        """The remote's IP address."""
         self._gate = gate
         self._name = name
         self._proven = False
@@ -201,13 +204,13 @@ class Gate:
         self._deadlines[name] = asyncio.get_running_loop().call_later(
             self.limits.connect_timeout_s, self._expire, name
         )
-        opening = asyncio.create_task(self._open(name, remote), name="gate")
+        opening = asyncio.create_task(self._open(name, remote, address), name="gate")
         self._opening.add(opening)
         opening.add_done_callback(self._opening.discard)
         return True
 
-    async def _open(self, name: str, remote: socket.socket) -> None:
-        connection = Connection(self, name)
+    async def _open(self, name: str, remote: socket.socket, address: str) -> None:
+        connection = Connection(self, name, address)
         try:
             server = self._twin(name)
         except OSError:  # no descriptor is left, or no room; the place stays taken, as after a hang-up

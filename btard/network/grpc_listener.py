@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
-
-import grpc
-import grpc.aio
+from functools import partial
 
 from btard.crypto import digest as digest_of
 from btard.network import frames
@@ -17,34 +14,23 @@ from btard.network.allowance import BYTE_S, HANDSHAKE_S, MESSAGE_S, Allowances
 from btard.network.certificate import Certificate, fingerprint
 from btard.network.counters import Counters
 from btard.network.deadline import within
-from btard.network.grpc_gate import Connection, Gate
-from btard.network.grpc_link import BLOB, CONTROL, SERVICE, keepalive_options
+from btard.network.entrance import METHOD
+from btard.network.grpc_gate import Connection
+from btard.network.grpc_link import BLOB, CONTROL
+from btard.network.grpc_server import Context, GatedServer, Method, Misbehaved, read
 from btard.network.hello import NONCE_BYTES, open_hello
 from btard.network.limits import KIB, Limits
+from btard.network.reception import Reception
 from btard.network.transport import STRANGER, Inbox
 from btard.types import Fault, FaultKind, PeerId, short
 
-Context = Any  # grpc.aio.ServicerContext: grpcio ships no types
 Reader = Callable[[PeerId, Context], Awaitable[None]]
-
-_STOP_GRACE_S = 0.25
-
-
-class _Misbehaved(Exception):
-    """The remote sent what no honest peer sends."""
-
-    def __init__(self, peer: PeerId, kind: FaultKind, detail: str) -> None:
-        super().__init__(detail)
-        self.fault = Fault(peer, kind, detail)
-
-
-class _Ended(Exception):
-    """The stream ended, properly or not; nobody is at fault."""
 
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One gRPC server: a control and a blob stream from each peer that is allowed."""
+    """One gRPC server: a control and a blob stream from each peer that is allowed, and an answer for
+    newcomers, as long as `introduce` has one."""
 
     run: bytes
     certificate: Certificate
@@ -52,42 +38,34 @@ class Listener:
     entropy: Callable[[int], bytes]
     limits: Limits
     counters: Counters
-    allowances: Allowances
+    allowances: Mapping[str, Allowances]
     cost: Callable[[], float]
+    queued: Callable[[PeerId], int]
+    reception: Reception
+    introduce: Callable[[], bytes | None]
     _streams: dict[tuple[PeerId, str], asyncio.Task[None]] = field(init=False, default_factory=dict)
     _inbox: Inbox = field(init=False)
-    _gate: Gate = field(init=False)
-    _server: Any = field(init=False, default=None)
+    _server: GatedServer | None = field(init=False, default=None)
 
     async def start(self, inbox: Inbox, host: str, port: int) -> int:
         """Listen, and return the port. Raises NetworkError if that is impossible."""
         self._inbox = inbox
-        self._gate = Gate(self.limits, self.counters, inbox.fault)
-        server = grpc.aio.server(options=self._options())
         readers = {CONTROL: self._control, BLOB: self._blobs}
-        methods = {name: self._method(name, reader) for name, reader in readers.items()}
-        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, methods),))
-        credentials = grpc.ssl_server_credentials([(self.certificate.key_pem, self.certificate.pem)])
-        try:
-            server.add_secure_port(f"unix:{self._gate.server_path}", credentials)
-            await server.start()
-            bound = self._gate.open(host, port)
-        except BaseException:
-            await server.stop(None)
-            await self._gate.close()
-            raise
-        self._server = server
-        return bound
+        methods: dict[str, Method] = {
+            name: partial(self._stream, name, each) for name, each in readers.items()
+        }
+        methods[METHOD] = self._enter
+        self._server = GatedServer(self.certificate, self.limits, self.counters, inbox.fault)
+        # Slack, so that a frame slightly too large reaches us and is attributed.
+        largest = max(self.limits.control_bytes_max, self.limits.chunk_bytes) + 64 * KIB
+        return await self._server.start(methods, largest, host, port)
 
     async def stop(self) -> None:
         """Close every incoming stream and the port."""
-        server, self._server = self._server, None
         for task in tuple(self._streams.values()):
             task.cancel()
-        if server is not None:
-            self._gate.shut()
-            await server.stop(_STOP_GRACE_S)
-            await self._gate.close()
+        if self._server is not None:
+            await self._server.stop()
 
     def prune(self) -> None:
         """End the streams of peers that are not allowed any more."""
@@ -95,62 +73,33 @@ class Listener:
             if not self.allowed(peer):
                 task.cancel()
 
-    def _options(self) -> list[tuple[str, Any]]:
-        limits = self.limits
-        return [
-            *keepalive_options(limits),
-            ("grpc.max_concurrent_streams", 1),
-            # Slack, so that a frame slightly too large reaches us and is attributed.
-            ("grpc.max_receive_message_length", max(limits.control_bytes_max, limits.chunk_bytes) + 64 * KIB),
-            ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", int(limits.keepalive_s * 500)),
-        ]
-
     # ------------------------------------------------------------ one stream
 
-    def _method(self, name: str, reader: Reader) -> Any:
-        """Make gRPC's handler of a stream of raw bytes: no protobuf, no serializers."""
+    async def _enter(self, context: Context, _: Connection) -> None:
+        """Tell a newcomer what is known of the run. It stays a stranger, with its few bytes and seconds."""
+        knock = await self.reception.receive(context)
+        answer = self.introduce()
+        if knock.run is None and answer is not None:
+            await context.write(answer)
+            await read(context)  # until it hangs up, or its time is over
 
-        async def stream(_: object, context: Context) -> None:
-            # In a task of its own, so that a newer stream of the same peer can end it.
-            task = asyncio.create_task(self._serve(name, reader, context), name=f"listener {name}")
-            try:
-                await asyncio.wait({task})
-            finally:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-            await context.abort(grpc.StatusCode.ABORTED)  # a stranger need not know the reason
-
-        return grpc.stream_stream_rpc_method_handler(stream)
-
-    async def _serve(self, name: str, reader: Reader, context: Context) -> None:
-        connection = self._gate.find(context.peer())
-        if connection is None:
-            return
-        try:
-            peer = await self._hello(name, context, connection)
-            await self._serve_peer(name, peer, reader, context)
-        except (_Ended, grpc.aio.BaseError, asyncio.InvalidStateError):
-            pass
-        except _Misbehaved as error:
-            self.counters.known(error.fault.peer).rejected += 1
-            self._inbox.fault(error.fault)
-        finally:
-            connection.close()
+    async def _stream(self, name: str, reader: Reader, context: Context, connection: Connection) -> None:
+        peer = await self._hello(name, context, connection)
+        await self._serve_peer(name, peer, reader, context)
 
     async def _hello(self, name: str, context: Context, connection: Connection) -> PeerId:
         nonce = self.entropy(NONCE_BYTES)
         await context.write(nonce)
-        raw = await _read(context)
+        raw = await read(context)
         opened = open_hello(raw, name, nonce, fingerprint(self.certificate.der))
         if opened is None:
-            raise _Misbehaved(STRANGER, FaultKind.BAD_HELLO, f"sent a false hello on a {name} stream")
+            raise Misbehaved(STRANGER, FaultKind.BAD_HELLO, f"sent a false hello on a {name} stream")
         connection.prove()
         peer, run = opened
         if run != self.run:
-            raise _Misbehaved(peer, FaultKind.WRONG_RUN, f"sent a hello for the run {run.hex()[:16]}")
+            raise Misbehaved(peer, FaultKind.WRONG_RUN, f"sent a hello for the run {run.hex()[:16]}")
         if not self.allowed(peer):
-            raise _Misbehaved(peer, FaultKind.NOT_A_MEMBER, "sent a hello from outside of the roster")
+            raise Misbehaved(peer, FaultKind.NOT_A_MEMBER, "sent a hello from outside of the roster")
         return peer
 
     async def _serve_peer(self, name: str, peer: PeerId, reader: Reader, context: Context) -> None:
@@ -161,8 +110,8 @@ class Listener:
             older.cancel()  # its client has reconnected before we noticed that the old connection died
         self._streams[peer, name] = task
         try:
-            self._charge(peer, HANDSHAKE_S)
-            await self._allowance(peer)
+            self._charge(peer, name, HANDSHAKE_S)
+            await self._allowance(peer, name)
             await context.write(frames.WELCOME)
             await reader(peer, context)
         finally:
@@ -172,20 +121,22 @@ class Listener:
     # ------------------------------------------------------------ what a peer may cost
 
     @contextmanager
-    def _charged(self, peer: PeerId, size: int) -> Iterator[None]:
-        """Charge a peer for a message of `size` bytes: for carrying it, and for what is done within."""
-        began_s = self.cost()
+    def _charged(self, peer: PeerId, name: str, size: int) -> Iterator[None]:
+        """Charge a peer for a message of `size` bytes: for carrying it, for what is done within, and for
+        carrying the answers that it got."""
+        began_s, before = self.cost(), self.queued(peer)
         try:
             yield
         finally:
-            self._charge(peer, MESSAGE_S + BYTE_S * size + self.cost() - began_s)
+            answers = max(0, self.queued(peer) - before)
+            self._charge(peer, name, MESSAGE_S * (1 + answers) + BYTE_S * size + self.cost() - began_s)
 
-    def _charge(self, peer: PeerId, seconds: float) -> None:
-        self.allowances.spend(peer, seconds, asyncio.get_running_loop().time())
+    def _charge(self, peer: PeerId, name: str, seconds: float) -> None:
+        self.allowances[name].spend(peer, seconds, asyncio.get_running_loop().time())
 
-    async def _allowance(self, peer: PeerId) -> None:
+    async def _allowance(self, peer: PeerId, name: str) -> None:
         """Wait until this peer may cost something again."""
-        wait_s = self.allowances.wait_s(peer, asyncio.get_running_loop().time())
+        wait_s = self.allowances[name].wait_s(peer, asyncio.get_running_loop().time())
         if wait_s > 0:
             self.counters.of(peer).paced += 1
             detail = f"took more than its part of this peer's time: it is read after {wait_s:.2f} s"
@@ -197,30 +148,31 @@ class Listener:
     async def _control(self, peer: PeerId, context: Context) -> None:
         size_max = self.limits.control_bytes_max
         while True:
-            await self._allowance(peer)
-            raw = await _read(context)
+            await self._allowance(peer, CONTROL)
+            raw = await read(context)
             if len(raw) > size_max:
-                raise _Misbehaved(peer, FaultKind.OVERSIZE, f"sent a control message of {len(raw)} bytes")
+                raise Misbehaved(peer, FaultKind.OVERSIZE, f"sent a control message of {len(raw)} bytes")
             traffic = self.counters.of(peer)
             traffic.control_messages_received += 1
             traffic.control_bytes_received += frames.framed(len(raw))
-            with self._charged(peer, len(raw)):
+            with self._charged(peer, CONTROL, len(raw)):
                 self._inbox.control(peer, raw)
 
     async def _blobs(self, peer: PeerId, context: Context) -> None:
         while True:
-            await self._allowance(peer)
-            offer = frames.unpack_offer(await _read(context))
+            await self._allowance(peer, BLOB)
+            offer = frames.unpack_offer(await read(context))
             traffic = self.counters.of(peer)
             traffic.blob_bytes_received += frames.OFFER_COST
             traffic.blob_bytes_sent += frames.REPLY_COST
             if offer is None:
-                raise _Misbehaved(peer, FaultKind.BAD_OFFER, "offered a blob in an unknown form")
+                raise Misbehaved(peer, FaultKind.BAD_OFFER, "offered a blob in an unknown form")
             digest, size = offer
-            with self._charged(peer, frames.OFFER_BYTES):
+            with self._charged(peer, BLOB, frames.OFFER_BYTES):
                 wanted = self._inbox.wants(peer, digest, size)
             if not wanted:
                 traffic.blobs_refused += 1
+                self._charge(peer, BLOB, MESSAGE_S)
                 await context.write(frames.UNWANTED)
                 continue
             await context.write(frames.WANTED)
@@ -229,9 +181,10 @@ class Listener:
             traffic.blob_bytes_received += frames.body_cost(size, self.limits.chunk_bytes)
             traffic.blob_bytes_sent += frames.REPLY_COST
             if digest_of("blob", data) != digest:
+                self._charge(peer, BLOB, BYTE_S * size)
                 await context.write(frames.FORGED)
                 detail = f"sent other bytes than the blob {short(digest)}"
-                raise _Misbehaved(peer, FaultKind.FORGED_BLOB, detail)
+                raise Misbehaved(peer, FaultKind.FORGED_BLOB, detail)
             self._inbox.blob(peer, digest, data)
             await context.write(frames.DELIVERED)
             traffic.blobs_received += 1
@@ -242,20 +195,12 @@ class Listener:
         left = size
         while left:
             try:
-                chunk = await within(self.limits.stall_timeout_s, _read(context))
+                chunk = await within(self.limits.stall_timeout_s, read(context))
             except asyncio.TimeoutError:
                 detail = f"stopped {left} bytes short of a blob"
-                raise _Misbehaved(peer, FaultKind.STALLED_BLOB, detail) from None
+                raise Misbehaved(peer, FaultKind.STALLED_BLOB, detail) from None
             if len(chunk) != min(left, self.limits.chunk_bytes):
-                raise _Misbehaved(peer, FaultKind.BAD_CHUNK, f"sent {len(chunk)} bytes of {left} in a chunk")
+                raise Misbehaved(peer, FaultKind.BAD_CHUNK, f"sent {len(chunk)} bytes of {left} in a chunk")
             chunks.append(chunk)
             left -= len(chunk)
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-
-async def _read(context: Context) -> bytes:
-    raw = await context.read()
-    if raw is grpc.aio.EOF:
-        raise _Ended
-    assert isinstance(raw, bytes)
-    return raw

@@ -21,10 +21,11 @@ from btard.crypto import Identity
 from btard.network.allowance import Allowances
 from btard.network.certificate import Certificate
 from btard.network.counters import Counters
-from btard.network.grpc_link import Link, Me
+from btard.network.grpc_link import BLOB, CONTROL, Link, Me
 from btard.network.grpc_listener import Listener
 from btard.network.guard import GuardedInbox
 from btard.network.limits import Limits
+from btard.network.reception import Reception
 from btard.network.record import PeerRecord
 from btard.network.transport import Inbox, Transport
 from btard.types import Digest, PeerId
@@ -38,8 +39,8 @@ class GrpcTransport(Transport):
     `run` is the run id (32 bytes). `allowed` says which peers may open streams to us; it is asked at each
     hello and, for open streams, at each `connect`. `entropy(n)` returns n random bytes, for nonces;
     `jitter()` returns numbers in [0, 1), for the backoff. `cost()` is a clock of the processor time that this
-    thread has taken, in seconds, by which senders are charged. `port` 0 takes a free one.
-    """
+    thread has taken, in seconds, by which senders are charged. `introduce` returns what a newcomer is told of
+    the run (an encoded `entrance.Answer`), None for nothing. `port` 0 takes a free one."""
 
     def __init__(
         self,
@@ -53,6 +54,7 @@ class GrpcTransport(Transport):
         host: str = "127.0.0.1",
         port: int = 0,
         certificate: Certificate | None = None,
+        introduce: Callable[[], bytes | None] = lambda: None,
         limits: Limits | None = None,
     ) -> None:
         self.me = identity.peer
@@ -69,9 +71,24 @@ class GrpcTransport(Transport):
         self._run = run
         self._jitter = jitter
         limits = self._limits
-        self._allowances = Allowances(limits.senders_share, limits.spare_share, limits.burst_s)
+        # Of their own: a flood of messages does not hold up the same peer's blobs.
+        self._allowances = {
+            CONTROL: Allowances(limits.senders_share, limits.spare_share, limits.burst_s),
+            BLOB: Allowances(limits.offers_share, limits.offers_share, limits.burst_s),
+        }
+        reception = Reception(identity, self.certificate, entropy)
         self._listener = Listener(
-            run, self.certificate, allowed, entropy, limits, self.counters, self._allowances, cost
+            run,
+            self.certificate,
+            allowed,
+            entropy,
+            limits,
+            self.counters,
+            self._allowances,
+            cost,
+            self._queued,
+            reception,
+            introduce,
         )
 
     async def start(self, inbox: Inbox) -> None:
@@ -98,7 +115,8 @@ class GrpcTransport(Transport):
             else:
                 self._retire(link.move(record))
         self.counters.keep(roster)
-        self._allowances.keep(roster, len(roster))
+        for allowances in self._allowances.values():
+            allowances.keep(roster, len(roster))
 
     def connected(self, peer: PeerId) -> bool:
         link = self._links.get(peer)
@@ -115,6 +133,10 @@ class GrpcTransport(Transport):
         link = self._links.get(to)
         if link is None or not link.blobs.put((digest, data), len(data)):
             self.counters.known(to).blobs_dropped += 1
+
+    def _queued(self, peer: PeerId) -> int:
+        link = self._links.get(peer)
+        return 0 if link is None else len(link.control)
 
     def _drop(self, peers: Iterable[PeerId]) -> None:
         for peer in peers:

@@ -22,7 +22,7 @@ _PRIVATE_KEY = b"\x08\x01\x12\x40"  # protobuf PrivateKey: type Ed25519, 64 byte
 _ID = b"\x00\x24\x08\x01\x12\x20"  # identity multihash (36 bytes) of a protobuf PublicKey: Ed25519, 32 bytes
 _ID_TEXT_MAX = 64
 _MULTIADDR = re.compile(r"/(ip4|ip6|dns|dns4|dns6)/([^/]+)/tcp/([0-9]+)(?:/p2p/([^/]+))?\Z")
-_MULTIADDR_BYTES_MAX = 400
+MULTIADDR_BYTES_MAX = 400
 
 
 def key_file(identity: Identity) -> bytes:
@@ -41,7 +41,7 @@ def libp2p_id_text(peer: PeerId) -> str:
 
 
 def peer_of(multiaddr: str) -> PeerId:
-    """Return the peer behind the multiaddr of a bootstrap.
+    """Return the peer behind the multiaddr of a node of the directory.
 
     Raises NetworkError unless it is /ip4|ip6|dns/HOST/tcp/PORT/p2p/ID with the id of an Ed25519 key.
     """
@@ -52,10 +52,18 @@ def peer_of(multiaddr: str) -> PeerId:
         raw = b""
     if not raw.startswith(_ID) or len(raw) != len(_ID) + PEER_ID_BYTES:
         raise NetworkError(
-            f"{multiaddr[:_MULTIADDR_BYTES_MAX]!r} is not a bootstrap address: paste the whole line that the "
-            "bootstrap prints, /ip4/HOST/tcp/PORT/p2p/12D3Koo..."
+            f"{multiaddr[:MULTIADDR_BYTES_MAX]!r} is not the address of a node of the directory: use "
+            "/ip4/HOST/tcp/PORT/p2p/12D3Koo..."
         )
     return PeerId(raw[len(_ID) :])
+
+
+def is_bootstrap_address(multiaddr: str) -> bool:
+    """Return whether hostile text is a multiaddr from which `peer_of` reads a key."""
+    try:
+        return bool(peer_of(multiaddr))
+    except NetworkError:
+        return False
 
 
 def listen_multiaddr(host: str, port: int) -> str:
@@ -90,7 +98,7 @@ def handed_out(multiaddrs: Iterable[str], peer: PeerId) -> tuple[str, ...]:
 
 def _id_text(multiaddr: str) -> str | None:
     """Return the peer id in a multiaddr, "" if it has none, None if it is not a multiaddr that we know."""
-    match = _MULTIADDR.match(multiaddr) if len(multiaddr) <= _MULTIADDR_BYTES_MAX else None
+    match = _MULTIADDR.match(multiaddr) if len(multiaddr) <= MULTIADDR_BYTES_MAX else None
     if match is None:
         return None
     kind, host, port, text = match.groups()

@@ -46,11 +46,13 @@ class Limits:
     strangers_per_address: int = 16
     """Those of one remote address. Peers that share one, behind a NAT or on one machine, connect in turn."""
     senders_share: float = 0.25
-    """Of each second, the time of the event loop that control messages and offers of all members may take, an
-    equal part each (`btard.network.allowance`)."""
+    """Of each second, the time of the event loop that control messages of all members may take, an equal part
+    each (`btard.network.allowance`)."""
     spare_share: float = 0.05
     """What is left for members that need more than their part, in all."""
-    burst_s: float = 1.0
+    offers_share: float = 0.05
+    """The same for offers of blobs, and what is left for those that need more."""
+    burst_s: float = 0.5
     """Seconds of the event loop's time that a member may save up."""
 
     def descriptors(self, peers: int) -> int:

@@ -37,6 +37,9 @@ EARLY_PARTS = 2
 WAITING_BYTES_MAX = 2 * 2**20
 """Bytes of one sender's messages that are kept before the first step; the protocol asks for the rest."""
 
+WAITING_OVERHEAD_BYTES = 256
+"""What keeping a message costs beside its bytes: it may have none."""
+
 
 @dataclass(frozen=True, slots=True)
 class Push:
@@ -56,6 +59,10 @@ class Work:
     effects: list[Effect] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
+
+
+NOTHING = Work()
+"""No work: shared by all who have none, and never changed."""
 
 
 class Offer(Enum):
@@ -96,13 +103,19 @@ class Driver:
 
     def received(self, sender: PeerId, raw: bytes, now: float) -> Work:
         """Take a control message of an authenticated sender. Before `begin` it is kept, if there is room."""
+        if not self.machine.reads(sender, raw, now):
+            return NOTHING
         event = Received(sender, raw)
         if self._begun:
             return self._handle(event, now)
-        self._waiting_bytes[sender] += len(raw)
+        self._waiting_bytes[sender] += len(raw) + WAITING_OVERHEAD_BYTES
         if self._waiting_bytes[sender] <= WAITING_BYTES_MAX:
             self._waiting.append(event)
-        return Work()
+        return NOTHING
+
+    def held_up(self, sender: PeerId) -> Work:
+        """Take note that the transport reads this sender slowly."""
+        return self._take(self.machine.hold_up(sender)) if self._begun else NOTHING
 
     def offered(self, sender: PeerId, name: Digest, size_bytes: int) -> Offer:
         """Answer the offer of a blob, of a size that the sender claims; `held` is to follow the answer HELD.

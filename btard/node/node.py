@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from btard.ledger.file import LedgerFile
 from btard.machine import Effect, Output, Perform, Send
 from btard.network import PeerRecord, Transport
-from btard.node.driver import Driver, Offer, Work
+from btard.node.driver import NOTHING, Driver, Offer, Work
 from btard.node.votes import VoteLog
 from btard.node.worker import Worker
 from btard.protocol.constants import ASK_SHARE
@@ -24,7 +24,7 @@ from btard.protocol.record import BAN, LEAVE, Entry
 from btard.protocol.state import RosterState
 from btard.run.events import Stalled
 from btard.training.engine import Engine
-from btard.types import Digest, Fault, PeerId
+from btard.types import Digest, Fault, FaultKind, PeerId
 
 ROSTER_PHASES = 3
 """How long to wait for the roster before the first step, in units of phase_s. A peer that never arrives does
@@ -158,7 +158,12 @@ class Node:
         self._unless_over(lambda: self.driver.arrived(digest, data, self._loop.time()))
 
     def fault(self, fault: Fault) -> None:
-        """Count a peer's misbehaviour, and report it."""
+        """Count a peer's misbehaviour, and report it. What a flood holds up, others are asked for."""
+        self._count(fault)
+        if fault.kind is FaultKind.FLOOD:
+            self._unless_over(lambda: self.driver.held_up(fault.peer))
+
+    def _count(self, fault: Fault) -> None:
         self.faults[fault.peer, fault.kind] += 1
         self.faulted(fault)
 
@@ -175,6 +180,8 @@ class Node:
             self.fail(error)
 
     def _do(self, work: Work) -> None:
+        if work is NOTHING:
+            return
         for send in self._permitted(work.messages):
             for peer in send.to:
                 self.transport.send(peer, send.raw)
@@ -184,7 +191,7 @@ class Node:
         for effect in work.effects:
             self._submit(effect)
         for fault in work.faults:
-            self.fault(fault)
+            self._count(fault)
         for output in work.outputs:
             self._output(output)
         self._set_timer()

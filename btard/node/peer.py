@@ -6,23 +6,28 @@ import asyncio
 import contextlib
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from btard.crypto import Identity
-from btard.errors import HaltedError, NetworkError
+from btard.errors import HaltedError
 from btard.ledger.directory import RunDirectory
 from btard.ledger.header import LedgerHeader
-from btard.network import DhtDirectory, GrpcTransport, Limits, PeerRecord, libp2p_id, peer_of
-from btard.network.deadline import within
+from btard.network import GrpcTransport, Limits, PeerRecord, libp2p_id
 from btard.network.descriptors import check_descriptors, raise_descriptors
+from btard.network.dht_node import import_hivemind
+from btard.network.join import JoinLine
+from btard.network.own_addresses import own_addresses
 from btard.network.record import MAX_ADDRESSES
+from btard.node.arrival import Arrival
 from btard.node.assembly import assemble
+from btard.node.door import Door
 from btard.node.key import hold_key
-from btard.node.node import LINGER_DELTAS, Node
+from btard.node.listing import Listing
+from btard.node.node import LINGER_DELTAS
 from btard.node.options import PeerOptions
 from btard.node.recorder import Recorder
-from btard.node.rendezvous import find_genesis, find_run
+from btard.node.rendezvous import scope_of
 from btard.node.votes import NOWHERE, VoteLog, votes_path
 from btard.node.worker import ThreadWorker
 from btard.protocol.state import RosterState
@@ -30,10 +35,7 @@ from btard.run.config import RunConfig
 from btard.run.events import Begun, Emit, Ended, Noted
 from btard.training.engine import Engine
 from btard.training.store import BlobStore
-from btard.types import Digest, Fault, PeerId
-
-WITHDRAW_S = 2.0
-"""Time limit for withdrawing this peer's address at its end."""
+from btard.types import PeerId
 
 
 async def run_peer(options: PeerOptions, *, emit: Emit) -> Ended:
@@ -69,51 +71,66 @@ class _Peer:
     identity: Identity
     run_dir: RunDirectory | None
     emit: Emit
+    noted: set[str] = field(default_factory=set)
 
     async def run(self) -> Ended:
         options, me = self.options, self.identity.peer
         looking = f"peer {me.hex()[:16]}: looking for {options.join} for up to {options.wait_s:g} s"
-        self.emit(Noted(text=looking))
-        bootstrap = peer_of(options.join)
-        directory = await DhtDirectory.create(
-            self.identity, initial_peers=[options.join], host=options.host, wait_s=options.wait_s
+        self._note(looking)
+        join = JoinLine.parse(options.join)
+        arrival = Arrival(join, self.identity, options.wait_s, self._note, os.urandom)
+        config = await arrival.find_run(options.expected)
+        check_descriptors(Limits().descriptors(config.peers))
+        # Before the others count on this peer: importing, and making optimizers, takes seconds.
+        engine = config.engine(BlobStore(capacity_bytes=1), options.device)
+        await asyncio.to_thread(import_hivemind)
+        door = Door(arrival.told)
+        transport = GrpcTransport(
+            self.identity,
+            config.digest,
+            allowed=door.allows,
+            entropy=os.urandom,
+            jitter=lambda: int.from_bytes(os.urandom(4), "little") / 2**32,
+            host=options.host,
+            port=options.port,
+            introduce=door.introduce,
         )
-        door = _Door()
-        transport: GrpcTransport | None = None
-        config: RunConfig | None = None
+        listing: Listing | None = None
         try:
-            config = await find_run(directory, bootstrap, options.expected, options.wait_s)
-            check_descriptors(Limits().descriptors(config.peers))
-            # Before the others count on this peer: importing, and making optimizers, takes seconds.
-            engine = config.engine(BlobStore(capacity_bytes=1), options.device)
-            transport = GrpcTransport(
-                self.identity,
-                config.digest,
-                allowed=door.allows,
-                entropy=os.urandom,
-                jitter=lambda: int.from_bytes(os.urandom(4), "little") / 2**32,
-                host=options.host,
-                port=options.port,
-            )
             await transport.start(door)
-            addresses = _reachable(options, directory.addresses, transport.port)
+            addresses = self._reachable(transport.port, arrival.local)
             certificate, sequence = transport.certificate.der, int(1000 * time.time())
-            await directory.publish(
-                PeerRecord(config.digest, me, sequence, addresses, certificate, libp2p_id(me))
-            )
+            record = PeerRecord(config.digest, me, sequence, addresses, certificate, libp2p_id(me))
+            assert arrival.introduction is not None
+            listing = Listing(self.identity, scope_of(config, join.bootstrap), record, self._note)
+            listing.start(arrival.introduction.directory, options.host)
+            told = JoinLine(addresses[0], me, join.bootstrap)
             joined = (
                 f"joined the run {config.digest.hex()[:16]} ({config.task}) at {', '.join(addresses)}: "
-                f"waiting for its {config.peers} peers"
+                f"waiting for its {config.peers} peers; this peer, too, tells others of the run: {told}"
             )
-            self.emit(Noted(text=joined))
-            header, records = await find_genesis(directory, bootstrap, config, options.wait_s)
+            header, records = await arrival.take_seat(
+                config, record, options.invite, lambda: self._note_once(joined), lambda: listing.directory
+            )
+            listing.know(header.members)
+            door.begin(header, arrival.sealed)
             return await self._take_part(config, header, engine, transport, door, records)
         finally:
-            with contextlib.suppress(NetworkError, asyncio.TimeoutError):
-                if transport is not None and config is not None:
-                    await within(WITHDRAW_S, directory.withdraw(config.digest))
-            closing = [directory.close()] if transport is None else [transport.stop(), directory.close()]
+            closing = [transport.stop()] if listing is None else [transport.stop(), listing.close()]
             await asyncio.gather(*closing)
+
+    def _note(self, text: str) -> None:
+        self.emit(Noted(text=text))
+
+    def _note_once(self, text: str) -> None:
+        if text not in self.noted:
+            self.noted.add(text)
+            self._note(text)
+
+    def _reachable(self, port: int, local: str) -> tuple[str, ...]:
+        """The addresses to publish, the best first: as announced, as listened on, or this machine's own."""
+        options = self.options
+        return (options.announce or own_addresses(options.host, port, (local,)))[:MAX_ADDRESSES]
 
     async def _take_part(
         self,
@@ -121,7 +138,7 @@ class _Peer:
         header: LedgerHeader,
         engine: Engine,
         transport: GrpcTransport,
-        door: _Door,
+        door: Door,
         records: dict[PeerId, PeerRecord],
     ) -> Ended:
         members = header.members
@@ -156,7 +173,13 @@ class _Peer:
         )
         every = options.evaluate_every
         recorder = Recorder(
-            engine, worker, self.emit, steps=config.steps, evaluate_every=every, run_dir=run_dir
+            engine,
+            worker,
+            self.emit,
+            steps=config.steps,
+            evaluate_every=every,
+            run_dir=run_dir,
+            keep_checkpoints=options.keep_checkpoints,
         )
         door.node = node
         try:
@@ -167,43 +190,3 @@ class _Peer:
         finally:
             node.halt()
             votes.close()
-
-
-def _reachable(options: PeerOptions, multiaddrs: tuple[str, ...], port: int) -> tuple[str, ...]:
-    """The addresses to publish, the best first: as announced, as listened on, or all of this machine."""
-    if options.announce:
-        return options.announce[:MAX_ADDRESSES]
-    seen = [each.split("/")[1:3] for each in multiaddrs]
-    wild = options.host in ("0.0.0.0", "::")
-    hosts = [host for kind, host in seen if kind in ("ip4", "ip6")] if wild else [options.host]
-    named = (f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host in dict.fromkeys(hosts))
-    return tuple(named)[:MAX_ADDRESSES]
-
-
-class _Door:
-    """The transport's inbox. It lets nobody in until there is a node, then those whom the node allows."""
-
-    node: Node | None = None
-
-    def allows(self, peer: PeerId) -> bool:
-        """Return whether this peer may send now."""
-        return self.node is not None and self.node.allows(peer)
-
-    def control(self, sender: PeerId, raw: bytes) -> None:
-        """Pass on a control message."""
-        if self.node is not None:
-            self.node.control(sender, raw)
-
-    def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
-        """Ask the node."""
-        return self.node is not None and self.node.wants(sender, digest, size)
-
-    def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
-        """Pass on a blob."""
-        if self.node is not None:
-            self.node.blob(sender, digest, data)
-
-    def fault(self, fault: Fault) -> None:
-        """Pass on a fault; before there is a node nobody can have committed one that counts."""
-        if self.node is not None:
-            self.node.fault(fault)

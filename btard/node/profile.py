@@ -22,6 +22,7 @@ class Profile(BaseModel):
     join: str | None = None
     task: str | None = None
     byzantine: str | None = None
+    invite: str | None = None
     key: str | None = None
     out: str | None = None
     overwrite: bool | None = None

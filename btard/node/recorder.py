@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
 
+from btard.errors import ConfigurationError
 from btard.ledger.directory import RunDirectory
 from btard.node.node import Node, Progress
 from btard.node.worker import Worker
 from btard.protocol import outputs
 from btard.protocol.record import STEP
-from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Outcome, Removal
+from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Noted, Outcome, Removal
 from btard.training.checkpoints import save_checkpoint, save_model
 from btard.training.engine import Engine
 from btard.training.task import Evaluation
@@ -20,8 +24,20 @@ from btard.types import Fault, PeerId
 CHECKPOINT_EVERY = 10
 """Steps. The models before and after each are kept: an auditor recomputes gradients of these steps."""
 
+KEEP_CHECKPOINTS = 20
+"""The newest ones: without a bound they fill the disk."""
+
 FAULTS_SAID_MAX = 256
 """Faults that become events. Strangers have as many keys as they like; `Ended` counts all."""
+
+
+def _tried(write: Callable[[], None]) -> ConfigurationError | None:
+    """Write something that a run can do without; return why it cannot be written."""
+    try:
+        write()
+    except ConfigurationError as error:
+        return error
+    return None
 
 
 @dataclass(slots=True)
@@ -29,9 +45,10 @@ class Recorder:
     """Records one peer's run: `await recorder.run(node)`. Events go to `emit`, in order.
 
     The model is evaluated after every `evaluate_every` steps (0: never) and after the last of `steps`. Into
-    `run_dir`, if given, go the metrics, the checkpoints of every CHECKPOINT_EVERY-th step and the last one,
-    and the newest model when the run ends. `virtual`: the events have no time, since the loop's is not real,
-    and nobody is told of stalls, which are over at once."""
+    `run_dir`, if given, go the metrics, the checkpoints of every CHECKPOINT_EVERY-th step and the last, of
+    which the newest `keep_checkpoints` stay (0: all), and the newest model when the run ends. Metrics and
+    checkpoints that cannot be written are left out, and training goes on. `virtual`: the events have no time,
+    since the loop's is not real, and nobody is told of stalls, which are over at once."""
 
     engine: Engine
     worker: Worker
@@ -40,11 +57,14 @@ class Recorder:
     steps: int
     evaluate_every: int = 0
     run_dir: RunDirectory | None = None
+    keep_checkpoints: int = KEEP_CHECKPOINTS
     virtual: bool = False
     _last_s: float | None = field(default=None, init=False)
     _faults: set[tuple[PeerId, str]] = field(default_factory=set, init=False)
     _reported: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _error: BaseException | None = field(default=None, init=False)
+    _lacking: set[str] = field(default_factory=set, init=False)
+    _checkpoints: deque[Path] = field(default_factory=deque, init=False)
 
     async def run(self, node: Node) -> Ended:
         """Run the node to its end, and return the last event. If cancelled (not in virtual time, where Ctrl-C
@@ -96,16 +116,18 @@ class Recorder:
             duration_s=None if now_s is None or last_s is None else round(now_s - last_s, 6),
         )
 
-        def work() -> Evaluation | None:
-            if checkpoint:
-                self._save_checkpoint()
-            return self.engine.evaluate() if evaluate else None
+        def work() -> tuple[Evaluation | None, ConfigurationError | None]:
+            failed = _tried(self._save_checkpoint) if checkpoint else None
+            return self.engine.evaluate() if evaluate else None, failed
 
-        def report(found: Evaluation | None) -> None:
+        def report(done: tuple[Evaluation | None, ConfigurationError | None]) -> None:
+            found, failed = done
             scores = {} if found is None else {"loss": found.loss, "accuracy": found.accuracy}
             scored = event.model_copy(update=scores)
-            if self.run_dir is not None:
-                self.run_dir.add_metrics(scored)
+            if checkpoint:
+                self._say_if_lacking("checkpoints", failed)
+            if (run_dir := self.run_dir) is not None:
+                self._say_if_lacking("metrics", _tried(lambda: run_dir.add_metrics(scored)))
             self.emit(scored)
 
         self.worker.submit(work, report)
@@ -135,8 +157,19 @@ class Recorder:
             checkpoint = self.engine.checkpoint()
             with self.run_dir.writing():
                 self.run_dir.checkpoints.mkdir(exist_ok=True)
-                name = f"step-{checkpoint.step:06d}.safetensors"
-                save_checkpoint(checkpoint, self.run_dir.checkpoints / name)
+                path = self.run_dir.checkpoints / f"step-{checkpoint.step:06d}.safetensors"
+                save_checkpoint(checkpoint, path)
+                self._checkpoints.append(path)
+                while len(self._checkpoints) > self.keep_checkpoints > 0:
+                    self._checkpoints.popleft().unlink(missing_ok=True)
+
+    def _say_if_lacking(self, what: str, failed: ConfigurationError | None) -> None:
+        """Say once that something cannot be written, and again only after it could be."""
+        if failed is None:
+            self._lacking.discard(what)
+        elif what not in self._lacking:
+            self._lacking.add(what)
+            self.emit(Noted(text=f"training goes on without {what}: {failed} or make room"))
 
     def _save_model(self) -> None:
         if self.run_dir is not None:

@@ -136,6 +136,18 @@ class Agreed:
         said = self.sets[AGGREGATE]
         return tuple(Digest(said[seat].aggregate) for seat in self.seating.aggregators)
 
+    def owners(self, phase: Phase, me: int | None, name: Digest) -> tuple[int, ...]:
+        """Return the seats whose blob this is, of those that seat `me` waits for in a phase: for the rows of
+        its part in AGGREGATE, for the aggregates in REVEAL."""
+        seating = self.seating
+        part = 0 if seating.state.public else seating.part_of(me)
+        if phase == AGGREGATE and part is not None and seating.parts:
+            return tuple(seat for seat, row in enumerate(self.rows(part)) if row == name)
+        if phase == REVEAL:
+            names = zip(seating.aggregators, self.aggregates, strict=True)
+            return tuple(seat for seat, each in names if each == name)
+        return ()
+
     def finished(self) -> Finished:
         """Return what the validation in the next step needs of this one."""
         return Finished(

@@ -56,6 +56,10 @@ class Agreement:
         held = self._accepted[author]
         return len(held) < VIEWS_MAX and all(view != other.digest for other in held)
 
+    def holds(self, raw: bytes) -> bool:
+        """Return whether these very bytes are an accepted view."""
+        return any(raw == view.raw for views in self._accepted.values() for view in views)
+
     def accept(self, author: int, view: Sealed, relay: ViewRelay, now: float) -> ViewRelay | None:
         """Take a relayed view of seat `author` whose envelope was checked; what to relay in turn."""
         is_due = self.wants(author, view.digest) and now <= self.deadline

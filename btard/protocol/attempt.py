@@ -15,6 +15,8 @@ from btard.crypto import Identity
 from btard.machine import Actions, BlobHeld, Done, Event, Send, Tick
 from btard.protocol import messages
 from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported, Seating
+from btard.protocol.asking import Asking
+from btard.protocol.ballots import Ballots
 from btard.protocol.blobs import Blobs, expected, owed
 from btard.protocol.broadcast import Board, Post, audience, sign
 from btard.protocol.clock import Clock
@@ -26,7 +28,6 @@ from btard.protocol.messages import (
     GRADIENT,
     PHASES,
     RECORD,
-    REVEAL,
     Completed,
     Endorse,
     Payload,
@@ -40,7 +41,7 @@ from btard.protocol.rules import Ending, after_phase, make_record, recomputed
 from btard.protocol.slow_path import Conclusion, SlowPath, Unsettled, conclusion
 from btard.protocol.state import RosterState
 from btard.types import Digest, Fault, PeerId
-from btard.wire import Rejection, Sealed, encode
+from btard.wire import Claim, Rejection, Sealed, encode
 
 MakeDuties = Callable[[Identity, bytes, Seating, Blobs, Reported], Duties]
 """`Duties`, or a wrapper of it."""
@@ -82,7 +83,9 @@ class AttemptMachine:
         self._slow = SlowPath(identity, self.seating, self.board, proof)
         self._requests = Requests(len(self.seating.participants))
         self._others = audience(state.members, identity.peer)
-        self._votes: dict[int, Post] = {}
+        self._late: tuple[Phase, tuple[int, ...]] = (GRADIENT, ())
+        self._asking = Asking(self.board, self._others)
+        self._ballots = Ballots(self.board)
         self._out = Actions()
         self._clock = Clock(state, GRADIENT, now)
         paired = {seat for pair in self.seating.pairs for seat in pair}
@@ -132,10 +135,8 @@ class AttemptMachine:
             self._watch.spoke(phase, post.seat, self.waited(now))
 
     def _came(self, name: Digest, now: float) -> None:
-        """Note when an aggregate came: REVEAL waits for all of them."""
-        if self.phase == REVEAL and name in self.agreed.aggregates:
-            seat = self.seating.aggregators[self.agreed.aggregates.index(name)]
-            self._watch.aggregate_came(seat, self.waited(now))
+        for seat in self.agreed.owners(self.phase, self.seat, name):
+            self._watch.blob_came(self.phase, seat, self.waited(now))
 
     def _overdue(self, now: float) -> bool:
         """Whether the vote is overdue for an honest peer: deadlines differ by at most 2 delta_s."""
@@ -147,9 +148,7 @@ class AttemptMachine:
         elif now >= self._clock.deadline:
             if self._clock.pass_deadline():
                 self._out.extend(self._slow.call(self.phase))
-            for phase, seats in self.board.needs(self.phase, self.agreed.trail):
-                request = messages.Need(self.state.step, self.state.attempt, phase, seats)
-                self._out.messages.append(Send(self._others, encode(request)))
+            self._out.extend(self._asking.at_deadline(self.phase, self.agreed.trail))
 
     # ------------------------------------------------------------ what comes in
 
@@ -170,6 +169,14 @@ class AttemptMachine:
             self._tick(now)
         return self.run(now)
 
+    def lacks(self, claim: Claim, size_bytes: int) -> bool | Rejection:
+        """Return whether a message that claims this would change anything, or why it is none of this attempt:
+        only then is its signature checked."""
+        if claim.envelope.phase in (CALL, ENDORSE):
+            return self._slow.lacks(claim)
+        lacking = self.board.lacks(claim, size_bytes)
+        return self._ballots.lacks(claim, self._vote) if lacking is False else lacking
+
     def post(self, sealed: Sealed, sender: PeerId, now: float) -> Actions:
         """Take a sealed message of this attempt, from its author or forwarded."""
         if sealed.envelope.phase == ENDORSE:
@@ -182,14 +189,7 @@ class AttemptMachine:
         if isinstance(post, Rejection):
             self._out.faults.append(Fault(sender, post.reason, post.detail))
             return self.run(now)
-        said = post.payload
-        if (
-            isinstance(said, messages.RecordVote)
-            and self.record is not None
-            and said.record == self.record.digest
-        ):
-            # A vote for our record counts even if its author also voted for other records.
-            self._votes.setdefault(post.seat, post)
+        self._ballots.take(post, self._vote)
         if self.board.add(post):
             self._spoke(post, now)
             self._out.extend(self._requests.came(sealed, post.seat, sender))
@@ -214,6 +214,10 @@ class AttemptMachine:
     def expects(self, sender: PeerId, name: Digest) -> bool:
         """Return whether `sender` is entitled to push this blob now."""
         return expected(self.agreed, self.board, self.phase, self.seat, sender, name)
+
+    def hold_up(self, sender: PeerId) -> Actions:
+        """Ask the others for what `sender` says, whose messages are held up."""
+        return self._asking.hold_up(sender, self.phase)
 
     def call(self, now: float) -> Actions:
         """Call for a dispute, as at the hard deadline."""
@@ -240,7 +244,7 @@ class AttemptMachine:
             return False
         if self.phase == RECORD:
             self._make_record()
-            votes = self._unanimous()
+            votes = self._ballots.unanimous(self._vote)
             if self.record is not None and votes is not None:
                 self._watch.completed(RECORD, self.seating.aggregators)
                 self._conclude(conclusion(self.record, self.agreed, self.board, votes))
@@ -263,17 +267,17 @@ class AttemptMachine:
             if self.record is not None and self._slow.acts_on_evidence:  # a vote for another record
                 self._dispute(now)
             return False
-        self._watch.completed(self.phase, self.seating.aggregators)
+        self._watch.completed(self.phase, self.seating.aggregators, self.state.public)
         self._complete(self.phase, now)
         return True
 
     def _speak(self, now: float) -> bool:
         """Post this peer's message of the phase; return False while it is not ready."""
         if self.phase == RECORD:
-            if self.record is None:
-                return False
-            self._post(RECORD, messages.RecordVote(self.agreed.previous_set, self.record.digest), now)
-            return True
+            vote = self._vote
+            if vote is not None:
+                self._post(RECORD, vote, now)
+            return vote is not None
         payload, out = self._duties.prepare(self.phase, self.agreed, self._clock.due(now))
         self._out.extend(out)
         if payload is None:
@@ -297,6 +301,7 @@ class AttemptMachine:
         """Begin a phase, or begin it again after a dispute: its deadlines count from now."""
         self.phase = phase
         self._clock.begin(phase, recomputed(self.seating, phase, self.agreed.sets), now)
+        self._out.extend(self._asking.entering(phase))
 
     # ------------------------------------------------------------ the record
 
@@ -315,18 +320,11 @@ class AttemptMachine:
                     self.seating, self.ending, agreed.trail, agreed.coin, model, seen=seen
                 )
 
-    def _unanimous(self) -> tuple[bytes, ...] | None:
-        """Return everybody's vote for this peer's record, None while one is lacking.
-
-        This ends the attempt even during a dispute: a peer that has seen all votes has moved on and will not
-        join the dispute, which would find it silent and, with Byzantine help, could decide against it."""
-        if self.record is None:
-            return None
-        wanted = messages.RecordVote(self.agreed.previous_set, self.record.digest)
-        first = self.board.posts[RECORD]
-        votes = [self._votes.get(seat) or first.get(seat) for seat in range(len(self.seating.participants))]
-        found = tuple(vote.sealed.raw for vote in votes if vote is not None and vote.payload == wanted)
-        return found if len(found) == len(votes) else None
+    @property
+    def _vote(self) -> messages.RecordVote | None:
+        """This peer's vote, once it has made its record."""
+        record = self.record
+        return None if record is None else messages.RecordVote(self.agreed.previous_set, record.digest)
 
     def _conclude(self, end: Conclusion | None) -> None:
         if self.conclusion is None and end is not None:
@@ -336,6 +334,8 @@ class AttemptMachine:
     # ------------------------------------------------------------ the slow path
 
     def _dispute(self, now: float) -> None:
+        # Before the soft deadline nobody is late: the dispute began on evidence, or because of others.
+        self._late = (self.phase, self.board.missing(self.phase) if now >= self._clock.soft else ())
         self._out.extend(self._slow.begin(self.agreed, self.phase, self._overdue(now), now))
 
     def _settle(self, now: float) -> None:
@@ -346,10 +346,12 @@ class AttemptMachine:
             self._catch_up(decision.completed, decision.posts, now)
         elif isinstance(decision, GoOn):
             self._catch_up(decision.completed, decision.posts, now)
+            self._watch.resumed(*self._late, self.waited(now))
             for post in decision.following.values():
                 self.board.add(post)
             self._enter(self.phase, now)
         elif isinstance(decision, Unsettled):
+            self._watch.resumed(*self._late, self.waited(now))
             self._enter(self.phase, now)
         elif isinstance(decision, Halt):
             self.halted = True

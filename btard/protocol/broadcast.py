@@ -42,10 +42,34 @@ class Board:
         self.seat_of = {peer: seat for seat, peer in enumerate(seating.participants)}
         self.posts: dict[str, dict[int, Post]] = {phase: {} for phase in PAYLOADS}
         self.conflicts: dict[tuple[str, int], tuple[Post, Post]] = {}
+        self._raws: set[bytes] = set()
+
+    def holds(self, raw: bytes) -> bool:
+        """Return whether these very bytes are in a slot: nothing needs to be read again."""
+        return raw in self._raws
+
+    def lacks(self, claim: Claim, size_bytes: int) -> bool | Rejection:
+        """Return whether a message that claims this would change anything, or why it is none of this attempt.
+        Only then is its signature worth a check: of each author two messages a slot."""
+        seat = self._seat(claim.envelope, size_bytes)
+        if isinstance(seat, Rejection):
+            return seat
+        place = (claim.envelope.phase, seat)
+        first = self.posts[claim.envelope.phase].get(seat)
+        return first is None or (first.sealed.digest != claim.digest and place not in self.conflicts)
 
     def read(self, sealed: Sealed) -> Post | Rejection:
         """Return a sealed message as a post of this attempt, or why it is none."""
-        envelope, state = sealed.envelope, self.state
+        envelope = sealed.envelope
+        seat = self._seat(envelope, len(sealed.raw))
+        if isinstance(seat, Rejection):
+            return seat
+        payload: Payload | Rejection = decode(PAYLOADS[envelope.phase], envelope.payload)
+        return Post(seat, sealed, None if isinstance(payload, Rejection) else payload)
+
+    def _seat(self, envelope: Envelope, size_bytes: int) -> int | Rejection:
+        """Return the author's seat, or why its message has no slot here."""
+        state = self.state
         if envelope.run != state.run:
             return Rejection(FaultKind.WRONG_RUN, "the message belongs to another run")
         seat = self.seat_of.get(envelope.sender)
@@ -53,12 +77,11 @@ class Board:
             return Rejection(FaultKind.NOT_A_MEMBER, "its author takes no part in this attempt")
         if (envelope.step, envelope.attempt) != (state.step, state.attempt) or envelope.phase not in PAYLOADS:
             return Rejection(FaultKind.OUT_OF_BOUNDS, "the message belongs to no slot of this attempt")
-        if len(sealed.raw) > size_max(envelope.phase, len(state.members), state.config.directions):
-            return Rejection(FaultKind.OVERSIZE, f"{len(sealed.raw)} bytes in phase {envelope.phase}")
+        if size_bytes > size_max(envelope.phase, len(state.members), state.config.directions):
+            return Rejection(FaultKind.OVERSIZE, f"{size_bytes} bytes in phase {envelope.phase}")
         if envelope.roster != self._roster:
             return Rejection(FaultKind.WRONG_ROSTER, "the message was signed for another roster")
-        payload: Payload | Rejection = decode(PAYLOADS[envelope.phase], envelope.payload)
-        return Post(seat, sealed, None if isinstance(payload, Rejection) else payload)
+        return seat
 
     def add(self, post: Post) -> bool:
         """Put a post into its slot; return whether it is new there. A second, different one is a conflict."""
@@ -66,6 +89,7 @@ class Board:
         slot = self.posts[phase]
         first = slot.setdefault(post.seat, post)
         if first is post:
+            self._raws.add(post.sealed.raw)
             return True
         if first.sealed.digest != post.sealed.digest:
             self.conflicts.setdefault((phase, post.seat), (first, post))
@@ -79,6 +103,7 @@ class Board:
     def replace(self, phase: str, posts: Iterable[Post]) -> None:
         """Take the agreed posts of a phase in place of those held."""
         self.posts[phase] = {post.seat: post for post in posts}
+        self._raws = {post.sealed.raw for slot in self.posts.values() for post in slot.values()}
 
     def missing(self, phase: str) -> tuple[int, ...]:
         """Seats that nothing is held of."""

@@ -24,17 +24,16 @@ def judge_complaints(
 ) -> tuple[dict[int, Cause], tuple[tuple[int, int], ...]]:
     """Return who misses the step, by seat, and the complaints that are left to be charged to both ends.
 
-    `earlier` are the seats with which a seat was in complaints before. A sender with more than `tolerated`
-    counterparties has an honest one among them: it keeps its parts back, or is cut off. A receiver is cut
-    off with one more: liars that send it nothing may be as many as are tolerated, and one of its links
-    broken. What these did not send or get is then nobody else's fault."""
+    `earlier` are the seats with which a seat was in complaints before. Of counterparties as many as are
+    `tolerated` may be liars, and one may be behind a broken link; a sender with more of them keeps its parts
+    back, or is cut off, and a receiver is cut off. What these did not send or get is then nobody else's
+    fault."""
     misses: dict[int, Cause] = {}
-    limits = ((0, tolerated, Cause.WITHHELD_PART), (1, tolerated + 1, Cause.UNREACHABLE))
-    for end, most, cause in limits:
+    for end, cause in ((0, Cause.WITHHELD_PART), (1, Cause.UNREACHABLE)):
         others: dict[int, set[int]] = {}
         for pair in pairs:
             others.setdefault(pair[end], set(earlier.get(pair[end], ()))).add(pair[1 - end])
-        cut_off = {seat for seat, them in others.items() if len(them) > most}
+        cut_off = {seat for seat, them in others.items() if len(them) > tolerated + 1}
         misses |= dict.fromkeys(sorted(cut_off), cause)
         pairs = [pair for pair in pairs if not cut_off & {*pair}]
     return misses, tuple(sorted(pairs))

@@ -12,7 +12,7 @@ from btard.protocol.broadcast import is_at
 from btard.protocol.constants import tolerated
 from btard.protocol.messages import CALL, PHASES, Call
 from btard.types import FaultKind
-from btard.wire import Rejection, Sealed, decode
+from btard.wire import Claim, Rejection, Sealed, decode
 
 
 class Calls:
@@ -29,15 +29,35 @@ class Calls:
 
     def add(self, sealed: Sealed) -> Rejection | None:
         """Take a signed call; return why it is none. One of a dispute that is over is ignored."""
-        seat = self._seat_of.get(sealed.envelope.sender)
-        call = decode(Call, sealed.envelope.payload)
+        slot = self._slot(sealed)
+        if isinstance(slot, Rejection):
+            return slot
+        if slot is not None:
+            self._held.setdefault(slot[:2], {}).setdefault(slot[2], sealed.raw)
+        return None
+
+    def lacks(self, claim: Claim) -> bool | Rejection:
+        """Return whether a call that claims this would count anew, or why it is none: before its signature
+        is checked."""
+        slot = self._slot(claim)
+        if isinstance(slot, Rejection):
+            return slot
+        return slot is not None and slot[2] not in self._held.get(slot[:2], {})
+
+    def _slot(self, said: Sealed | Claim) -> tuple[int, str, int] | Rejection | None:
+        """Return dispute, phase and seat of a call; None for a dispute that is over, or too far off."""
+        seat = self._seat_of.get(said.envelope.sender)
+        call = decode(Call, said.envelope.payload)
         if isinstance(call, Rejection):
             return call
-        if seat is None or not is_at(sealed, self._place) or call.phase not in PHASES:
+        if seat is None or not is_at(said, self._place) or call.phase not in PHASES:
             return Rejection(FaultKind.OUT_OF_BOUNDS, "a call is none of this attempt")
-        if call.dispute in (self._dispute, self._dispute + 1):
-            self._held.setdefault((call.dispute, call.phase), {}).setdefault(seat, sealed.raw)
-        return None
+        near = call.dispute in (self._dispute, self._dispute + 1)
+        return (call.dispute, call.phase, seat) if near else None
+
+    def held(self, phase: str) -> tuple[bytes, ...]:
+        """Return all calls for the dispute to come, of one phase."""
+        return tuple(self._held.get((self._dispute, phase), {}).values())
 
     def enough(self) -> tuple[bytes, ...]:
         """Return f + 1 calls for the dispute to come, of one phase; nothing while there are fewer."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btard.protocol.constants import ASK_SHARE, SLACK_ROUNDS
+from btard.protocol.constants import SLACK_ROUNDS
 from btard.protocol.duties import Due
 from btard.protocol.messages import Phase
 from btard.protocol.state import RosterState
@@ -23,6 +23,7 @@ class Clock:
         """Begin a phase in which some peer has to compute so many `gradients` beside its usual work."""
         self._entered = now
         self._limit_s = self._state.patience_s(phase, gradients)
+        self._ask_s = self._state.asking_s(phase, self._limit_s)
         self._passed = 0
 
     @property
@@ -45,7 +46,7 @@ class Clock:
 
     @property
     def _early(self) -> float:
-        return self._entered + ASK_SHARE * min(self._state.config.phase_s, self._limit_s)
+        return self._entered + self._ask_s
 
     def due(self, now: float) -> Due:
         """Return how far the time of the phase has gone."""

@@ -46,13 +46,15 @@ NextPhase = Callable[[Completed, dict[int, Post]], Phase | Ending]
 class Final:
     """The record of this digest is final by `votes`; `posts` are the messages of the phase before them.
 
-    The views have no vote of `silent`, and two messages of `equivocal` for one slot."""
+    The views have no vote of `silent`, another vote of `contrary`, and two messages of `equivocal` for one
+    slot."""
 
     record: Digest
     completed: Completed
     posts: dict[int, Post]
     votes: dict[int, Post]
     silent: tuple[int, ...] = ()
+    contrary: tuple[int, ...] = ()
     equivocal: tuple[int, ...] = ()
 
 
@@ -101,7 +103,13 @@ def decide(
         equivocal = {seat for seat, views in enumerate(agreed) if len(views) > 1}
         equivocal |= {seat for _, seat in union.conflicts}
         silent = set(union.missing(RECORD)) - equivocal
-        return replace(final, silent=tuple(sorted(silent)), equivocal=tuple(sorted(equivocal)))
+        contrary = _contrary(union, final) - equivocal
+        return replace(
+            final,
+            silent=tuple(sorted(silent)),
+            contrary=tuple(sorted(contrary)),
+            equivocal=tuple(sorted(equivocal)),
+        )
     best = max(held, key=lambda proof: proof.rank, default=None)
     if best is None:
         return GoOn("", {}, {})
@@ -152,6 +160,21 @@ def _final(seating: Seating, proofs: Sequence[Proof | None]) -> Final | None:
             if (own.payload.record, own.payload.previous_set) == (record, proof.board.digest(done)):
                 return Final(record, done, dict(proof.board.posts[done]), voters)
     return None
+
+
+def _contrary(union: Board, final: Final) -> set[int]:
+    """Return who voted for another record than the final one without an honest reason: from the same set
+    everybody makes the same record, and where nobody equivocated there is no other set."""
+    agreed_set = next(iter(final.votes.values())).payload
+    assert isinstance(agreed_set, RecordVote)
+    forked = any(phase == final.completed for phase, _ in union.conflicts)
+    said = {seat: post.payload for seat, post in union.posts[RECORD].items()}
+    return {
+        seat
+        for seat, vote in said.items()
+        if not isinstance(vote, RecordVote)
+        or (vote.record != final.record and (vote.previous_set == agreed_set.previous_set or not forked))
+    }
 
 
 def _evident(

@@ -103,9 +103,11 @@ class Duties:
         if self._seat is None:
             return Actions()
         if phase == GRADIENT:
-            for part, name in enumerate(agreed.sets[GRADIENT][self._seat].parts):
-                to = self._peers if self._state.public else (self._peers[self._aggregators[part]],)
-                self._push(Digest(name), to)
+            # Each begins with the next seat's part: nobody gets all of its rows last.
+            order = sorted(enumerate(self._aggregators), key=lambda each: each[1] <= (self._seat or 0))
+            for part, seat in order:
+                name = Digest(agreed.sets[GRADIENT][self._seat].parts[part])
+                self._push(name, self._peers if self._state.public else (self._peers[seat],))
         elif phase == SCALARS:
             for part, bench in suspicion.examiners(self._seating, agreed.sets).items():
                 if self._seating.aggregators[part] == self._seat:

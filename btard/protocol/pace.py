@@ -27,6 +27,10 @@ from btard.protocol.messages import (
 )
 from btard.types import PeerId
 
+ROWS_FACTOR = 2
+"""A phase of parts takes at most so many times what all but a minority of the rows took to come: however late
+a minority is, the deadlines do not follow it."""
+
 PARTS_PATIENCE = 7 / 6
 """How much later than others an aggregator may speak: it may have waited for a part before it complained."""
 
@@ -55,7 +59,8 @@ class Watch:
         self._gradient_s = gradient_s
         self._patience = patience
         self._came: dict[tuple[str, int], float] = {}
-        self._blobs: dict[int, float] = {}
+        self._blobs: dict[tuple[str, int], float] = {}
+        self._held_up: dict[tuple[str, int], float] = {}
         self._took: dict[str, float] = {}
         self._late = [0.0] * seats
 
@@ -64,17 +69,34 @@ class Watch:
         counts."""
         self._came.setdefault((phase, seat), seconds)
 
-    def aggregate_came(self, seat: int, seconds: float) -> None:
-        """Note when an aggregate came, in seconds from the beginning of REVEAL, which waits for all of
-        them."""
-        self._blobs.setdefault(seat, seconds)
+    def blob_came(self, phase: Phase, seat: int, seconds: float) -> None:
+        """Note when the blob of a seat came for which this peer waits: in AGGREGATE a row of its part, in
+        REVEAL an aggregate. In seconds from the beginning of the phase."""
+        self._blobs.setdefault((phase, seat), seconds)
 
-    def completed(self, phase: Phase, aggregators: Sequence[int]) -> None:
-        """Note that a phase went by without a dispute. A message that came before the phase began came at
-        0."""
-        came = [self._came.get((phase, seat), 0.0) for seat in range(self._seats)]
+    def resumed(self, phase: Phase, seats: Collection[int], seconds: float) -> None:
+        """Note that a phase begins again after a dispute, `seconds` after it began, because these `seats` had
+        not spoken in time: whatever brought their messages, they were late by that."""
+        for seat in seats:
+            self._held_up[phase, seat] = self._held_up.get((phase, seat), 0.0) + seconds
+
+    def completed(self, phase: Phase, aggregators: Sequence[int], public: bool = False) -> None:
+        """Note that all messages of a phase are there. One that came before the phase began came at 0. In a
+        `public` attempt rows go round, and whoever aggregates them waits for that."""
+        came = [
+            self._held_up.get((phase, seat), 0.0) + self._came.get((phase, seat), 0.0)
+            for seat in range(self._seats)
+        ]
+        rows = [self._blobs.get((AGGREGATE, seat), 0.0) for seat in range(self._seats)]
+        if phase == AGGREGATE and (any(rows) or public):
+            prompt = _usual(rows)
+            self._took[phase] = min(_usual(came), ROWS_FACTOR * prompt)
+            for seat, seconds in enumerate(rows):
+                self._charge(seat, seconds, prompt)
+            if public:
+                return
         if phase == REVEAL and aggregators:
-            blobs = [self._blobs.get(seat, 0.0) for seat in aggregators]
+            blobs = [self._blobs.get((REVEAL, seat), 0.0) for seat in aggregators]
             self._took[phase] = median_high(blobs)
             for seat, seconds in zip(aggregators, blobs, strict=True):
                 self._charge(seat, seconds, self._took[phase])

@@ -11,6 +11,7 @@ from dataclasses import replace
 from btard.codec import FP32, Codec
 from btard.crypto import Identity
 from btard.machine import Abandon, Actions, Adopt, Done, Event, Received, Send
+from btard.protocol.admission import Admission, Use, kind_of
 from btard.protocol.agreed import NOBODY_REPORTED
 from btard.protocol.attempt import AttemptMachine, MakeDuties
 from btard.protocol.blobs import Blobs
@@ -21,13 +22,16 @@ from btard.protocol.record import BAN, LEAVE, STEP, Record
 from btard.protocol.slow_path import Conclusion
 from btard.protocol.state import RosterState
 from btard.types import Digest, Fault, FaultKind, PeerId
-from btard.wire import Envelope, Rejection, Sealed, decode, open_sealed
+from btard.wire import Claim, Envelope, Rejection, Sealed, decode, open_sealed, read_claim
 
 EARLY_MAX = 512
 """Messages kept for a later attempt, of one sender."""
 
 EARLY_BYTES_MAX = 8 * 2**20
 """Their bytes, of one sender."""
+
+EARLY_BYTES_ALL = 128 * 2**20
+"""Their bytes, of all members: an equal part each."""
 
 
 PAST_MAX = 8
@@ -65,6 +69,7 @@ class PeerMachine:
         self._early_count: Counter[PeerId] = Counter()
         self._early_bytes: Counter[PeerId] = Counter()
         self.attempt = self._begin_attempt((), now)
+        self._admission = Admission(len(state.members), state.config.phase_s, now)
 
     def _begin_attempt(self, proof: tuple[bytes, ...], now: float) -> AttemptMachine:
         return AttemptMachine(
@@ -101,6 +106,17 @@ class PeerMachine:
         """Whether `sender` has a reason to push this blob now."""
         return self.ended is None and self.attempt.expects(sender, name)
 
+    def reads(self, sender: PeerId, raw: bytes, now: float) -> bool:
+        """Whether a control message can change anything: not if these bytes have been taken, or if the sender
+        has sent more of their kind than any honest peer."""
+        if self.ended is None and self.attempt.board.holds(raw):
+            return False
+        return not self._admission.is_over(sender, kind_of(raw), now)
+
+    def hold_up(self, sender: PeerId) -> Actions:
+        """What to do while a sender that floods is read slowly."""
+        return Actions() if self.ended is not None else self.attempt.hold_up(sender)
+
     def begin(self, now: float) -> Actions:
         """The first effects and messages."""
         return self._follow(self.attempt.begin(now), now)
@@ -118,33 +134,62 @@ class PeerMachine:
     # ------------------------------------------------------------ routing
 
     def _receive(self, event: Received, now: float) -> Actions:
-        sealed = open_sealed(event.raw)
-        if isinstance(sealed, Sealed):
-            return self._route(sealed, event, now)
+        """Read a message as far as it is worth it; the signature is the last that is checked."""
+        sender, kind = event.sender, kind_of(event.raw)
+        if not self.reads(sender, event.raw, now):
+            return Actions()
+        if kind is Use.SEALED:
+            claim = read_claim(event.raw)
+            if isinstance(claim, Claim):
+                return self._route(claim, event, now)
+            self._admission.spend(sender, Use.FALSE, now)
+            return _fault(sender, claim.reason, claim.detail)
+        if not self._admission.spend(sender, kind, now):
+            return _flood(sender, kind)
         request: Need | Want | ViewRelay | Rejection = decode(REQUESTS, event.raw)
         if isinstance(request, Rejection):
-            worse = sealed if request.reason is FaultKind.UNKNOWN_TAG else request
-            return _fault(event.sender, worse.reason, worse.detail)
+            return _fault(sender, request.reason, request.detail)
         if not self._knows(event.sender):
             return _fault(event.sender, FaultKind.NOT_A_MEMBER, "a request from outside of the roster")
         return self._answer(request, event, now)
 
-    def _route(self, sealed: Sealed, event: Received, now: float) -> Actions:
-        envelope = sealed.envelope
+    def _route(self, claim: Claim, event: Received, now: float) -> Actions:
+        envelope, sender = claim.envelope, event.sender
         if envelope.run != self.state.run:
-            return _fault(event.sender, FaultKind.WRONG_RUN, "a message of another run")
+            return self._idle(sender, Rejection(FaultKind.WRONG_RUN, "a message of another run"), now)
         if envelope.phase not in PHASES and envelope.phase not in (CALL, ENDORSE):
-            return _fault(event.sender, FaultKind.OUT_OF_BOUNDS, f"no such phase: {envelope.phase}")
+            return self._idle(
+                sender, Rejection(FaultKind.OUT_OF_BOUNDS, f"no such phase: {envelope.phase}"), now
+            )
         order = self._order(envelope.step, envelope.attempt)
         if order == 0 and self.ended is None:
-            return self.attempt.post(sealed, event.sender, now)
+            return self._open(claim, event, now)
         if order > 0:
-            if event.sender not in self.state.members:
-                return _fault(event.sender, FaultKind.NOT_A_MEMBER, "a message from outside of the roster")
-            return self._keep_early(event)
-        if envelope.phase in (CALL, ENDORSE) and self._knows(event.sender):
-            return self._prove(envelope, event.sender)
-        return Actions()
+            if sender not in self.state.members:
+                refused = Rejection(FaultKind.NOT_A_MEMBER, "a message from outside of the roster")
+                return self._idle(sender, refused, now)
+            return self._keep_early(event, now)
+        idle = self._idle(sender, None, now)
+        if envelope.phase in (CALL, ENDORSE) and self._knows(sender):
+            return self._prove(envelope, sender)
+        return idle
+
+    def _open(self, claim: Claim, event: Received, now: float) -> Actions:
+        """Take a message of the attempt under way, if anything of it is lacking and its signature holds."""
+        lacks = self.attempt.lacks(claim, len(event.raw))
+        if lacks is True:
+            sealed = open_sealed(event.raw)
+            if isinstance(sealed, Sealed):
+                return self.attempt.post(sealed, event.sender, now)
+            self._admission.spend(event.sender, Use.FALSE, now)
+            return _fault(event.sender, sealed.reason, sealed.detail)
+        return self._idle(event.sender, lacks if isinstance(lacks, Rejection) else None, now)
+
+    def _idle(self, sender: PeerId, refused: Rejection | None, now: float) -> Actions:
+        """Count a message that changes nothing, and say why if that is a fault."""
+        if not self._admission.spend(sender, Use.IDLE, now):
+            return _flood(sender, Use.IDLE)
+        return Actions() if refused is None else _fault(sender, refused.reason, refused.detail)
 
     def _knows(self, sender: PeerId) -> bool:
         """Return whether a peer holds a seat, or held one: who lost it may not know it yet, and may ask."""
@@ -154,7 +199,7 @@ class PeerMachine:
         """Answer a request; one of an attempt that this peer has ended gets messages, and the proof."""
         order = self._order(request.step, request.attempt)
         if order > 0:
-            return self._keep_early(event)
+            return self._keep_early(event, now)
         attempt = self.attempt if order == 0 and self.ended is None else self._ended_at(request)
         if attempt is None:
             return Actions()
@@ -190,12 +235,15 @@ class PeerMachine:
         mine, theirs = (self.state.step, self.state.attempt), (step, attempt)
         return (theirs > mine) - (theirs < mine)
 
-    def _keep_early(self, event: Received) -> Actions:
-        """A peer ahead of this one: kept until this one gets there, within bounds."""
+    def _keep_early(self, event: Received, now: float) -> Actions:
+        """A peer ahead of this one: kept unread until this one gets there, within bounds."""
         sender = event.sender
         fits = self._early_count[sender] < EARLY_MAX
-        if not fits or self._early_bytes[sender] + len(event.raw) > EARLY_BYTES_MAX:
-            return _fault(sender, FaultKind.FLOOD, "more messages of later attempts than are kept")
+        most = min(EARLY_BYTES_MAX, EARLY_BYTES_ALL // len(self.state.members))
+        if not fits or self._early_bytes[sender] + len(event.raw) > most:
+            return self._idle(
+                sender, Rejection(FaultKind.FLOOD, "more messages of later attempts than are kept"), now
+            )
         self._early_count[sender] += 1
         self._early_bytes[sender] += len(event.raw)
         self._early.append(event)
@@ -240,6 +288,7 @@ class PeerMachine:
             out.outputs.append(self.ended)
             return out
         self.attempt = self._begin_attempt(entry.certificate, now)
+        self._admission = Admission(len(self.state.members), self.state.config.phase_s, now)
         out.extend(self.attempt.begin(now))
         early, self._early = self._early, []
         self._early_count.clear()
@@ -265,3 +314,9 @@ class PeerMachine:
 
 def _fault(sender: PeerId, kind: FaultKind, detail: str) -> Actions:
     return Actions(faults=[Fault(sender, kind, detail)])
+
+
+def _flood(sender: PeerId, use: Use) -> Actions:
+    return _fault(
+        sender, FaultKind.FLOOD, f"sent more than is read in one attempt: {use.name.lower()} messages"
+    )

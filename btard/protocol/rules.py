@@ -79,6 +79,8 @@ def _after_aggregate(seating: Seating, sets: Sets) -> Phase | Ending:
         for peer, seat in seat_of.items()
     }
     misses, left = butterfly.judge_complaints(pairs, state.tolerated, earlier)
+    if 2 * (len(peers) - len(misses)) <= len(state.members):  # the run would end: nobody is let go
+        misses, left = {}, pairs
     return _abort(seating, misses=misses, complaints=left)
 
 

@@ -9,6 +9,7 @@ that the views contain.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,7 +28,7 @@ from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import Finished
 from btard.protocol.view import Proof, make_view, read_view
 from btard.types import Digest, Fault, FaultKind, PeerId
-from btard.wire import Rejection, Sealed, decode, encode, open_sealed, read_claim
+from btard.wire import Claim, Rejection, Sealed, decode, encode, open_sealed, read_claim
 
 REPEATS_MAX = 3
 """How many times an endorsement is resent while it lacks a majority."""
@@ -65,10 +66,12 @@ class SlowPath:
         self._seat = board.seat_of.get(identity.peer)
         self._others = audience(self._state.members, identity.peer)
         self._calls = Calls(seating)
+        self._called: tuple[int, Phase] | None = None
         self._agreement: Agreement | None = None
         self._dispute = 0
         self._resumed: set[Completed] = set()
         self._kept: dict[tuple[int, int], dict[Digest, Sealed]] = {}
+        self._tries: Counter[tuple[int, PeerId, int]] = Counter()
         self._overdue = False
         self._said: tuple[bytes, ...] = ()
         self._endorsed: bytes | None = None
@@ -102,18 +105,32 @@ class SlowPath:
     # ------------------------------------------------------------ how a dispute begins
 
     def call(self, phase: Phase) -> Actions:
-        """Call for a dispute, because the hard deadline of `phase` has passed; the same call again is a
-        repetition. This peer goes on working until there are enough calls."""
+        """Call for a dispute, because the hard deadline of `phase` has passed. The same call again is a
+        repetition, and goes out with those of others: a link may be broken. This peer goes on working until
+        there are enough calls."""
         if self._seat is None or self.active:
             return Actions()
         sealed = sign(self._identity, self._seating, CALL, encode(messages.Call(self._dispute, phase)))
+        others = self._calls.held(phase) if (self._dispute, phase) == self._called else ()
+        self._called = (self._dispute, phase)
         self._calls.add(sealed)
-        return self._to_all(sealed.raw)
+        return self._to_all(*(raw for raw in others if raw != sealed.raw), sealed.raw)
 
     def called(self, sealed: Sealed, sender: PeerId) -> list[Fault]:
         """Take a call, from its author or sent on; return the fault of the sender, if it is none."""
         refused = self._calls.add(sealed)
         return [] if refused is None else [Fault(sender, refused.reason, refused.detail)]
+
+    def lacks(self, claim: Claim) -> bool | Rejection:
+        """Return whether a call or an endorsement that claims this would count anew, or why it is none of
+        this attempt: before its signature is checked."""
+        if claim.envelope.phase == CALL:
+            return self._calls.lacks(claim)
+        seat, payload = self._board.seat_of.get(claim.envelope.sender), claim.envelope.payload
+        if seat is None or not is_at(claim, self._seating.place(ENDORSE)):
+            return False
+        said, _ = self._endorsements.get(seat, (None, b""))
+        return said is None or (payload == self._endorsed and said != payload)
 
     @property
     def is_called(self) -> bool:
@@ -162,10 +179,12 @@ class SlowPath:
     def relay(self, request: messages.ViewRelay, sender: PeerId, now: float) -> Actions:
         """Take a relayed view. Until the agreement on it begins it is kept unread, and begins nothing.
 
-        Two views of an author are all that counts: no signature of a third is checked."""
+        Two views of an author are all that counts, from anybody: no signature of a third is checked."""
         if self._settled or request.dispute not in (self._dispute, self._dispute + 1):
             return Actions()
         agreement = self._agreement if request.dispute == self._dispute else None
+        if self._holds(request, agreement):
+            return Actions()
         place = self._seating.place(VIEW)
         claim = read_claim(request.view) if len(request.view) <= self._view_bytes_max else None
         if claim is None or isinstance(claim, Rejection) or not is_at(claim, place):
@@ -177,6 +196,10 @@ class SlowPath:
         is_new = claim.digest not in kept and len(kept) < VIEWS_MAX
         if not (is_new if agreement is None else agreement.wants(author, claim.digest)):
             return Actions()
+        tried = (request.dispute, sender, author)
+        if self._tries[tried] >= VIEWS_MAX:
+            return _bad_view(sender, "more views of one author than an honest peer sends on")
+        self._tries[tried] += 1
         sealed = open_sealed(request.view)
         view = sealed if isinstance(sealed, Rejection) else decode(messages.View, sealed.envelope.payload)
         if isinstance(sealed, Rejection) or isinstance(view, Rejection) or view.dispute != request.dispute:
@@ -185,6 +208,13 @@ class SlowPath:
             return self._accept(agreement, author, sealed, request, now)
         self._kept.setdefault((request.dispute, author), {})[sealed.digest] = sealed
         return Actions()
+
+    def _holds(self, request: messages.ViewRelay, agreement: Agreement | None) -> bool:
+        """Whether the bytes of this view are here already: everybody relays every view."""
+        if agreement is not None:
+            return agreement.holds(request.view)
+        kept = (views for (dispute, _), views in self._kept.items() if dispute == request.dispute)
+        return any(request.view == view.raw for views in kept for view in views.values())
 
     def _accept(
         self, agreement: Agreement, author: int, sealed: Sealed, request: messages.ViewRelay, now: float
@@ -263,7 +293,9 @@ class SlowPath:
             return final.record
         peers = self._seating.participants
         late = [s for s in final.silent if s not in self._board.posts[RECORD]] if self._overdue else []
-        reported = Reported(tuple(peers[s] for s in late), tuple(peers[s] for s in final.equivocal))
+        # Who voted for another record did not vote for this one, in time as it may have been.
+        silent = sorted({*late, *final.contrary})
+        reported = Reported(tuple(peers[s] for s in silent), tuple(peers[s] for s in final.equivocal))
         votes = tuple(final.votes[s].sealed.raw for s in sorted(final.votes))
         return conclusion(record, agreed, self._board, votes, reported)
 

@@ -10,8 +10,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 from btard.crypto import Draw, digest
-from btard.protocol.constants import ProtocolConfig, tolerated
-from btard.protocol.messages import AGGREGATE, GRADIENT, PHASES, Phase
+from btard.protocol.constants import ASK_SHARE, ProtocolConfig, tolerated
+from btard.protocol.messages import AGGREGATE, GRADIENT, PHASES, VERDICT, Phase
 from btard.protocol.pace import Seen
 from btard.protocol.record import ABORT, BAN, CLOSE, LEAVE, MISS, STEP, Cause, Record, Removal
 from btard.types import Digest, PeerId, Scalars
@@ -19,7 +19,7 @@ from btard.types import Digest, PeerId, Scalars
 LATE_FACTOR = 5
 """How many times the usual time of a phase is waited for what ends a seat or a step if it is missing."""
 
-PACE_STEPS = 4
+PACE_STEPS = 2
 """Steps until the pace of a run is known; the description's limits hold until then."""
 
 PACE_WINDOW = 16
@@ -193,6 +193,17 @@ class RosterState:
             PeerId(late.peer) for late in seen.late if after.account(PeerId(late.peer)) >= self.credit
         )
 
+    def asking_s(self, phase: Phase, limit_s: float) -> float:
+        """Return after how many seconds a peer asks the others for what it lacks in a phase in which it waits
+        `limit_s`: a quarter of that, or, for the rows of a public part, as soon as they would be late."""
+        share = ASK_SHARE * min(self.config.phase_s, limit_s)
+        return min(share, self._parts_s) if phase == AGGREGATE and self.public and self.took else share
+
+    @property
+    def _parts_s(self) -> float:
+        usual = self.took[PHASES.index(AGGREGATE)] / 1000
+        return self.config.patience * usual + AGGREGATE_FLOOR * self.config.delta_s
+
     @property
     def took(self) -> tuple[int, ...]:
         """How many milliseconds a phase usually takes, empty while that is not known."""
@@ -206,11 +217,13 @@ class RosterState:
         return (*self.paces, record.took)[-PACE_WINDOW:] if is_new else self.paces
 
     def _delays(self, seen: Seen) -> list[tuple[PeerId, int, int]]:
-        step_ms = max(int(STEP_FLOOR * 1000 * self.config.delta_s), sum(self.took), 1)
+        """Return what is charged for an attempt: nothing in the first step, which warms machines up."""
+        usual = sum(max(column) for column in zip(*self.paces, strict=True))
+        step_ms = max(int(STEP_FLOOR * 1000 * self.config.delta_s), usual, 1)
         return [
             (PeerId(late.peer), self.index, 1000 * late.millis // step_ms)
             for late in seen.late
-            if self.took and late.peer in self.members
+            if self.paces and late.peer in self.members
         ]
 
     @property
@@ -226,13 +239,13 @@ class RosterState:
         is waited for least: to complain of it ends no seat."""
         config = self.config
         most = config.gradient_s if phase == GRADIENT else config.phase_s + gradients * config.gradient_s
-        usual = self.took[PHASES.index(phase)] / 1000 if self.took else 0.0
-        if not usual:
-            return most
-        if phase == AGGREGATE and self.public:
+        if not self.took or (phase == AGGREGATE and self.public):
             return most
         if phase == AGGREGATE:
-            return min(most, config.patience * usual + AGGREGATE_FLOOR * config.delta_s)
+            return min(most, self._parts_s)
+        usual = self.took[PHASES.index(phase)] / 1000
+        if phase == VERDICT and not usual:  # it has not been seen lately
+            return most
         work = gradients * config.patience * self.gradient_s
         return min(most, max(LATE_FACTOR * usual, LATE_FLOOR * config.delta_s) + work)
 

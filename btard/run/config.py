@@ -8,12 +8,13 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from btard.codec import CODECS
 from btard.crypto import digest
 from btard.errors import ConfigurationError, RunMismatchError, first_error
 from btard.protocol.constants import ProtocolConfig
+from btard.run.admission import Admission, Allow, Open
 from btard.training.engine import Engine
 from btard.training.recipe import Recipe
 from btard.training.registry import load_recipe
@@ -36,8 +37,8 @@ Plan = TypeVar("Plan", bound="RunPlan")
 
 
 class RunPlan(BaseModel):
-    """What a run is to be: task, recipe (`Recipe.describe`), seed, steps, seats at the start, clipping of the
-    stochastic gradient (BTARD-Clipped-SGD) and the protocol's constants."""
+    """What a run is to be: task, recipe (`Recipe.describe`), seed, steps, seats at the start and who may take
+    them, clipping of the stochastic gradient (BTARD-Clipped-SGD) and the protocol's constants."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,9 +48,16 @@ class RunPlan(BaseModel):
     seed: Annotated[int, Field(ge=-(2**127), lt=2**127)]
     steps: Annotated[int, Field(ge=1, le=2**40)]
     peers: Annotated[int, Field(ge=1, le=PEERS_MAX)]
+    admission: Admission = Open()
     clip: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     codec: Literal["fp32"] = "fp32"
     protocol: ProtocolConfig
+
+    @model_validator(mode="after")
+    def _check_seats(self) -> RunPlan:
+        if isinstance(self.admission, Allow) and len(self.admission.peers) < self.peers:
+            raise ValueError(f"{self.peers} seats for {len(self.admission.peers)} allowed keys: allow more")
+        return self
 
     @staticmethod
     def create(
@@ -60,13 +68,21 @@ class RunPlan(BaseModel):
         seed: int = 0,
         clip: float | None = None,
         protocol: ProtocolConfig | None = None,
+        admission: Admission | None = None,
     ) -> RunPlan:
         """Plan a run of a task that this machine knows. Raises ConfigurationError for impossible values."""
         protocol = protocol or ProtocolConfig()
         recipe = _adapt(load_recipe(task), clip, protocol).describe()
         try:
             return RunPlan(
-                task=task, recipe=recipe, seed=seed, steps=steps, peers=peers, clip=clip, protocol=protocol
+                task=task,
+                recipe=recipe,
+                seed=seed,
+                steps=steps,
+                peers=peers,
+                admission=admission or Open(),
+                clip=clip,
+                protocol=protocol,
             )
         except ValidationError as error:
             raise ConfigurationError(first_error(error)) from None
@@ -145,10 +161,14 @@ def _adapt(recipe: Recipe, clip: float | None, protocol: ProtocolConfig) -> Reci
 
 def _differences(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     return [
-        f"{name} ({mine.get(name)} here, {theirs.get(name)} there)"
+        f"{name} ({_shown(mine.get(name))} here, {_shown(theirs.get(name))} there)"
         for name in sorted({*mine, *theirs})
         if mine.get(name) != theirs.get(name)
     ]
+
+
+def _shown(value: Any) -> Any:
+    return f"{len(value)} values" if isinstance(value, list) else value
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

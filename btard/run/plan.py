@@ -5,6 +5,7 @@ from __future__ import annotations
 from btard.errors import ConfigurationError
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.detection import default_validators, steps_to_catch
+from btard.run.admission import Admission
 from btard.run.config import RunPlan
 from btard.training.registry import load_recipe
 
@@ -20,6 +21,7 @@ def plan_run(
     tau: float | None = None,
     clip: float | None = None,
     seed: int = 0,
+    admission: Admission | None = None,
 ) -> RunPlan:
     """Return a plan in which the task suggests all that is not given: steps (more if it takes more to catch
     `byzantine` attackers with probability 0.999), tau and Delta_max. A quarter of the peers are validators.
@@ -46,4 +48,5 @@ def plan_run(
         seed=seed,
         clip=clip,
         protocol=protocol,
+        admission=admission,
     )

@@ -6,9 +6,11 @@ happen while the checkers look on, and `Outcome.violation` says what did not hol
 
 from btard.simulation.checker import Checker, Violation
 from btard.simulation.checkers import all_checkers
-from btard.simulation.faults import Crash, Cut, Slow, Weather
-from btard.simulation.scenario import Byzantine, Scenario, draw_scenario
-from btard.simulation.world import Outcome, World
+from btard.simulation.drawing import draw_scenario
+from btard.simulation.faults import Crash, Cut, Slow, Uplink, Weather
+from btard.simulation.outcome import Outcome
+from btard.simulation.scenario import Byzantine, Scenario
+from btard.simulation.world import World
 
 __all__ = [
     "Byzantine",
@@ -18,6 +20,7 @@ __all__ = [
     "Outcome",
     "Scenario",
     "Slow",
+    "Uplink",
     "Violation",
     "Weather",
     "World",

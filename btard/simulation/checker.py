@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,12 +11,16 @@ from btard.node.driver import Work
 from btard.protocol.outputs import Recorded
 from btard.protocol.state import RosterState
 from btard.simulation.host import Host
+from btard.simulation.links import Links
 from btard.simulation.scenario import Scenario
-from btard.types import PeerId
+from btard.simulation.traffic import Traffic
+from btard.types import Digest, PeerId
 
 
 class Scene(Protocol):
-    """What a checker sees of a world. `records` is the honest ledger so far, `index_of` the peers by name."""
+    """What a checker sees of a world. `records` is the honest ledger so far, `index_of` the peers by name,
+    `archive` every blob that somebody has committed to or aggregated; `coverage` counts what was looked at,
+    by name."""
 
     now: float
     scenario: Scenario
@@ -23,6 +28,10 @@ class Scene(Protocol):
     hosts: list[Host]
     index_of: dict[PeerId, int]
     records: list[Recorded]
+    archive: dict[Digest, bytes]
+    coverage: Counter[str]
+    links: Links
+    traffic: Traffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,10 @@ class Checker:
 
     def worked(self, scene: Scene, host: Host, effect: Effect) -> str | None:
         """`host` has performed an effect."""
+        return None
+
+    def refused(self, scene: Scene, host: Host, sender: PeerId, name: Digest, size_bytes: int) -> str | None:
+        """`host` has refused a blob that `sender` offered."""
         return None
 
     def finish(self, scene: Scene) -> str | None:

@@ -13,8 +13,10 @@ import torch
 
 from btard.pool import Failure, cores, run_jobs
 from btard.simulation import Violation
-from btard.simulation.scenario import Scenario, draw_scenario
-from btard.simulation.world import Outcome, Trace, World
+from btard.simulation.drawing import draw_scenario
+from btard.simulation.outcome import Outcome
+from btard.simulation.scenario import Scenario
+from btard.simulation.world import Trace, World
 
 FAILURES_MAX: Final = 3
 """Number of failing seeds after which to stop."""
@@ -93,16 +95,21 @@ class TallyRow:
 
 @dataclass(slots=True)
 class SeedTally:
-    """Counts outcomes by kind of adversary."""
+    """Counts outcomes by kind of adversary. `coverage` sums what happened in them, by name, `covered` counts
+    the runs in which it did."""
 
     rows: dict[str, TallyRow] = field(default_factory=dict)
     total: TallyRow = field(default_factory=TallyRow)
     failed: list[Outcome] = field(default_factory=list)
+    coverage: Counter[str] = field(default_factory=Counter)
+    covered: Counter[str] = field(default_factory=Counter)
 
     def add(self, outcome: Outcome) -> None:
         """Count one run."""
         if outcome.violation is not None:
             self.failed.append(outcome)
+        self.coverage.update(outcome.coverage)
+        self.covered.update(outcome.coverage.keys())
         self.total.add(outcome, [reason for _, reason in outcome.bans])
         for kind in {each.kind for each in outcome.scenario.byzantine} or {"(none)"}:
             row = self.rows.setdefault(kind, TallyRow())

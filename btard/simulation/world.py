@@ -1,32 +1,35 @@
 """The world: events in virtual time, one heap, no clock. The same scenario happens the same way every time.
 
-Control messages and blobs go over links with delays of their own (`links.py`); effects are done one after
-the other, as a node's worker does them, and take drawn time; a machine is ticked when it asks to be. After
-every event the checkers look at the peer that it concerned: at what it put out, and at the time.
+Control messages and blobs leave through an uplink and go over links with delays of their own (`links.py`);
+each message takes its receiver's processor some time; effects are done one after the other, as a node's
+worker does them, and take drawn time; a machine is ticked when it asks to be. After every event the checkers
+look at the peer that it concerned: at what it put out, and at the time.
 """
 
 from __future__ import annotations
 
 import heapq
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from btard.crypto import digest
-from btard.machine import ComputeGradient, Effect, Received, Recompute, Send, Tick, Update
-from btard.node.driver import Offer, Push, Work
+from btard.machine import Aggregate, ComputeGradient, Effect, Received, Recompute, Tick, Update
+from btard.node.driver import Offer, Work
 from btard.protocol.messages import PHASES
 from btard.protocol.outputs import Recorded
 from btard.protocol.record import ABORT, BAN, STEP
-from btard.protocol.state import RosterState
+from btard.simulation.book import header_of
 from btard.simulation.checker import Checker, Violation
 from btard.simulation.checkers import all_checkers
+from btard.simulation.coverage import coverage_of
 from btard.simulation.dice import Dice
 from btard.simulation.host import Host, identity_of
 from btard.simulation.links import Links
+from btard.simulation.outcome import Outcome
 from btard.simulation.scenario import Scenario
+from btard.simulation.traffic import Blob, Traffic
 from btard.types import Digest, PeerId, short
 
 EVENTS_MAX = 2_000_000
@@ -36,51 +39,39 @@ Trace = Callable[[float, int, str], None]
 """Told what happens: virtual time in seconds, the index of the peer, words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a simulated run went. `bans` are (kind of adversary, reason); `head` is the ledger's."""
-
-    scenario: Scenario
-    violation: Violation | None
-    head: Digest | None = None
-    time_s: float = 0.0
-    events: int = 0
-    steps: int = 0
-    restarts: int = 0
-    disputes: int = 0
-    crashes: int = 0
-    bans: tuple[tuple[str, str], ...] = ()
-
-
 class World:
     """One run of a scenario. `hosts` and `checkers` may be changed before `run`: tests plant bugs there.
 
-    `records` is the honest ledger so far, `index_of` the peers by name.
+    `records` is the honest ledger so far, `index_of` the peers by name, `archive` every blob that a peer has
+    committed to or aggregated, `coverage` what happened, by name.
     """
 
     def __init__(self, scenario: Scenario, trace: Trace | None = None) -> None:
         self.scenario = scenario
         self.now = 0.0
-        self.links = Links(
-            scenario.seed, scenario.weather, scenario.cuts, [each.peer for each in scenario.byzantine]
-        )
-        self._identities = [identity_of(scenario.seed, index).peer for index in range(scenario.peers)]
-        run = digest("simulated run", scenario.seed.to_bytes(16, "little"))
-        self.genesis = RosterState.genesis(run, scenario.config, self._identities, scenario.steps)
-        colluders = tuple(self._identities[each.peer] for each in scenario.byzantine)
-        self.hosts = [Host(index, scenario, self.genesis, colluders) for index in range(scenario.peers)]
-        self.index_of: dict[PeerId, int] = {peer: index for index, peer in enumerate(self._identities)}
+        byzantine = [each.peer for each in scenario.byzantine]
+        uplinks = dict(enumerate(scenario.uplinks))
+        self.links = Links(scenario.seed, scenario.weather, scenario.cuts, byzantine, uplinks)
+        peers = tuple(identity_of(scenario.seed, index).peer for index in range(scenario.peers))
+        header = header_of(scenario, peers)
+        _, self.genesis = header.open()
+        colluders = tuple(peers[index] for index in byzantine)
+        self.hosts = [Host(index, scenario, header, self.genesis, colluders) for index in range(len(peers))]
+        self.index_of: dict[PeerId, int] = {peer: index for index, peer in enumerate(peers)}
+        self.traffic = Traffic(scenario.seed, self.links, self.index_of, scenario.weather.forged, self._at)
         self.records: list[Recorded] = []
+        self.archive: dict[Digest, bytes] = {}
         self.disputes: set[tuple[int, int]] = set()
+        self.coverage: Counter[str] = Counter()
         self.checkers: Sequence[Checker] = all_checkers()
         self._trace = trace
-        self._heap: list[tuple[float, int, int, Any]] = []
+        self._heap: list[tuple[float, int, int, Any, bool]] = []
         self._sequence = 0
         self._violation: Violation | None = None
         self._work = Dice(scenario.seed, "work")
-        self._heard = Dice(scenario.seed, "last breath")
         self._crashes = {crash.peer: crash for crash in scenario.crashes}
         self._awaited: set[int] = set()
+        self._looking: dict[str, list[tuple[str, Callable[..., str | None]]]] = {}
         self._crash_countdown: dict[int, int] = {}
 
     # ------------------------------------------------------------ running
@@ -93,16 +84,18 @@ class World:
             self._step(host, partial(host.driver.begin, self.now))
         events = 0
         while self._heap and self._violation is None and events < EVENTS_MAX:
-            self.now, _, index, what = heapq.heappop(self._heap)
+            self.now, _, index, what, read = heapq.heappop(self._heap)
             events += 1
             host = self.hosts[index]
+            if not read and self._waits(host, what):
+                continue
             if host.alive:
                 self._happen(host, what)
                 if (host.ended and not host.queue) or not host.alive:
                     self._awaited.discard(index)
                     if not self._awaited:
                         break
-        self._check(lambda checker: checker.finish(self))
+        self._check("finish")
         return self._outcome(events)
 
     def _outcome(self, events: int) -> Outcome:
@@ -124,6 +117,7 @@ class World:
             disputes=len(self.disputes),
             crashes=sum(1 for host in self.hosts if not host.alive),
             bans=tuple(bans),
+            coverage=coverage_of(self),
         )
 
     # ------------------------------------------------------------ what happens
@@ -132,11 +126,16 @@ class World:
         """One event: control bytes, a blob, the end of an effect, or the time."""
         driver = host.driver
         if isinstance(what, Received):
-            self._note(host, f"hears {len(what.raw)} bytes of {short(what.sender)}")
+            if self._trace is not None:
+                self._note(host, f"hears {len(what.raw)} bytes of {short(what.sender)}")
             self._step(host, lambda: driver.received(what.sender, what.raw, self.now))
-        elif isinstance(what, _Blob):
+            if not host.honest:
+                self.traffic.forge(host, what, self.now)
+        elif isinstance(what, Blob):
             answer = driver.offered(what.sender, what.name, what.claimed_bytes)
             self._note(host, f"is offered {short(what.name)}: {answer.name.lower()}")
+            if answer is Offer.REFUSED:
+                self._check("refused", host, what.sender, what.name, len(what.data))
             if answer is Offer.WANTED and len(what.data) == what.claimed_bytes:
                 self._step(host, lambda: driver.arrived(what.name, what.data, self.now))
             elif answer is Offer.HELD:
@@ -156,20 +155,21 @@ class World:
         except Exception as error:
             self._fail(host, error)
             return
+        self.traffic.note(host, work.messages)
         for output in work.outputs:
             if isinstance(output, Recorded):
                 self._record(host, output)
         if work.outputs or work.faults:
-            self._check(lambda checker: checker.after(self, host, work))
-        self._check(lambda checker: checker.passing(self, host))
+            self._check("after", host, work)
+        self._check("passing", host)
         attempt = host.machine.attempt
         if attempt.in_dispute:
             self.disputes.add((attempt.state.step, attempt.state.attempt))
         heard = self._crash(host)
         for send in work.messages:
-            self._send(host, send, heard)
+            self.traffic.send(host, send, heard, self.now)
         for push in work.pushes:
-            self._push(host, push, heard)
+            self.traffic.push(host, push, heard, self.now)
         for effect in work.effects:
             self._queue_work(host, effect)
         wake = host.driver.wake
@@ -179,6 +179,7 @@ class World:
 
     def _record(self, host: Host, recorded: Recorded) -> None:
         record = recorded.entry.record
+        host.book.append(recorded.entry)
         if host.honest and record.index == len(self.records):
             self.records.append(recorded)
             members = recorded.state.members
@@ -203,28 +204,6 @@ class World:
         host.alive = False
         self._note(host, "crashes")
         return crash.heard
-
-    # ------------------------------------------------------------ messages and blobs
-
-    def _send(self, host: Host, send: Send, heard: float | None) -> None:
-        for index in self._audience(host, send.to, heard):
-            arrival = self.links.control(host.index, index, self.now)
-            if arrival is not None:
-                self._at(arrival, index, Received(host.peer, send.raw))
-
-    def _push(self, host: Host, push: Push, heard: float | None) -> None:
-        for index in self._audience(host, push.to, heard):
-            arrival = self.links.blob(host.index, index, self.now)
-            if arrival is not None:
-                claimed = host.claims(push.digest, len(push.data))
-                self._at(arrival, index, _Blob(host.peer, push.digest, push.data, claimed))
-
-    def _audience(self, host: Host, to: Iterable[PeerId], heard: float | None) -> Iterator[int]:
-        """Yield whom the host reaches: all others, or the fraction `heard` of them if it has just crashed."""
-        for peer in to:
-            index = self.index_of.get(peer)
-            if index not in (None, host.index) and (heard is None or self._heard.chance(heard)):
-                yield index
 
     # ------------------------------------------------------------ work
 
@@ -251,20 +230,45 @@ class World:
         except Exception as error:
             self._fail(host, error)
             return
-        self._check(lambda checker: checker.worked(self, host, effect))
+        if isinstance(effect, ComputeGradient | Aggregate):
+            self._keep(host, result)
+        self._check("worked", host, effect)
         self._note(host, f"has done {type(effect).__name__}")
         self._step(host, lambda: host.driver.done(effect, result, self.now))
 
     # ------------------------------------------------------------ inside
 
-    def _at(self, time: float, index: int, what: Any) -> None:
-        self._sequence += 1
-        heapq.heappush(self._heap, (time, self._sequence, index, what))
+    def _waits(self, host: Host, what: Any) -> bool:
+        """Have the processor of a peer take its time over what has come; whether that is not over yet."""
+        ready = host.ready_at(self.now, len(what.raw) if isinstance(what, Received) else 0)
+        if ready > self.now:
+            self._at(ready, host.index, what, read=True)
+        return ready > self.now
 
-    def _check(self, look: Callable[[Checker], str | None]) -> None:
-        for checker in self.checkers:
-            if self._violation is None and (complaint := look(checker)) is not None:
-                self._violation = Violation(checker.name, f"at {self.now:.3f} s: {complaint}")
+    def _keep(self, host: Host, result: Any) -> None:
+        """Archive the blobs that an effect has made, before their owner forgets them."""
+        names = result if isinstance(result, tuple) else (result.aggregate,)
+        for name in names:
+            data = None if name is None else host.driver.store.get(name)
+            if data is not None:
+                self.archive[name] = data
+
+    def _at(self, time: float, index: int, what: Any, read: bool = False) -> None:
+        self._sequence += 1
+        heapq.heappush(self._heap, (time, self._sequence, index, what, read))
+
+    def _check(self, occasion: str, *about: Any) -> None:
+        """Have the checkers look that have something to say on this occasion, a method of theirs."""
+        if occasion not in self._looking:
+            base = getattr(Checker, occasion)
+            self._looking[occasion] = [
+                (checker.name, getattr(checker, occasion))
+                for checker in self.checkers
+                if getattr(type(checker), occasion) is not base
+            ]
+        for name, look in self._looking[occasion]:
+            if self._violation is None and (complaint := look(self, *about)) is not None:
+                self._violation = Violation(name, f"at {self.now:.3f} s: {complaint}")
 
     def _fail(self, host: Host, error: Exception) -> None:
         if self._violation is None:
@@ -274,11 +278,3 @@ class World:
     def _note(self, host: Host, words: str) -> None:
         if self._trace is not None:
             self._trace(self.now, host.index, words)
-
-
-@dataclass(frozen=True, slots=True)
-class _Blob:
-    sender: PeerId
-    name: Digest
-    data: bytes
-    claimed_bytes: int

@@ -48,7 +48,7 @@ class _Swarm:
         spec = self.spec
         self.emit(Gathered(present=0, seats=spec.plan.peers))
         plan = self.scratch / "plan.json"
-        plan.write_bytes(spec.plan.to_bytes())
+        plan.write_bytes(spec.closed_plan.to_bytes())
         key = self._key("bootstrap", digest("swarm bootstrap", spec.plan.to_bytes()))
         bootstrap = await self._start("bootstrap", "--config", str(plan), "--key", str(key))
         events = self._events("the bootstrap", bootstrap)

@@ -8,6 +8,7 @@ from btard.adversary import Adversary, AdversaryTerm
 from btard.crypto import Identity, digest
 from btard.errors import ConfigurationError
 from btard.protocol.constants import tolerated
+from btard.run.admission import allowing
 from btard.run.config import RunConfig, RunPlan
 from btard.types import Digest, PeerId
 
@@ -55,6 +56,11 @@ class SwarmSpec:
         """The run of this swarm in one process: its nonce follows from the seed, so that it runs the same way
         each time. A swarm of processes has a bootstrap, which draws one."""
         return self.plan.begin(digest("swarm nonce", self._seed))
+
+    @property
+    def closed_plan(self) -> RunPlan:
+        """The plan with seats for this swarm's own peers alone: what its bootstrap announces."""
+        return self.plan.model_copy(update={"admission": allowing(self.peers)})
 
     def secret(self, index: int) -> Digest:
         """Return what peer `index` of a swarm in one process uses for entropy."""

@@ -12,7 +12,7 @@ from btard.types import Digest, FaultKind, PeerId, short
 from btard.wire import limits
 from btard.wire.limits import MAX_PAYLOAD_BYTES, MaxLen, MaxSize, Range, Size
 from btard.wire.rejection import Rejection
-from btard.wire.schema import decode, encode, message
+from btard.wire.schema import decode, encode, message, prefix_of
 
 _CACHED_MESSAGE_BYTES_MAX = 32 << 10
 _CACHED_MESSAGES_MAX = 1024
@@ -37,6 +37,10 @@ class Envelope:
 class _Signed:
     body: Annotated[bytes, MaxSize(limits.MAX_CONTROL_BYTES)]
     signature: Annotated[bytes, Size(64)]
+
+
+SEALED_PREFIX = prefix_of(_Signed)
+"""The first bytes of every sealed message."""
 
 
 @dataclass(frozen=True, slots=True)

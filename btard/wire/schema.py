@@ -114,6 +114,12 @@ def decode(kinds: type[M] | tuple[type[M], ...], raw: bytes) -> M | Rejection:
     return value
 
 
+def prefix_of(kind: type[Any]) -> bytes:
+    """Return the first bytes of every message of this kind: its number of fields and its tag."""
+    header: bytes = msgpack.Packer().pack_array_header(1 + len(dataclasses.fields(kind)))
+    return header + _pack(_schema_of(kind).tag)
+
+
 @lru_cache(maxsize=256)
 def _reader(kinds: tuple[type[Any], ...]) -> Converter:
     converter = _compile_union(kinds)

@@ -1,42 +1,45 @@
-/* One phase P, the vote RECORD after it, and the disputes of both, up to the end of the attempt.
+/* One phase P, the vote RECORD after it, and the disputes of both, up to the end of the attempt
+ * (broadcast.md: Fast path; Dispute, Begin, View, Decision; lemma 3 and claims A to D).
  *
- * Honest peers hold seats 0 .. H-1, one Byzantine peer another seat (F = 1). In P it signs A, B or bytes with a
- * false `previous_set`, several of them if it likes, and sends what it likes to whom it likes, at any time; its
- * votes and its view likewise. A set of P differs in its message alone, so a set is called by it: A or B.
- * R(A) and R(B) are the records that follow from these sets.
+ * Honest peers hold seats 0 .. H-1, one Byzantine peer another seat (F = 1). In P it signs A, B or bytes
+ * with a false `previous_set`, several of them if it likes, and sends what it likes to whom it likes, at
+ * any time; its votes, its view and its endorsements likewise. A set of P differs in its message alone, so
+ * a set is called by it: A or B. R(A) and R(B) are the records that follow from these sets.
  *
- * JOIN    CALLS  a dispute without evidence begins after an honest deadline. VIEWS: at any time.
- * FINAL_SEEN     0: rule 1 takes the first voter's own view for the set of the record, as in the code of old.
- *                1: the voter's record must be the one that follows from its set.
+ * SLOW   1: honest peers may be slower than the deadline: they may be removed as missing, and all may wait
+ *        for ever; agreement and claim B hold nevertheless. 0: they are prompt.
  *
- * Planted mistakes: RULE3_ALWAYS, MISSING_AT_ONCE (rule 6 beside rule 2 and 3), NO_SECOND_CHANCE (no rule 5),
- * NO_ANSWER (a peer that has ended does not answer views), NO_END_IN_DISPUTE (n votes do not end a dispute),
- * HALF (2 votes less than a majority's doubled count are one).
+ * Properties. Agreement: honest peers end the attempt alike, and none is halted (`end`, `decide`). Finality:
+ * a record of P has a majority of votes, an ABORT one of endorsements, the Byzantine ones counted with
+ * (`end`). Claim B: no honest peer is banned, and none removed if honest peers are prompt (`decide`).
+ * Claim D: at most two disputes at one p (`decide`). Termination: no end but the last line of world
+ * (invalid end states); no run goes on for ever (non-progress cycles, SLOW=0).
  *
- * Time. Nothing but order counts here. (T1) Between honest peers a message is there before a deadline passes
- * and before a dispute is over: phase_s and 2 R delta are longer than delta. (T2) Honest peers are prompt: at a
- * deadline, each has spoken that could. (T3) A dispute that one honest peer begins, all that have not ended
- * begin before it is over, and all get the same views: dolev_strong.pml. (T4) A peer that has ended answers a
- * view before the dispute is over: 2 delta < 2 R delta.
+ * Planted mistakes: HALF (half of the votes are a majority), RULE3_ALWAYS (rule 3 is applied although a
+ * peer equivocated in p), MISSING_AT_ONCE (rule 6 beside rules 2 and 3), NO_SECOND_CHANCE (no rule 5),
+ * NO_ANSWER (a peer that has ended does not answer), NO_RULE_1 (votes in the views are not counted),
+ * ANY_SET (rule 1 takes the set of any voter's view), NO_RULE_6 (nobody is removed as missing in q),
+ * NO_CALLS (evidence alone begins a dispute).
  *
- * Reductions. (1) Whether a peer holds all other honest messages of a phase is one bit: fewer complete nothing,
- * and in a dispute each author's own view has them. (2) What a peer does at once (complete, freeze on evidence,
- * end) is part of the event that makes it possible. (3) A is the value that an honest peer sees first. (4) The
- * order of seats and of digests is free: of several candidates of a rule, any is taken, the same by all. */
-
-#define VIEWS 0
-#define CALLS 1
+ * Assumptions. (T1) A dispute that one honest peer begins, all that have not ended begin before it is
+ * over, and all get the same views: dolev_strong.pml. (T2) SLOW=0: who was resumed together with all
+ * others has spoken by the deadline after that; the deadlines before the first resumption may come at any
+ * time (rule 5). (T3) A peer that has ended answers a call or a view before the dispute is over.
+ *
+ * Reductions. (1) Whether a peer holds a message of the Byzantine peer shows only when its set completes,
+ * when it signs a view, or when a second one comes. So what it holds is chosen then; in a view, when the
+ * views are read. `slot_p` and `slot_v` are what all took from a dispute. (2) Honest messages are in the
+ * view of their author; other views need not be searched for them. (3) A is the value that is used first.
+ * (4) The order of seats and digests is free: of several candidates of a rule any is taken, the same by
+ * all. */
 
 #ifndef N
 #define N 3
 #endif
 #define F 1
 #define H (N - F)
-#ifndef JOIN
-#define JOIN CALLS
-#endif
-#ifndef FINAL_SEEN
-#define FINAL_SEEN 1
+#ifndef SLOW
+#define SLOW 0
 #endif
 
 #define ALL ((1 << H) - 1)
@@ -46,321 +49,348 @@
 #define FALSE_SET 3             /* a message of P with another previous_set */
 #define A_SAYS_B 3              /* votes: previous_set A with the record R(B), and so on */
 #define B_SAYS_A 4
-#define FALSE_VOTE 5
+#define FALSE_VOTE 5            /* another previous_set, or another record */
 #define ABORT 3
 #define has(mask, seat) (((mask) >> (seat)) & 1)
 #define bit(x) (1 << (x))
 #define many(mask) ((mask) & ((mask) - 1))
+#define size(mask) (has(mask, 0) + has(mask, 1) + has(mask, 2))
+#define is_majority(count) (2 * (count) > N)
 #ifdef HALF
 #define majority(count) (2 * (count) >= N - 1)
 #else
-#define majority(count) (2 * (count) > N)
+#define majority(count) is_majority(count)
 #endif
+#define most_besides(count) (2 * (count) < N)   /* most participants are others than these */
 
-/* What each honest peer holds, as masks of honest seats or by seat. */
-byte spoke;                     /* has signed its message of P */
-byte full_p;                    /* holds all honest messages of P */
-byte first_p[H], twice_p;       /* the Byzantine message of P; a second one of the slot */
-byte vote[H];                   /* own vote: A or B; NONE before */
-byte full_v;                    /* holds all honest votes */
-byte first_v[H], twice_v;       /* the Byzantine vote; a second one of the slot */
-byte vote_seen;                 /* a Byzantine vote for its own record came as the second one */
-byte ended[H];                  /* how the attempt ended: R(A), R(B) as A, B; or ABORT */
-byte values;                    /* whether A and B have been used */
-
+byte spoke;                     /* has signed its message of P: honest seats */
+byte set[H];                    /* the set of P that a peer completed: A, B; NONE before */
+byte vote[H];                   /* the record that it voted for, likewise */
+byte ended[H];                  /* how the attempt ended for it: R(A), R(B) as A, B; or ABORT */
 byte frozen;                    /* in the dispute */
-bool resumed_none, resumed_p;   /* rule 5 was used before P, after P */
+byte endorsing;                 /* has signed the ABORT record of a dispute */
+byte values;                    /* whether A and B have been used */
+byte slot_p, slot_v;            /* the Byzantine message of P, the Byzantine vote, if all took one */
+byte disputes_none, disputes_p; /* how many disputes were decided before P, and after P */
+/* Of the views of the dispute under way: what made it begin, on top of what is chosen when they are read. */
+byte in_p, in_v;                /* Byzantine messages of P; votes */
+bool in_twice;                  /* a pair of messages of one slot */
+bool silent;                    /* the Byzantine peer sends nothing any more: the others end without it */
 
-/* The union of the views of the dispute under way. */
-byte in_spoke, in_sets, in_p, in_votes, in_own, in_v;
-bool in_twice_p, in_twice_v;
+byte how, view, view_set, view_v, in_sets, in_own, best, winner, found, absent, missing, for_a, for_b, k, x;
+bool byzantine_absent, byzantine_found, byzantine_missing;
 
-byte view, view_set, view_p, view_v, best, winner, out, k, h;
-byte for_a, for_b;
-bool byzantine_out;
-
-#define set(p) (has(full_p, p) && first_p[p] < FALSE_SET -> first_p[p] : NONE)
 #define is_frozen(p) has(frozen, p)
+#define works(p) (!is_frozen(p) && !has(endorsing, p) && ended[p] == NONE)
+#define has_spoken(p) has(spoke, p)
 #define has_voted(p) (vote[p] != NONE)
-#define same_votes(p) (vote[0] == vote[p] && vote[1] == vote[p] && vote[H - 1] == vote[p])
-#define everyone_voted (has_voted(0) && has_voted(1) && has_voted(H - 1))
-#define n_votes(p) (has_voted(p) && has(full_v, p) && same_votes(p) && vote[p] == set(p) && \
-    (first_v[p] == vote[p] || has(vote_seen, p)))
-#define complete_v(p) (has_voted(p) && has(full_v, p) && first_v[p] != NONE)
-#define is_evident(p) (has(twice_p | twice_v, p) || (has(full_p, p) && first_p[p] == FALSE_SET) || \
-    (complete_v(p) && !n_votes(p)))
-#define works(p) (!is_frozen(p) && ended[p] == NONE)
+#define has_set(p) (set[p] != NONE)
+#define has_ended(p) (ended[p] != NONE)
+#define away(p) (has_ended(p) && !is_frozen(p))
+#define settled(p) (has_ended(p) || is_frozen(p))
+#if H == 2
+#define all(what) (what(0) && what(1))
+#define any(what) (what(0) || what(1))
+#define EACH PEER(0) PEER(1)
+#else
+#define all(what) (what(0) && what(1) && what(2))
+#define any(what) (what(0) || what(1) || what(2))
+#define EACH PEER(0) PEER(1) PEER(2)
+#endif
+#define voted_alike (all(has_voted) && vote[0] == vote[1] && vote[0] == vote[H - 1])
+#define voters(record) ((vote[0] == (record)) + (vote[1] == (record)) + (H > 2 && vote[H - 1] == (record)))
 
-/* Sign a view, and add it to the union. */
-inline freeze(p) {
-    frozen = frozen | bit(p);
-    in_spoke = in_spoke | (has(full_p, p) -> ALL : spoke & bit(p));
-    in_sets = in_sets | (set(p) -> bit(set(p)) : 0);
-    in_p = in_p | (first_p[p] -> bit(first_p[p]) : 0);
-    in_twice_p = in_twice_p || has(twice_p, p);
-    in_v = in_v | (first_v[p] -> bit(first_v[p]) : 0);
-    in_twice_v = in_twice_v || has(twice_v, p);
-    in_votes = in_votes | (has_voted(p) -> bit(p) : 0);
-    in_own = in_own | (has_voted(p) && vote[p] == set(p) -> bit(vote[p]) : 0)
+/* A peer ends the attempt. Its record has a majority, and is that of everybody who has ended. */
+inline end(p, way) {
+    how = way;
+    printf("peer %d ends the attempt with record %d (1: R(A), 2: R(B), 3: ABORT)\n", p, how);
+    assert(is_majority(F + (how == ABORT -> size(endorsing) : voters(how))));
+    for (x : 0 .. H - 1) { assert(ended[x] == NONE || ended[x] == how) }
+    ended[p] = how
 }
 
-/* What a peer does at once. */
-inline react(p) {
+inline others_end() {                   /* The certificate in an answer. */
+    how = (has_ended(0) -> ended[0] : (has_ended(1) -> ended[1] : ended[H - 1]))
+}
+
+inline freeze(p) {
+    printf("peer %d falls into dispute\n", p);
+    frozen = frozen | bit(p)
+}
+
+inline speak(p) {
+    printf("peer %d signs its message of P\n", p);
+    spoke = spoke | bit(p)
+}
+
+inline cast(p) {
+    printf("peer %d votes for the record of its set\n", p);
+    vote[p] = set[p]
+}
+
+/* P is complete with the Byzantine message `what`; a false previous_set is evidence (Begin). */
+inline complete_p(p, what) {
+    printf("peer %d has all messages of P, the Byzantine one says %d (1: A, 2: B, 3: false set)\n", p, what);
     if
-#ifdef NO_END_IN_DISPUTE
-    :: ended[p] == NONE && n_votes(p) && !is_frozen(p) -> ended[p] = vote[p]
-#else
-    :: ended[p] == NONE && n_votes(p) -> ended[p] = vote[p]
-#endif
-    :: works(p) && is_evident(p) && !n_votes(p) -> freeze(p)
-    :: else
+    :: what == FALSE_SET -> in_p = in_p | bit(FALSE_SET); freeze(p)
+    :: else -> values = values | bit(what); set[p] = what
     fi
 }
 
-inline take_p(p, what) {
-    values = values | (what < FALSE_SET -> bit(what) : 0);
+/* The votes are complete with the Byzantine vote `what`: the end, or evidence. A vote for the own record
+ * counts even as the second one of its author, so `slot_v` prevents nothing. */
+inline complete_v(p, what) {
+    printf("peer %d has all votes, the Byzantine one is %d (3 to 5: it agrees with no record)\n", p, what);
     if
-    :: first_p[p] == NONE -> first_p[p] = what
-    :: else -> twice_p = twice_p | bit(p)
-    fi;
-    react(p)
+    :: voted_alike && what == vote[p] -> end(p, vote[p])
+    :: else -> in_v = in_v | bit(what); freeze(p)
+    fi
 }
 
-inline take_v(p, what) {
+/* ---------------------------------------------------------------- the end of a dispute: Decision */
+
+/* A Byzantine message of P is in a view, or not. */
+#define MAYBE(mask, what) \
+    if \
+    :: mask = mask | bit(what) \
+    :: true \
+    fi
+
+/* The union of all views. Honest ones have own messages, the last completed set, and messages of the phase
+ * collected. Which Byzantine messages they have all together is chosen, more of them than fit, if
+ * anything. */
+inline all_views() {
+    for (k : 0 .. H - 1) {
+        in_sets = in_sets | (is_frozen(k) && has_set(k) -> bit(set[k]) : 0);
+        in_own = in_own | (is_frozen(k) && has_set(k) && vote[k] == set[k] -> bit(set[k]) : 0)
+    }
+    in_p = in_p | in_sets | (slot_p -> bit(slot_p) : 0);
+    in_v = in_v | (slot_v -> bit(slot_v) : 0) | (view_v -> bit(view_v) : 0);
     if
-    :: first_v[p] == NONE -> first_v[p] = what
-    :: else ->
-        twice_v = twice_v | bit(p);
-        vote_seen = vote_seen | (set(p) == what && has(full_p, p) -> bit(p) : 0)
+    :: all(has_set) && view != 1
+    :: !all(has_set) || view == 1 ->
+        MAYBE(in_p, A);
+        values = values | in_p & bit(A);
+        if
+        :: has(values, A) -> MAYBE(in_p, B)
+        :: else
+        fi;
+        MAYBE(in_p, FALSE_SET)
     fi;
-    react(p)
+    if
+    :: !in_sets
+    :: in_sets ->
+        MAYBE(in_v, A);
+        MAYBE(in_v, B);
+        MAYBE(in_v, A_SAYS_B);
+        MAYBE(in_v, B_SAYS_A);
+        MAYBE(in_v, FALSE_VOTE)
+    fi
 }
 
-/* ---------------------------------------------------------------- the end of a dispute */
-
-/* The Byzantine peer's view, as all accepted it: none, two, or one with whatever has been signed. */
+/* The Byzantine peer's view, as all accepted it: none (or one that proves nothing), two, or one with any
+ * set that can exist, and a vote that rule 1 may take with it. */
 inline byzantine_view() {
-    view_set = NONE; view_p = NONE; view_v = NONE;
     if
     :: view = 0
     :: view = 2
     :: view = 1;
         if
-        :: spoke == ALL -> view_set = A; view_p = A; in_spoke = ALL
-        :: spoke == ALL -> view_set = B; view_p = B; in_spoke = ALL
-        :: view_p = NONE
-        :: view_p = A
-        :: view_p = B
-        :: view_p = FALSE_SET
-        fi;
-        if
-        :: view_v = NONE
-        :: view_v = A
-        :: view_v = B
-        :: view_v = A_SAYS_B
-        :: view_v = B_SAYS_A
-        :: view_v = FALSE_VOTE
+        :: spoke == ALL -> view_set = A; values = values | bit(A)
+        :: spoke == ALL && has(values, A) -> view_set = B
+        :: true
         fi;
         in_sets = in_sets | (view_set -> bit(view_set) : 0);
-        in_p = in_p | (view_p -> bit(view_p) : 0);
-        in_v = in_v | (view_v -> bit(view_v) : 0)
+        if
+        :: true
+        :: view_set != NONE -> view_v = view_set
+        :: view_set != NONE -> view_v = (view_set == A -> A_SAYS_B : B_SAYS_A)
+        fi
     fi
 }
 
-inline count_votes() {
-    for_a = (has(in_v, A) || has(in_v, B_SAYS_A) -> 1 : 0);
-    for_b = (has(in_v, B) || has(in_v, A_SAYS_B) -> 1 : 0);
-    for (k : 0 .. H - 1) {
-        for_a = for_a + (has(in_votes, k) && vote[k] == A -> 1 : 0);
-        for_b = for_b + (has(in_votes, k) && vote[k] == B -> 1 : 0)
-    }
-}
-
-/* Rule 1: `winner` is the final record, `best` the set in a view of one that voted for it. */
-#define seen_by_byzantine(record, says) \
-    ((view_v == record && view_set == record) || (!FINAL_SEEN && view_v == says && view_set == 3 - record))
+/* Rule 1. `winner` is final, `best` the set in the view of one that voted for it: its record must follow
+ * from that very set. */
+#define for_record(r, says) (voters_frozen(r) + (has(in_v, r) || has(in_v, says)))
+#define voters_frozen(r) ((is_frozen(0) && vote[0] == (r)) + (is_frozen(1) && vote[1] == (r)) + \
+    (H > 2 && is_frozen(H - 1) && vote[H - 1] == (r)))
+#define shown(r) (has(in_own, r) || (view_v == (r) && view_set == (r)))
 inline rule_1() {
-    winner = NONE;
+    for_a = for_record(A, B_SAYS_A);
+    for_b = for_record(B, A_SAYS_B);
     if
-    :: majority(for_a) && has(in_own, A) -> winner = A; best = A
-    :: majority(for_b) && has(in_own, B) -> winner = B; best = B
-    :: majority(for_a) && view_v == A && view_set == A -> winner = A; best = A
-    :: majority(for_b) && view_v == B && view_set == B -> winner = B; best = B
-    :: !FINAL_SEEN && majority(for_a) && view_v == B_SAYS_A && view_set == B -> winner = A; best = B
-    :: !FINAL_SEEN && majority(for_b) && view_v == A_SAYS_B && view_set == A -> winner = B; best = A
-    :: !(majority(for_a) && (has(in_own, A) || (view_v == A && view_set == A))) &&
-       !(majority(for_b) && (has(in_own, B) || (view_v == B && view_set == B))) &&
-       (FINAL_SEEN || !((majority(for_a) && view_v == B_SAYS_A && view_set == B) ||
-                        (majority(for_b) && view_v == A_SAYS_B && view_set == A)))
+#ifdef NO_RULE_1
+    :: true
+#else
+    :: majority(for_a) && shown(A) -> winner = A; best = A
+    :: majority(for_b) && shown(B) -> winner = B; best = B
+#ifdef ANY_SET
+    :: majority(for_a) && view_v == B_SAYS_A && view_set == B -> winner = A; best = B
+    :: majority(for_b) && view_v == A_SAYS_B && view_set == A -> winner = B; best = A
+#endif
+    :: !(majority(for_a) && shown(A)) && !(majority(for_b) && shown(B))
+#endif
     fi
 }
 
-/* Rules 2 and 3: honest seats in `out`, and the Byzantine one. */
-inline offenders() {
-    out = ALL & ~frozen;
-    byzantine_out = (view != 1) || many(in_p) || many(in_v) || in_twice_p || in_twice_v;
+/* Rules 2 and 3: whom signed messages convict, and whose view there is not. */
+inline evident() {
+    absent = ALL & ~frozen;
+    byzantine_absent = view == 0;
+    byzantine_found = view == 2 || in_twice || many(in_p) || many(in_v);
     if
-    :: best == NONE -> byzantine_out = byzantine_out || has(in_p, FALSE_SET)
-    :: else ->
-        if
+    :: best == NONE -> byzantine_found = byzantine_found || has(in_p, FALSE_SET)
 #ifdef RULE3_ALWAYS
-        :: true ->
+    :: best != NONE ->
 #else
-        :: !many(in_p) && !in_twice_p ->
+    :: best != NONE && (in_twice || many(in_p))
+    :: best != NONE && !in_twice && !many(in_p) ->
 #endif
-            byzantine_out = byzantine_out || has(in_v, FALSE_VOTE) || has(in_v, 3 - best) ||
-                has(in_v, (best == A -> B_SAYS_A : A_SAYS_B));
-            for (k : 0 .. H - 1) {
-                out = out | (has(in_votes, k) && vote[k] != best -> bit(k) : 0)
-            }
-        :: else
-        fi
+        byzantine_found = byzantine_found || has(in_v, FALSE_VOTE) || has(in_v, 3 - best) ||
+            has(in_v, (best == A -> B_SAYS_A : A_SAYS_B));
+        for (k : 0 .. H - 1) { found = found | (is_frozen(k) && vote[k] == 3 - best -> bit(k) : 0) }
     fi
 }
 
-/* Rules 4 to 6, for the peers that lack a message of the phase after `best`. */
-#define missing (best == NONE -> ALL & ~in_spoke : ALL & ~in_votes)
-#define byzantine_missing (best == NONE -> !in_p : !in_v)
-#define resumed (best == NONE -> resumed_none : resumed_p)
+/* Rule 4: whether some record can still get a majority. */
+#define can_be_final (2 * ((for_a > for_b -> for_a : for_b) + size(missing) + byzantine_missing) > N)
+#define resumed (best == NONE -> disputes_none : disputes_p)
 #ifdef NO_SECOND_CHANCE
-#define may_go_on (!missing && !byzantine_missing)
+#define lenient false
 #else
-#define may_go_on ((!missing && !byzantine_missing) || !resumed)
+#define lenient (!resumed)
+#endif
+#ifdef NO_RULE_6
+#define waits true
+#else
+#define waits (!most_besides(size(missing) + byzantine_missing))
 #endif
 
-inline end_all(how) {
-    for (k : 0 .. H - 1) {
-        if
-        :: is_frozen(k) && ended[k] == NONE -> ended[k] = how
-        :: is_frozen(k) && ended[k] != NONE -> assert(ended[k] == how)
-        :: else
-        fi
-    }
+inline remove() {                       /* Each endorses the removal, and waits for a majority. */
+    printf("the dispute removes honest seats %d (a mask), the Byzantine one: %d\n", found, byzantine_found);
+    for (k : 0 .. H - 1) { endorsing = endorsing | (is_frozen(k) && !has_ended(k) -> bit(k) : 0) }
 }
 
-/* All take the agreed messages, and leave the dispute. */
+/* All take the agreed messages, and leave the dispute with new deadlines. */
 inline go_on() {
-    for (k : 0 .. H - 1) {
-        if
-        :: is_frozen(k) && ended[k] == NONE && best != NONE -> first_p[k] = best; full_p = full_p | bit(k)
-        :: is_frozen(k) && ended[k] == NONE && best == NONE && in_p && first_p[k] == NONE ->
-            first_p[k] = (has(in_p, A) -> A : (has(in_p, B) -> B : FALSE_SET))
-        :: else
-        fi;
-        if
-        :: is_frozen(k) && in_spoke == ALL && best == NONE -> full_p = full_p | bit(k)
-        :: else
-        fi;
-        if
-        :: is_frozen(k) && in_v && best != NONE && first_v[k] == NONE ->
-            first_v[k] = (has(in_v, A) -> A : (has(in_v, B) -> B :
-                (has(in_v, A_SAYS_B) -> A_SAYS_B : (has(in_v, B_SAYS_A) -> B_SAYS_A : FALSE_VOTE))))
-        :: else
-        fi;
-        if
-        :: is_frozen(k) && in_votes == ALL && best != NONE -> full_v = full_v | bit(k)
-        :: else
-        fi
-    }
-    resumed_none = resumed_none || best == NONE;
-    resumed_p = resumed_p || best != NONE
-}
-
-inline clear() {
-    frozen = 0; in_spoke = 0; in_sets = 0; in_p = 0; in_votes = 0; in_own = 0; in_v = 0;
-    in_twice_p = false; in_twice_v = false; byzantine_out = false;
-    view = 0; view_set = 0; view_p = 0; view_v = 0; best = 0; winner = 0; out = 0; for_a = 0; for_b = 0; k = 0
+    printf("all go on with set %d (0: none yet)\n", best);
+    if
+    :: best != NONE ->
+        for (k : 0 .. H - 1) { set[k] = (is_frozen(k) -> best : set[k]) }
+        values = values | bit(best);
+        slot_p = best;
+        slot_v = (in_v == 0 -> NONE : (has(in_v, A) -> A : (has(in_v, B) -> B :
+            (has(in_v, A_SAYS_B) -> A_SAYS_B : (has(in_v, B_SAYS_A) -> B_SAYS_A : FALSE_VOTE)))))
+    :: else ->
+        slot_p = (has(in_p, A) -> A : (has(in_p, B) -> B : NONE));
+        values = values | (slot_p -> bit(slot_p) : 0);
+        for (k : 0 .. H - 1) { set[k] = (is_frozen(k) && !missing -> slot_p : set[k]) }
+    fi
 }
 
 inline decide() {
     byzantine_view();
-    count_votes();
+    all_views();
     rule_1();
+    printf("views: Byzantine %d (0: none, 1, 2: two), record by votes %d (0: none)\n", view, winner);
     if
     :: winner != NONE ->
-        /* All make the record of the set that they take: it is the one that was voted for. */
-        assert(winner == best);
-        end_all(winner)
+        assert(winner == best);         /* All make the record of the set that they take. */
+        for (k : 0 .. H - 1) {
+            if
+            :: is_frozen(k) && !has_ended(k) -> end(k, winner)
+            :: else
+            fi
+        }
     :: else ->
         if
         :: has(in_sets, A) -> best = A
         :: has(in_sets, B) -> best = B
-        :: !in_sets -> best = NONE
+        :: !in_sets
         fi;
-        offenders();
+        evident();
+        assert(!found);                 /* No honest peer is banned: claim B. */
+        missing = (best == NONE -> frozen & ~spoke : frozen & ~((vote[0] != NONE) | (vote[1] != NONE) << 1 |
+            (H > 2 && vote[H - 1] != NONE) << (H - 1)));
+        byzantine_missing = (best == NONE -> !in_p : !in_v);
+        if
+        :: most_besides(size(absent) + (byzantine_absent || byzantine_found)) ->
+            byzantine_found = byzantine_found || byzantine_absent;
+            found = absent
+        :: else
+        fi;
 #ifdef MISSING_AT_ONCE
         if
-        :: byzantine_out -> out = out | missing
+        :: byzantine_found -> found = found | missing
         :: else
         fi;
 #endif
         if
-        :: !out && !byzantine_out && !may_go_on -> out = missing; byzantine_out = true
-        :: else
+        :: found || byzantine_found -> remove()
+        :: else ->
+            /* Rule 4: nobody is halted. */
+            assert(best == NONE || can_be_final);
+            if
+            :: (!missing && !byzantine_missing) || lenient || waits -> go_on()
+            :: else -> found = missing; remove()                    /* Rule 6 */
+            fi
         fi;
-        /* No honest peer is removed. */
-        assert(!out);
-        if
-        :: byzantine_out -> end_all(ABORT)
-        :: else -> go_on()
-        fi
+        assert(SLOW || !found);         /* A prompt honest peer is not removed. */
+        disputes_none = (best == NONE && disputes_none < 2 + !SLOW -> disputes_none + 1 : disputes_none);
+        disputes_p = (best != NONE && disputes_p < 2 + !SLOW -> disputes_p + 1 : disputes_p);
+        assert(SLOW || (disputes_none <= 2 && disputes_p <= 2))    /* claim D */
     fi;
-    clear();
-    for (h : 0 .. H - 1) { react(h) }
-    h = 0
+    frozen = 0; in_p = 0; in_v = 0; in_twice = false; in_sets = 0; in_own = 0;
+    view = 0; view_set = 0; view_v = 0; best = 0; winner = 0; found = 0; absent = 0; missing = 0;
+    byzantine_absent = false; byzantine_found = false; byzantine_missing = false; for_a = 0; for_b = 0
 }
 
 /* ---------------------------------------------------------------- what may happen next */
 
-/* The honest messages that exist are everywhere, and each honest peer has said what it could: T1 and T2. */
-#define said(p) (!works(p) || (has(spoke, p) && (!set(p) || has_voted(p))))
-#define got(p) (ended[p] != NONE || ((has(full_p, p) || spoke != ALL) && (has(full_v, p) || !everyone_voted)))
-/* Peers that ended without this dispute. */
-#define away(p) (ended[p] != NONE && !is_frozen(p))
-#define joined(p) (is_frozen(p) || ended[p] != NONE)
+/* f + 1 calls are there: an honest deadline has passed. T2 holds once all were resumed at this p. */
+#ifdef NO_CALLS
+#define in_time false
+#else
+#define in_time (SLOW || (any(has_set) -> !disputes_p || all(has_voted) : !disputes_none || all(has_spoken)))
+#endif
 
-#define then(what) -> atomic { what; k = 0 }
+#define then(what) -> atomic { what; k = 0; x = 0; how = 0 }
+/* What one honest peer holds, it sends to those that lack it (Repair). */
+#define is_withheld(what) (silent && set[0] != (what) && set[1] != (what) && set[H - 1] != (what))
+#define COMPLETE_P(p, what) \
+    :: works(p) && spoke == ALL && !has_set(p) && (what != B || has(values, A)) && \
+        (slot_p == what || slot_p == NONE && !is_withheld(what)) then(complete_p(p, what))
+#define COMPLETE_V(p, what) \
+    :: works(p) && all(has_voted) && (slot_v == what || slot_v == NONE && !silent) then(complete_v(p, what))
 #define PEER(p) \
-    :: works(p) && !has(spoke, p) then(spoke = spoke | bit(p)) \
-    :: spoke == ALL && !has(full_p, p) then(full_p = full_p | bit(p); react(p)) \
-    :: works(p) && set(p) && !has_voted(p) then(vote[p] = set(p); react(p)) \
-    :: everyone_voted && !has(full_v, p) then(full_v = full_v | bit(p); react(p)) \
-    :: ended[p] == NONE && first_p[p] != A && !has(twice_p, p) then(take_p(p, A)) \
-    :: ended[p] == NONE && first_p[p] != B && !has(twice_p, p) && has(values, A) then(take_p(p, B)) \
-    :: ended[p] == NONE && first_p[p] != FALSE_SET && !has(twice_p, p) then(take_p(p, FALSE_SET)) \
-    VOTE(p, A) VOTE(p, B) VOTE(p, A_SAYS_B) VOTE(p, B_SAYS_A) VOTE(p, FALSE_VOTE) \
-    /* A dispute without evidence; joining one; the answer of a peer that has ended. */ \
-    :: works(p) && !frozen && (all(said) && all(got) || (JOIN == VIEWS && !resumed_none && !resumed_p)) \
-        then(freeze(p)) \
-    :: works(p) && frozen then(freeze(p)) \
-    ANSWERED(p)
-#define VOTE(p, x) \
-    :: ended[p] == NONE && first_v[p] != x && !has(twice_v, p) && has(values, A) then(take_v(p, x))
+    :: works(p) && !has_spoken(p) then(speak(p)) \
+    COMPLETE_P(p, A) COMPLETE_P(p, B) COMPLETE_P(p, FALSE_SET) \
+    :: works(p) && has_set(p) && !has_voted(p) then(cast(p)) \
+    COMPLETE_V(p, A) COMPLETE_V(p, B) \
+    COMPLETE_V(p, A_SAYS_B) COMPLETE_V(p, B_SAYS_A) COMPLETE_V(p, FALSE_VOTE) \
+    :: works(p) && !frozen && in_time then(freeze(p))           /* on calls */ \
+    :: works(p) && !silent then(in_twice = true; freeze(p))                /* on two messages of one slot */ \
+    :: works(p) && frozen then(freeze(p))                       /* lemma 1 */ \
+    :: has(endorsing, p) && !has_ended(p) && majority(size(endorsing) + !silent) then(end(p, ABORT)) \
+    LATE(p)
+/* n votes end the attempt, while the peer works, in a dispute, and while it endorses. A peer that has
+ * ended answers with its certificate. */
 #ifdef NO_ANSWER
-#define ANSWERED(p)
 #define may_decide true
+#define LATE(p) :: !has_ended(p) && voted_alike && vote[p] == set[p] && !silent then(end(p, vote[p]))
 #else
-#define ANSWERED(p) \
-    :: is_frozen(p) && ended[p] == NONE && (away(0) || away(1) || away(H - 1)) \
-        then(ended[p] = (away(0) -> ended[0] : (away(1) -> ended[1] : ended[H - 1])))
-#define may_decide (!away(0) && !away(1) && !away(H - 1))
+#define may_decide (!any(away))
+#define LATE(p) \
+    :: !has_ended(p) && voted_alike && vote[p] == set[p] && !silent then(end(p, vote[p])) \
+    :: !has_ended(p) && any(has_ended) then(others_end(); end(p, how))
 #endif
-
-#if H == 2
-#define EACH PEER(0) PEER(1)
-#define all(what) (what(0) && what(1))
-#else
-#define EACH PEER(0) PEER(1) PEER(2)
-#define all(what) (what(0) && what(1) && what(2))
-#endif
-#define has_ended(p) (ended[p] != NONE)
 
 active proctype world() {
     do
     :: all(has_ended) -> break
-    :: !all(has_ended) && frozen && all(joined) && all(got) && may_decide then(decide())
+    :: !silent then(silent = true)
+    :: !all(has_ended) && frozen && all(settled) && may_decide then(decide())
     EACH
     od;
-    /* Agreement; that this line is reached from everywhere is termination. */
     assert(ended[0] == ended[1] && ended[0] == ended[H - 1])
 }

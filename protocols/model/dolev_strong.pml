@@ -1,39 +1,39 @@
-/* One dispute: who begins when, and the agreement on one Byzantine author's view; R = F + 1 rounds.
+/* One dispute: who begins when, and the agreement on one Byzantine author's view (broadcast.md, Dispute:
+ * Call, Begin, Agreement, Views that come early; lemmas 1 and 2). R = F + 1 rounds; all members take part.
  *
- * Honest peers hold seats 0 .. H-1. One Byzantine peer is the author of up to V views, the others sign for it.
- * The views of honest authors go to all as they begin; that these count is asserted where they arrive.
+ * Honest peers hold seats 0 .. H-1. One Byzantine peer is the author of up to V views, the others sign for
+ * it. The views of honest authors go to all as they begin; that these count is asserted in take_view.
  *
- * JOIN   CALLS  at its deadline a peer calls; it begins on F + 1 distinct calls, or on evidence, and what made
- *               it begin travels with its view, so its view makes others begin
- *        VIEWS  a peer begins at its deadline, on evidence, or on any view
- * SKEW   how far apart, in ticks, honest deadlines of one phase lie (phase_s / 4 + 2 delta; more than delta)
+ * SKEW   how far apart, in ticks, honest deadlines of one phase lie (more than delta)
  *
- * Planted mistakes: FEWER_ROUNDS (R = F), SHORT_ROUNDS (a round lasts delta), FIRST_VIEW_ONLY (a second view of
- * an author is dropped), DEADLINE_ALONE (a peer begins at its own deadline, without F + 1 calls to show),
- * RELAY_UNSIGNED (a relay lacks the relaying peer's signature).
+ * Properties. Agreement: honest peers end with the same view of the author, none, or two. Validity: the
+ * view of an honest author is accepted by all. Start: honest peers begin within delta of each other, and f
+ * liars begin no dispute (assertions). Termination: no end but the last line of world (invalid end
+ * states), and no run goes on for ever (non-progress cycles; there is no progress label).
  *
- * Time. One tick is delta. A message between honest peers arrives in the tick in which it is sent or in the
- * next one; as delays are less than delta, the latter stands for "just under delta", and a view that arrives
- * just at the end of a round belongs to that round. All bounds are multiples of delta, so nothing depends on
- * finer time. Order within a tick is free.
+ * Planted mistakes: FEWER_ROUNDS (R = F), SHORT_ROUNDS (a round lasts delta), FIRST_VIEW_ONLY (a second
+ * view of an author is dropped), RELAY_UNSIGNED (a relay lacks the relaying peer's signature),
+ * EARLY_VIEWS_DROPPED (a relay that comes before the start is lost), DEADLINE_ALONE (a peer begins at its
+ * own deadline, without F + 1 calls to show), FEWER_CALLS (F calls are enough), MORE_CALLS (F + 2 calls
+ * are needed).
  *
- * Reductions. (1) A Byzantine peer sends a view with the least number of signatures that are accepted: a relay
- * with more helps honest peers only. Signatures are over the view, not over the chain, so it may use every
- * signature that an honest peer has made. (2) Views are named in the order in which they are first accepted.
- * (3) Honest peers are named in the order in which their deadlines pass or they begin. (4) What can change
- * nothing any more is forgotten at once. (5) An honest author's view is not relayed: it reaches all as early as its relays. */
-
-#define VIEWS 0
-#define CALLS 1
+ * Time. One tick is delta. A message between honest peers arrives in the tick in which it is sent or in
+ * the next one; as delays are less than delta, the latter stands for "just under delta", and a view that
+ * arrives just at the end of a round belongs to that round. All bounds are multiples of delta, so nothing
+ * depends on finer time. Order within a tick is free.
+ *
+ * Reductions. (1) A Byzantine peer sends a view with the least number of signatures that are accepted: a
+ * relay with more helps honest peers only. Signatures are over the view, not over the chain, so it may use
+ * every signature that an honest peer has made. (2) Views are named in the order in which they are first
+ * accepted. (3) Honest peers are named in the order in which their deadlines pass or they begin. (4) What
+ * can change nothing any more is forgotten at once. (5) An honest author's view is not relayed: it reaches
+ * all as early as its relays. */
 
 #ifndef N
 #define N 3
 #endif
 #ifndef F
 #define F ((N - 1) / 2)
-#endif
-#ifndef JOIN
-#define JOIN CALLS
 #endif
 #ifndef SKEW
 #define SKEW 2
@@ -62,7 +62,27 @@
 #else
 #define OWN 1
 #endif
+#ifdef EARLY_VIEWS_DROPPED
+#define hears(p) true
+#else
+#define hears(p) started(p)
+#endif
+/* Calls of f + 1 distinct participants begin a dispute. */
+#ifdef FEWER_CALLS
+#define CALLS F
+#else
+#ifdef MORE_CALLS
+#define CALLS (F + 2)
+#else
+#define CALLS (F + 1)
+#endif
+#endif
 
+#if H == 2
+#define all(what) (what(0) && what(1))
+#else
+#define all(what) (what(0) && what(1) && what(2))
+#endif
 #define IDLE 0
 #define END (R * ROUND + 2)             /* age of a peer whose last round is over */
 #define has(mask, seat) (((mask) >> (seat)) & 1)
@@ -95,6 +115,7 @@ byte clock;                     /* ticks since the first of these deadlines */
 byte n, h, v, c;
 
 inline begin(peer) {
+    printf("peer %d falls into dispute, and sends its view\n", peer);
     age[peer] = 1;
     past = past | (1 << peer);
     calls[peer] = 0; false_calls[peer] = 0; call[peer] = 0; call_old[peer] = 0;
@@ -102,12 +123,14 @@ inline begin(peer) {
 }
 
 inline calling(peer) {
+    printf("peer %d calls for a dispute\n", peer);
     calls[peer] = calls[peer] | (1 << peer);
     for (n : 0 .. H - 1) { call[n] = call[n] | (n == peer || started(n) -> 0 : 1 << peer) }
 }
 
 /* Take a view with c signatures, and relay it with one more. */
 inline accept(peer, view) {
+    printf("peer %d accepts and relays view %d, round %d, %d signatures\n", peer, view, round(peer), c);
     views[peer] = views[peer] | (1 << view);
     chain[at(peer, view)] = enough(c + OWN);
     signatures[view] = enough(signatures[view] + 1);
@@ -135,6 +158,9 @@ inline forget(peer, view) {
 /* ---------------------------------------------------------------- what may happen next */
 
 inline tick() {
+    printf("delta passes\n");
+    /* Lemma 1: honest peers begin within delta of each other. */
+    for (h : 0 .. H - 1) { assert(age[h] < 2 || all(started)) }
     for (h : 0 .. H - 1) {
         if
         :: active(h) -> age[h]++
@@ -155,7 +181,7 @@ inline tick() {
     fi
 }
 
-/* An honest peer's deadline passes; in a dispute there is none. */
+/* An honest peer's hard deadline passes: it calls, and goes on (Call). In a dispute there is none. */
 inline deadline(peer) {
     past = past | (1 << peer);
     if
@@ -163,8 +189,7 @@ inline deadline(peer) {
 #ifdef DEADLINE_ALONE
     :: !started(peer) -> calling(peer); age[peer] = 1
 #else
-    :: !started(peer) && JOIN == VIEWS -> begin(peer)
-    :: !started(peer) && JOIN == CALLS -> calling(peer)
+    :: !started(peer) -> calling(peer)
 #endif
     fi
 }
@@ -186,10 +211,21 @@ inline take_call(peer, sender) {
     calls[peer] = calls[peer] | (1 << sender)
 }
 
+/* f + 1 calls are held. One of them is honest: an honest deadline has passed. */
+inline begin_on_calls(peer) {
+    assert(past);
+    begin(peer)
+}
+
+/* A relay of before the start is kept without its signatures, and accepted as the peer starts (Views that
+ * come early); whether one came before or just after is free. */
 inline take_relay(peer, sender, view) {
     relay[at(peer, view)] = relay[at(peer, view)] & ~(1 << sender);
     relay_old[at(peer, view)] = relay_old[at(peer, view)] & ~(1 << sender);
-    c = chain[at(sender, view)];
+    if
+    :: c = chain[at(sender, view)]
+    :: age[peer] == 1 -> c = 0
+    fi;
     if
     :: takes(peer, view) && c >= needed(peer) -> accept(peer, view)
     :: else
@@ -208,26 +244,26 @@ inline take_false_view(peer, view) {
     :: (p) != (s) && has(call[p] | call_old[p], s) then(take_call(p, s)) \
     RELAYED(p, s, 0) RELAYED(p, s, 1) RELAYED(p, s, 2)
 #define RELAYED(p, s, x) \
-    :: (p) != (s) && started(p) && has(relay[at(p, x)] | relay_old[at(p, x)], s) then(take_relay(p, s, x))
+    :: (p) != (s) && hears(p) && has(relay[at(p, x)] | relay_old[at(p, x)], s) then(take_relay(p, s, x))
 #define FALSE_VIEW(p, x) \
     :: (x) <= known && takes(p, x) && needed(p) <= signatures[x] + F - 1 then(take_false_view(p, x))
 #define PEER(p) \
     :: !has(past, p) && in_turn(p) then(deadline(p)) \
-    :: JOIN == CALLS && !started(p) && in_turn(p) && size(calls[p]) + false_calls[p] > F then(begin(p)) \
-    :: JOIN == CALLS && !started(p) && false_calls[p] < F then(false_calls[p]++) \
-    :: !started(p) && in_turn(p) then(begin(p))       /* evidence; VIEWS: any view */ \
+    :: has_calls(p) && in_turn(p) then(begin_on_calls(p)) \
+    :: !started(p) && false_calls[p] < F then(false_calls[p]++) \
+    :: !started(p) && in_turn(p) then(begin(p))       /* on evidence: at any time */ \
     FALSE_VIEW(p, 0) FALSE_VIEW(p, 1) FALSE_VIEW(p, 2)
 
 #if H == 2
 #define EACH PEER(0) PEER(1) FROM(0, 1) FROM(1, 0)
-#define all(what) (what(0) && what(1))
 #else
 #define EACH PEER(0) PEER(1) PEER(2) FROM(0, 1) FROM(0, 2) FROM(1, 0) FROM(1, 2) FROM(2, 0) FROM(2, 1)
-#define all(what) (what(0) && what(1) && what(2))
 #endif
 
-/* What was sent in the tick before has arrived; relays are kept for a peer that has not begun. */
-#define arrived(p) (!begun_old[p] && !call_old[p] && (!started(p) || \
+#define has_calls(p) (!started(p) && size(calls[p]) + false_calls[p] >= CALLS)
+/* What was sent in the tick before has arrived, and who has enough calls has begun; relays are kept for a
+ * peer that has not. */
+#define arrived(p) (!begun_old[p] && !call_old[p] && !has_calls(p) && (!started(p) || \
     !(relay_old[at(p, 0)] | relay_old[at(p, 1)] | relay_old[at(p, 2)])))
 /* Honest peers are alike: they are named in the order in which they begin, or their deadlines pass. */
 #define in_turn(p) ((past & ((1 << (p)) - 1)) == (1 << (p)) - 1)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from btard.adversary import ADVERSARIES
+from btard.adversary import ADVERSARIES, parse_adversary
+from tests.adversary import test_sustained
 from tests.adversary.swarm import CONFIG, Removals, outcome, swarm
 
 
@@ -93,7 +94,8 @@ def test_adversary_meets_its_end_and_training_goes_on(
 
 
 def test_every_kind_of_adversary_has_met_its_end() -> None:
-    assert {kind for kind, _, _ in OUTCOMES} == set(ADVERSARIES)
+    sustained = {parse_adversary(text).name for text, _ in test_sustained.OUTCOMES}
+    assert {kind for kind, _, _ in OUTCOMES} | sustained == set(ADVERSARIES)
 
 
 def test_unsigned_noise_is_counted_as_its_senders_fault() -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import click
 import pytest
@@ -138,7 +139,7 @@ def test_an_option_can_be_given_in_the_environment(
 def test_a_simulation_that_fails_ends_with_status_3_and_prints_its_sums_as_json(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def run() -> tuple[int | str | None, dict[str, object]]:
+    def run() -> tuple[int | str | None, dict[str, Any]]:
         monkeypatch.setattr(sys, "argv", ["btard", "simulate", "--steps", "1", "--peers", "4", "--json"])
         with pytest.raises(SystemExit) as stop:
             cli.main()
@@ -146,6 +147,7 @@ def test_a_simulation_that_fails_ends_with_status_3_and_prints_its_sums_as_json(
 
     status, sums = run()
     assert (status, sums["held"], sums["failed"]) == (0, True, {})
+    assert sums["coverage"]["record step"] == {"runs": 1, "times": 1}
     tally = runner.SeedTally()
     tally.add(replace(runner.run_seed(0, runner.Overrides(4, 1)), violation=Violation("test", "planted")))
     monkeypatch.setattr(report, "run_all", lambda *_: tally)

@@ -15,7 +15,9 @@ from btard.crypto import Identity
 from btard.errors import NetworkError
 from btard.network.address import check_address, is_address
 from btard.network.certificate import Certificate, fingerprint, is_certificate, pem_of
-from btard.network.dht_validator import PublicationValidator
+from btard.network.dht_scope import STRANGERS_MAX, Document, Scope
+from btard.network.dht_storage import BoundedStorage
+from btard.network.dht_validator import CHECKS_BURST, PublicationValidator
 from btard.network.discovery import (
     Publication,
     document_key,
@@ -151,7 +153,9 @@ class _Validators:
     """One validator that lives through all inputs, as a node's does."""
 
     def __init__(self) -> None:
-        self.validator = PublicationValidator(lambda: NOW)
+        scope = Scope(RUN, [Document(RUN, "genesis", key().peer)], [key().peer])
+        self.validator = PublicationValidator(scope, lambda: NOW)
+        self.storage = BoundedStorage(scope, lambda: NOW)
         self.kept = 0
 
     def read(self, raw: bytes) -> object:
@@ -167,8 +171,15 @@ class _Validators:
                 asked = DHTRecord(home, subkey, value, until)
             case _:
                 asked = DHTRecord(*_home(""), raw, UNTIL)
+        # As after a long pause: a flood's bound of signatures is not what is looked at here.
+        self.validator._checks = CHECKS_BURST
         stored = self.validator.validate(asked)
         assert type(stored) is bool
+        if stored:
+            publisher = msgpack.unpackb(asked.subkey)
+            place = DHTID.from_bytes(asked.key)
+            self.storage.store(place, asked.value, asked.expiration_time, subkey=publisher)
+            assert len(self.storage) <= 2 + STRANGERS_MAX
         return stored or None
 
 

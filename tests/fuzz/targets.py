@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from tests.fuzz import file_targets, network_targets, wire_targets
+from tests.fuzz import entrance_targets, file_targets, network_targets, wire_targets
 from tests.fuzz.material import PEERS
 from tests.fuzz.sequences import another, kept_bytes_max, read_sequence
 from tests.fuzz.swarms import read_swarm
 from tests.fuzz.target import Target
 from tests.rig import CONFIG
 
-DECODERS: tuple[Target, ...] = (*wire_targets.TARGETS, *network_targets.TARGETS, *file_targets.TARGETS)
+DECODERS: tuple[Target, ...] = (
+    *wire_targets.TARGETS,
+    *network_targets.TARGETS,
+    *entrance_targets.TARGETS,
+    *file_targets.TARGETS,
+)
 
 KEPT_BYTES_MAX = kept_bytes_max(PEERS, CONFIG.directions)
 

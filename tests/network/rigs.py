@@ -88,8 +88,6 @@ class MemoryDirectory(Directory):
     async def members(self, run: bytes) -> dict[PeerId, PeerRecord]:
         return {peer: record for (of, peer), record in self._shelf.records.items() if of == run}
 
-    present = members
-
     async def publish_document(self, run: bytes, name: str, signed_bytes: bytes) -> None:
         check_document(name, signed_bytes)
         self._shelf.documents[run, name, self.me] = signed_bytes

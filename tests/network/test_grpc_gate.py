@@ -9,16 +9,19 @@ import resource
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from btard.errors import NetworkError
-from btard.network import STRANGER, GrpcTransport, Limits
+from btard.network import STRANGER, GrpcTransport, Limits, PeerRecord
+from btard.network.allowance import MESSAGE_S
 from btard.network.certificate import fingerprint
 from btard.network.descriptors import check_descriptors, raise_descriptors
-from btard.network.frames import pack_offer
+from btard.network.frames import UNWANTED, pack_offer
+from btard.network.grpc_gate import Gate
 from btard.network.hello import seal_hello
-from btard.types import Digest
+from btard.types import Digest, PeerId
 from tests.network import rigs
 from tests.network.hostile import blamed, closed, limited, stream_to
 from tests.network.rigs import FAST, RUN, GrpcRig, RecordingInbox, eventually, identity, start
@@ -67,13 +70,18 @@ def knock(target: GrpcTransport, stack: contextlib.ExitStack) -> None:
     knocking.connect_ex(("127.0.0.1", target.port))
 
 
+def gate_of(target: GrpcTransport) -> Gate:
+    assert target._listener._server is not None
+    return target._listener._server.gate
+
+
 def heard_of(target: GrpcTransport) -> int:
     """Connections that the gate has accepted or refused."""
-    return target._listener._gate._accepted - 1
+    return gate_of(target)._accepted - 1
 
 
 def open_at(target: GrpcTransport) -> int:
-    return len(target._listener._gate.connections)
+    return len(gate_of(target).connections)
 
 
 # ---------------------------------------------------------------- crowds
@@ -243,7 +251,7 @@ def costing(seconds: float) -> Callable[[], float]:
 async def test_member_that_floods_is_read_at_its_share_and_others_are_not_held_up(
     rig: GrpcRig, name: str
 ) -> None:
-    limits = replace(FAST, senders_share=1e-6, spare_share=1e-6, burst_s=1.0)
+    limits = replace(FAST, senders_share=1e-6, spare_share=1e-6, offers_share=1e-6, burst_s=1.0)
     transport = rig.transport(9, limits=limits, cost=costing(0.1))
     inbox = RecordingInbox(wants=lambda *_: False)
     await start(rig, transport, last=inbox)
@@ -265,6 +273,51 @@ async def test_member_that_floods_is_read_at_its_share_and_others_are_not_held_u
     read = [by for by, *_ in (*inbox.controls, *inbox.offers)].count(identity(1).peer)
     assert read <= 2 * 1.0 / 0.1 + 2  # its own savings and everybody's
     assert blamed(inbox) == [(identity(1).peer, "flood")]
+
+
+async def test_flood_of_messages_does_not_hold_up_the_blobs_of_the_same_member(rig: GrpcRig) -> None:
+    limits = replace(FAST, senders_share=1e-6, spare_share=1e-6, burst_s=1.0)
+    transport = rig.transport(9, limits=limits, cost=costing(0.1))
+    inbox = RecordingInbox(wants=lambda *_: False)
+    await start(rig, transport, last=inbox)
+    async with stream_to(transport, by=1) as flooding, stream_to(transport, "blob", by=1) as offering:
+        for _ in range(30):
+            await flooding.write(b"x")
+        await eventually(lambda: transport.counters.of(identity(1).peer).paced > 0)
+        for number in range(3):
+            await offering.write(pack_offer(Digest(bytes([number]) * 32), 1))
+            assert await offering.read() == UNWANTED
+
+
+class AnsweringInbox(RecordingInbox):
+    """Answers each message with a hundred."""
+
+    transport: GrpcTransport
+
+    def control(self, sender: PeerId, raw: bytes) -> None:
+        super().control(sender, raw)
+        for _ in range(100):
+            self.transport.send(sender, raw)
+
+
+async def test_sender_pays_for_the_answers_that_it_asks_for(rig: GrpcRig) -> None:
+    limits = replace(FAST, senders_share=1e-6, spare_share=1e-6, burst_s=1.0, control_queue_messages=1 << 16)
+    transport = rig.transport(9, limits=limits, cost=lambda: 0.0)
+    inbox = AnsweringInbox()
+    inbox.transport = transport
+    await start(rig, transport, last=inbox)
+    transport.connect([PeerRecord(RUN, identity(1).peer, 0, ("127.0.0.1:1",), transport.certificate.der)])
+    async with stream_to(transport, by=1) as asking:
+        writing = asyncio.ensure_future(_write(asking, 1000))
+        await eventually(lambda: transport.counters.of(identity(1).peer).paced > 0)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+    assert len(inbox.controls) <= 2 * 1.0 / (101 * MESSAGE_S) + 2
+
+
+async def _write(stream: Any, times: int) -> None:
+    for _ in range(times):
+        await stream.write(b"x")
 
 
 async def test_member_that_trickles_a_message_and_stops_in_the_middle_holds_nobody_up(rig: GrpcRig) -> None:

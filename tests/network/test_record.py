@@ -116,8 +116,10 @@ def test_libp2p_name_gives_the_peer_back(peer: PeerId) -> None:
         f"/ip4/203.0.113.7/tcp/7070/p2p/{ALICE_ID},/ip4/1.2.3.4/tcp/1/p2p/x",
     ],
 )
-def test_malformed_bootstrap_address_says_what_to_paste(text: str) -> None:
-    with pytest.raises(NetworkError, match="paste the whole line"):
+def test_a_malformed_address_of_the_directory_says_what_one_looks_like(text: str) -> None:
+    with pytest.raises(
+        NetworkError, match=r"not the address of a node of the directory: use /ip4/HOST/tcp/PORT"
+    ):
         peer_of(text)
 
 

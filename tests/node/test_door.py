@@ -10,8 +10,8 @@ from dataclasses import replace
 from btard.adversary import parse_adversaries
 from btard.network import GrpcTransport, PeerRecord
 from btard.node.assembly import assemble
+from btard.node.door import Door
 from btard.node.node import LINGER_DELTAS, LINGER_MESSAGES, Node
-from btard.node.peer import _Door
 from btard.node.worker import InlineWorker
 from btard.protocol.outputs import FINISHED
 from btard.protocol.record import LEAVE
@@ -33,7 +33,7 @@ class Swarm:
 
     async def start(self) -> None:
         spec = self.spec
-        doors = [_Door() for _ in spec.peers]
+        doors = [Door() for _ in spec.peers]
         for index, door in enumerate(doors):
             transport = GrpcTransport(
                 spec.identity(index),

@@ -13,7 +13,7 @@ from btard.crypto import digest
 from btard.machine import Adopt
 from btard.network.frames import UNWANTED, pack_offer
 from btard.node.assembly import assemble
-from btard.node.driver import WAITING_BYTES_MAX, Offer, Work
+from btard.node.driver import WAITING_BYTES_MAX, WAITING_OVERHEAD_BYTES, Offer, Work
 from btard.node.worker import InlineWorker
 from btard.protocol.messages import AGGREGATE
 from btard.protocol.outputs import FINISHED
@@ -133,5 +133,5 @@ def test_messages_before_the_first_step_are_bounded_in_bytes_for_each_sender() -
         peer.driver.received(flooder, bytes(2**18), 0.0)
     peer.driver.received(other, b"noise", 0.0)
     faults = [fault.peer for fault in peer.driver.begin(1.0).faults]
-    assert faults.count(flooder) == WAITING_BYTES_MAX // 2**18
+    assert faults.count(flooder) == WAITING_BYTES_MAX // (2**18 + WAITING_OVERHEAD_BYTES)
     assert faults.count(other) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from btard.adversary import parse_adversaries
 from btard.errors import BtardError
 from btard.ledger.directory import RunDirectory
 from btard.node.node import Progress
-from btard.node.recorder import FAULTS_SAID_MAX, Recorder
+from btard.node.recorder import FAULTS_SAID_MAX, KEEP_CHECKPOINTS, Recorder
 from btard.node.worker import InlineWorker
 from btard.protocol.ledger import replay
-from btard.run.events import AttemptEnded, Ended, Event, FaultSeen, Stalled
+from btard.run.events import AttemptEnded, Ended, Event, FaultSeen, Noted, Stalled
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 from btard.training import BlobStore
@@ -51,7 +52,13 @@ def records(evaluate_every: int = 0, virtual: bool = False) -> list[AttemptEnded
 
 
 def trained(
-    path: Path, steps: int, *byzantine: str, interrupted: bool = False, records: int = -1
+    path: Path,
+    steps: int,
+    *byzantine: str,
+    interrupted: bool = False,
+    records: int = -1,
+    keep: int = KEEP_CHECKPOINTS,
+    spoil: Callable[[RunDirectory], None] = lambda _: None,
 ) -> tuple[list[Event], Nodes]:
     """A swarm of real nodes, one of which (the last) `records` its run; what it emits."""
 
@@ -60,13 +67,16 @@ def trained(
         nodes, emitted = Nodes(SwarmSpec(a_plan(4, steps), terms)), list[Event]()
         node = nodes.nodes[records]
         with RunDirectory.create(path) as run_dir:
+            spoil(run_dir)
             reported = asyncio.Event()
 
             def emit(event: Event) -> None:
                 emitted.append(event)
                 reported.set()
 
-            recorder = Recorder(node.engine, node.worker, emit, steps=steps, run_dir=run_dir)
+            recorder = Recorder(
+                node.engine, node.worker, emit, steps=steps, run_dir=run_dir, keep_checkpoints=keep
+            )
             for each in nodes.nodes:
                 await each.transport.start(each)
             others = [asyncio.ensure_future(each.run()) for each in nodes.nodes if each is not node]
@@ -162,6 +172,41 @@ def test_a_model_that_cannot_be_written_ends_the_run_with_a_sentence(tmp_path: P
         directory.model.mkdir(parents=True)
     with pytest.raises(BtardError, match="choose another directory"):
         trained(tmp_path / "run", 2)
+
+
+@pytest.mark.parametrize(("keep", "kept"), [(0, [1, 10, 11, 12]), (3, [10, 11, 12]), (1, [12])])
+def test_the_newest_checkpoints_are_kept_and_older_ones_deleted(
+    keep: int, kept: list[int], tmp_path: Path
+) -> None:
+    trained(tmp_path / "run", 12, keep=keep)
+    found = (tmp_path / "run" / "checkpoints").iterdir()
+    assert sorted(load_checkpoint(file).step for file in found) == kept
+
+
+def _has_a_file_for_checkpoints(directory: RunDirectory) -> None:
+    directory.checkpoints.write_text("in the way")
+
+
+def _cannot_write_metrics(directory: RunDirectory) -> None:
+    assert directory._metrics_file is not None
+    directory._metrics_file.close()
+    directory._metrics_file = directory.metrics.open("rb", buffering=0)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "lacking"),
+    [(_has_a_file_for_checkpoints, "checkpoints"), (_cannot_write_metrics, "metrics")],
+)
+def test_a_run_goes_on_without_metrics_or_checkpoints_that_cannot_be_written_and_says_so_once(
+    spoil: Callable[[RunDirectory], None], lacking: str, tmp_path: Path
+) -> None:
+    emitted, _ = trained(tmp_path / "run", 12, spoil=spoil)
+    said = [event.text for event in emitted if isinstance(event, Noted)]
+    assert [text.startswith(f"training goes on without {lacking}: cannot write ") for text in said] == [True]
+    ended = emitted[-1]
+    assert isinstance(ended, Ended)
+    assert (ended.outcome, ended.steps) == ("finished", 12)
+    assert (tmp_path / "run" / "model.safetensors").exists()
 
 
 def test_a_peer_that_is_waited_for_is_named_each_second_with_what_comes_next(tmp_path: Path) -> None:

@@ -48,8 +48,13 @@ def test_whoever_lacks_the_parts_of_a_majority_is_cut_off_and_they_are_not_charg
 
 
 def test_counterparties_of_earlier_attempts_count_towards_being_cut_off() -> None:
-    assert judge_complaints([(0, 4)], 2, {0: {1, 2}}) == ({0: "withheld part"}, ())
-    assert judge_complaints([(0, 4)], 2, {0: {1, 4}}) == ({}, ((0, 4),))
+    assert judge_complaints([(0, 4)], 2, {0: {1, 2, 3}}) == ({0: "withheld part"}, ())
+    assert judge_complaints([(0, 4)], 2, {0: {1, 2, 4}}) == ({}, ((0, 4),))
+
+
+def test_a_link_broken_both_ways_and_a_minority_of_liars_cost_neither_end_the_step() -> None:
+    pairs = [(0, 1), (1, 0), (0, 3), (1, 3)]
+    assert judge_complaints(pairs, 1, {}) == ({}, tuple(sorted(pairs)))
 
 
 @pytest.mark.parametrize(

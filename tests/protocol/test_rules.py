@@ -56,12 +56,22 @@ def test_a_complaint_ends_the_attempt_and_is_charged_to_both_ends() -> None:
     assert follows == Ending(ABORT, (), (Complaint(PEERS[4], PEERS[2]),))
 
 
-def test_a_peer_of_which_more_than_a_minority_complains_misses_the_step_alone() -> None:
-    lacking = {seat: {"aggregate": NONE, "missing": (4,)} for seat in (0, 1, 2)}
+def test_a_peer_of_which_more_complain_than_liars_and_a_broken_link_misses_the_step_alone() -> None:
+    lacking = {seat: {"aggregate": NONE, "missing": (4,)} for seat in (0, 1, 2, 3)}
     follows = after_phase(attempt(), AGGREGATE, sets(aggregate=lacking))
     assert isinstance(follows, Ending)
     assert [(r.peer, r.kind, r.reason) for r in follows.removals] == [(PEERS[4], MISS, "withheld part")]
     assert follows.complaints == ()
+
+
+def test_complaints_let_nobody_go_if_the_run_would_end_by_it() -> None:
+    lacking = {
+        seat: {"aggregate": NONE, "missing": tuple(s for s in range(N) if s != seat)} for seat in range(N)
+    }
+    follows = after_phase(attempt(), AGGREGATE, sets(aggregate=lacking))
+    assert isinstance(follows, Ending)
+    assert follows.removals == ()
+    assert len(follows.complaints) == N * (N - 1)
 
 
 def test_a_complaint_beyond_the_credit_ends_the_seat_of_its_end() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from btard.machine import Actions, Adopt, BlobHeld, Effect, Event
+from btard.machine import Actions, Adopt, BlobHeld, Effect
 from btard.node.driver import Driver, Offer, Work
 from btard.protocol import butterfly, rules
 from btard.protocol.agreed import Seating, Sets
@@ -17,33 +17,11 @@ from btard.protocol.messages import SCALARS
 from btard.protocol.outputs import Recorded
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
-from btard.simulation import Byzantine, Crash, Scenario, Slow, World
-from btard.simulation.host import Host
+from btard.simulation import Byzantine, Crash, Slow
 from btard.types import Digest, Fault, FaultKind, PeerId
+from tests.simulation.plants import edit_records, plant, swarm, violated
 
 Change = Callable[[Recorded], Recorded]
-
-
-def violated(world: World) -> str:
-    outcome = world.run()
-    assert outcome.violation is not None, "the planted bug went unnoticed"
-    return outcome.violation.checker
-
-
-def swarm(**what: object) -> World:
-    return World(Scenario(**{"seed": 3, "peers": 5, "steps": 3, **what}))  # type: ignore[arg-type]
-
-
-def plant(host: Host, change: Callable[[Actions], None]) -> None:
-    """Let `change` have each step of a host's machine before the world sees it."""
-    handle = host.machine.handle
-
-    def changed(event: Event, now: float) -> Actions:
-        out = handle(event, now)
-        change(out)
-        return out
-
-    host.machine.handle = changed  # type: ignore[method-assign]
 
 
 def record_with(**values: Any) -> Change:
@@ -55,13 +33,6 @@ def record_with(**values: Any) -> Change:
         )
 
     return change
-
-
-def edit_records(change: Change) -> Callable[[Actions], None]:
-    def edit(out: Actions) -> None:
-        out.outputs = [change(each) if isinstance(each, Recorded) else each for each in out.outputs]
-
-    return edit
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -66,3 +68,6 @@ def test_command_line_counts_what_happened_in_many(monkeypatch: pytest.MonkeyPat
     result = simulate("--seeds", "2", "--byzantine", "silent")
     assert result.exit_code == 0, result.output
     assert "silent" in result.output
+    assert "2 of 2 runs, 0 failed" in result.output
+    assert re.search(r"record step\W+2\W+2\b", result.output)
+    assert re.search(r"part of an honest peer\W+2\W+\d", result.output)

@@ -16,7 +16,8 @@ from btard import cli
 from btard.training import TASKS
 from tests.swarm.commands import TIMEOUT_S, start, wait_for_line
 
-NOBODY = "/ip4/127.0.0.1/tcp/1/p2p/12D3KooWGfPU8B73FACBtnN8NDzdHPmXBbGQkzETiJhiikgqq9GQ"
+NOBODY = f"127.0.0.1:1/{'5e' * 32}"
+RUN_ID = "5e" * 32
 TASK = "tests.tasks:quadratic"
 LEDGER_BYTES = 40_000
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,16 @@ def taken() -> Iterator[str]:
         (f"peer --join {NOBODY} --task sys:path", "is not a recipe"),
         (f"peer --join {NOBODY} --wait -5", "use 0 or more"),
         (f"peer --join {NOBODY} --out precious/run --key me.key", "precious/run"),
+        (f"peer --join {NOBODY} --invite nonsense", "paste all of what `btard invite` printed"),
+        ("bootstrap --invite-only --per-address 3", "exclude each other"),
+        ("bootstrap --config plan.json --invite-only", "the plan of --config says who may take seats"),
+        ("bootstrap --allow nowhere.txt", "a file with one a line"),
+        (f"bootstrap --peers 2 --allow {RUN_ID}", "2 seats for 1 allowed keys"),
+        ("bootstrap --port 4000 --dht-port 4000", "use two ports"),
+        ("invite --run 5e1f", "64 hexadecimal digits"),
+        (f"invite --run {RUN_ID} --days 1e9", "--days is 1e+09: use 0 to 3650"),
+        (f"invite --run {RUN_ID} --days nan", "--days is nan: use 0 to 3650"),
+        (f"invite --run {RUN_ID} --key none.key", "create one with `btard keygen"),
         ("bootstrap --peers 100", "peers is 100: input should be less than or equal to 64"),
         ("bootstrap --peers 1", "peers is 1: use at least 2"),
         ("bootstrap --steps 0", "steps is 0"),
@@ -114,7 +125,7 @@ def test_a_port_that_is_taken_is_refused_before_a_peer_contacts_anybody(run: Run
 def test_a_bootstrap_that_nobody_answers_at_is_waited_for_and_then_reported(run: Run) -> None:
     done = run("peer", "--join", NOBODY, "--wait", "0")
     assert "for up to 0 s" in done.out
-    assert "no bootstrap answers" in done.complaint()
+    assert "nobody answers at 127.0.0.1:1" in done.complaint()
 
 
 def test_a_peer_whose_run_has_begun_is_refused_and_nothing_of_it_is_deleted(run: Run, tmp_path: Path) -> None:

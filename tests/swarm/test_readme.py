@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from btard.run.invitation import Invitation
 from btard.training.tasks.digits import perceptron
 from tests.swarm.commands import BIN, TIMEOUT_S, environment, wait_for_line
 
@@ -25,7 +26,8 @@ MAKE = [command for command in COMMANDS if command.startswith("make ")]
 BOOTSTRAP = next(command for command in COMMANDS if "btard bootstrap" in command)
 PEERS = [command for command in COMMANDS if "btard peer" in command]
 JOINING = {each: each for each in PEERS} | {"python": shlex.join([sys.executable, "-c", PEER_FROM_PYTHON])}
-REST = [command for command in COMMANDS if command not in (*MAKE, BOOTSTRAP, *PEERS)]
+INVITE = next(command for command in COMMANDS if "btard invite" in command)
+REST = [command for command in COMMANDS if command not in (*MAKE, BOOTSTRAP, INVITE, *PEERS)]
 ONE_BY_ONE = """
 import shlex, sys
 from btard.cli import main
@@ -107,6 +109,7 @@ def followed(clone: Clone) -> dict[str, str]:
         address = line.split()[-1]
         peers = {name: clone.start(each.replace("ADDRESS", address)) for name, each in JOINING.items()}
         said = {name: finish(peer) for name, peer in peers.items()}
+        said[INVITE] = finish(clone.start(INVITE.replace("RUN", "5e" * 32)))
     finally:
         bootstrap.terminate()
         said_by_bootstrap = finish(bootstrap)
@@ -127,6 +130,8 @@ def test_every_command_does_what_it_says_and_leaves_nothing_that_git_would_add(
 ) -> None:
     assert set(followed) == {*COMMANDS, "python"} - set(MAKE)
     assert all("finished" in followed[name] for name in JOINING)
+    assert all(Invitation.parse(line) for line in followed[INVITE].splitlines())
+    assert len(followed[INVITE].splitlines()) == 2
     assert clone.git("status", "--porcelain") == ""
 
 

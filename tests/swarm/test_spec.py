@@ -11,6 +11,7 @@ from btard.crypto import digest
 from btard.errors import ConfigurationError
 from btard.protocol.detection import chance_to_escape, default_validators, steps_to_catch
 from btard.protocol.state import draw_pairs
+from btard.run.admission import Allow
 from btard.run.plan import plan_run
 from btard.swarm.spec import SwarmSpec
 from btard.types import PeerId
@@ -108,3 +109,12 @@ def test_plan_takes_the_tasks_suggestions_and_as_many_steps_as_it_takes() -> Non
 def test_plan_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError):
         plan_run("quadratic", **{"peers": 4, **wrong})
+
+
+def test_a_swarm_on_this_machine_gives_seats_to_its_own_peers_alone() -> None:
+    spec = SwarmSpec(a_plan(6))
+    admitted = spec.closed_plan.admission
+    assert isinstance(admitted, Allow)
+    assert set(admitted.peers) == {peer.hex() for peer in spec.peers}
+    assert spec.plan.differences(spec.closed_plan) != []
+    assert SwarmSpec(spec.closed_plan).peers == spec.peers

@@ -54,7 +54,7 @@ MUTANTS = (
         "btard/network/allowance.py",
         "if own.level_s > 0 or ",
         "if True or ",
-        ("tests/network/test_allowance.py",),
+        ("tests/network/test_allowance.py::test_sender_waits_until_its_debt_is_paid_and_then_is_read_again",),
     ),
     Mutant(
         "strangers-of-one-address-unbounded",
