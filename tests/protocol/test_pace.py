@@ -21,7 +21,7 @@ from btard.protocol.messages import (
     GradientCommitment,
     Late,
 )
-from btard.protocol.pace import NOTHING_SEEN, PARTS_PATIENCE, Seen, Watch, agreed
+from btard.protocol.pace import NOTHING_SEEN, PARTS_PATIENCE, ROWS_FACTOR, Seen, Watch, agreed
 from btard.protocol.record import ABORT, LEAVE, NOTHING, STEP, Complaint, Record
 from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import PACE_STEPS, PACE_WINDOW, Finished, RosterState
@@ -84,13 +84,42 @@ def test_who_examines_or_is_examined_may_take_a_gradient_longer(phase: Any) -> N
 def test_nobody_is_late_at_the_reveal_for_an_aggregate_that_others_sent_late() -> None:
     seen = watch()
     for seat, seconds in enumerate((2.0, 2.0, 7.0)):
-        seen.aggregate_came(seat, seconds)
-        seen.aggregate_came(seat, 99.0)
+        seen.blob_came(REVEAL, seat, seconds)
+        seen.blob_came(REVEAL, seat, 99.0)
     for seat, seconds in enumerate((7.0, 7.0, 7.0, 7.0, 8.0)):
         seen.spoke(REVEAL, seat, seconds)
     seen.completed(REVEAL, range(3))
     assert seen.seen(PEERS).took[PHASES.index(REVEAL)] == 2000
     assert late(seen.seen(PEERS)) == {2: 4000, 4: 1000}
+
+
+def test_a_row_that_comes_late_is_its_sender_s_delay_and_does_not_slow_the_pace() -> None:
+    seen = watch()
+    for seat, row in enumerate((1.0, 1.0, 1.0, 1.0, 4.0)):
+        seen.blob_came(AGGREGATE, seat, row)
+        seen.spoke(AGGREGATE, seat, 4.5)
+    seen.completed(AGGREGATE, range(N))
+    assert seen.seen(PEERS).took[PHASES.index(AGGREGATE)] == int(1000 * min(4.5, ROWS_FACTOR * 1.0))
+    assert late(seen.seen(PEERS)) == {4: 2500}
+
+
+def test_rows_that_go_round_hold_up_no_peer_that_lacks_some() -> None:
+    seen = watch()
+    for seat in range(N):
+        seen.blob_came(AGGREGATE, seat, 1.0)
+        seen.spoke(AGGREGATE, seat, 1.0 if seat < 3 else 90.0)
+    seen.completed(AGGREGATE, range(1), public=True)
+    assert late(seen.seen(PEERS)) == {}
+
+
+def test_who_had_not_spoken_before_a_dispute_is_late_by_all_of_it() -> None:
+    seen = watch()
+    seen.resumed(GRADIENT, (4,), 10.0)
+    seen.resumed(GRADIENT, (4,), 20.0)
+    for seat in range(N):
+        seen.spoke(GRADIENT, seat, 1.0)
+    seen.completed(GRADIENT, range(N))
+    assert late(seen.seen(PEERS)) == {4: 31_000 - 1500}
 
 
 # ---------------------------------------------------------------- what all agree on

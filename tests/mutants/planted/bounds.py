@@ -15,6 +15,13 @@ MUTANTS = (
         ("tests/protocol/test_peer.py::test_early_messages_of_one_sender_are_bounded_in_number",),
     ),
     Mutant(
+        "messages-of-an-attempt-unbounded",
+        "btard/protocol/admission.py",
+        "return used[use] <= self._bound(use, now)",
+        "return True",
+        ("tests/protocol/test_admission.py",),
+    ),
+    Mutant(
         "views-unbounded",
         "btard/protocol/agreement.py",
         "len(held) < VIEWS_MAX and ",

@@ -40,8 +40,8 @@ MUTANTS = (
     Mutant(
         "patience-beyond-the-description",
         "btard/protocol/state.py",
-        "return min(most, config.patience * usual + AGGREGATE_FLOOR * config.delta_s)",
-        "return config.patience * usual + AGGREGATE_FLOOR * config.delta_s",
+        "return min(most, self._parts_s)",
+        "return self._parts_s",
         ("tests/protocol/test_pace.py::test_no_pace_extends_the_limits_of_the_description",),
     ),
     Mutant(
@@ -50,6 +50,13 @@ MUTANTS = (
         "self._late[seat] += max(0.0, seconds - self._patience * allowance)",
         "self._late[seat] += 0.0",
         ("tests/protocol/test_pace.py::test_an_aggregator_may_have_waited_for_a_part",),
+    ),
+    Mutant(
+        "delay-in-a-dispute-unseen",
+        "btard/protocol/pace.py",
+        "self._held_up[phase, seat] = self._held_up.get((phase, seat), 0.0) + seconds",
+        "pass",
+        ("tests/protocol/test_pace.py::test_who_had_not_spoken_before_a_dispute_is_late_by_all_of_it",),
     ),
     Mutant(
         "view-after-the-last-round",
