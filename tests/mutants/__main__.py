@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -62,7 +63,10 @@ def main() -> int:
         parser.error(f"there is no planted bug {', '.join(sorted(unknown))}: {PAGE.name} lists all")
     chosen = [each for each in MUTANTS if not options.name or each.name in options.name]
     with tempfile.TemporaryDirectory(prefix="btard-mutants-") as copy:
-        workshop = Workshop(ROOT, Path(copy), TIMEOUT_S)
+        try:
+            workshop = Workshop(ROOT, Path(copy), TIMEOUT_S)
+        except (OSError, subprocess.CalledProcessError) as error:
+            parser.error(f"the project cannot be copied ({error}): run this in a git checkout of it")
         missed = check(workshop, chosen)
         if options.simulate:
             simulate(workshop, chosen, options.simulate)

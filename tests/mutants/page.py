@@ -25,7 +25,8 @@ be that of a test: an import that breaks finds nothing.
 - `--simulate N` also asks `btard simulate` for up to N seeds, and keeps the answers in `simulated.json`.
 - `--write` writes this page.
 
-The changes are in [planted](planted). `test_table.py` keeps them, and this page, in step with the code.
+The changes are in [planted](planted): a new one is an entry there. `test_table.py` keeps them, and this page,
+in step with the code.
 
 The last column has the first seed of `btard simulate {swarm}` that does not hold with the bug. Drawn
 faults and cheats show what they happen to exploit; a bug that takes one particular attack is left to the test
