@@ -70,7 +70,7 @@ def main() -> int:
         missed = check(workshop, chosen)
         if options.simulate:
             simulate(workshop, chosen, options.simulate)
-    if options.write:
+    if options.write or options.simulate:
         PAGE.write_text(render(MUTANTS, read_simulated()), encoding="utf-8")
     print(f"{len(chosen) - len(missed)} of {len(chosen)} planted bugs were found")
     for mutant in missed:

@@ -22,7 +22,7 @@ one at a time in a copy of the project, and one of the tests in the third column
 be that of a test: an import that breaks finds nothing.
 
 - `python -m tests.mutants NAME ...` tries these alone.
-- `--simulate N` also asks `btard simulate` for up to N seeds, and keeps the answers in `simulated.json`.
+- `--simulate N` also asks `btard simulate` for N seeds, and keeps the answers in `simulated.json` and here.
 - `--write` writes this page.
 
 The changes are in [planted](planted): a new one is an entry there. `test_table.py` keeps them, and this page,
