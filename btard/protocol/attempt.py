@@ -267,7 +267,6 @@ class AttemptMachine:
             if self.record is not None and self._slow.acts_on_evidence:  # a vote for another record
                 self._dispute(now)
             return False
-        self._watch.completed(self.phase, self.seating.aggregators, self.state.public)
         self._complete(self.phase, now)
         return True
 
@@ -288,6 +287,7 @@ class AttemptMachine:
 
     def _complete(self, phase: Phase, now: float) -> None:
         """All messages of `phase` are there and agree: go on to what they decide."""
+        self._watch.completed(phase, self.seating.aggregators, self.state.public)
         self.agreed = self.agreed.after(phase, self.board.digest(phase), self.board.payloads(phase))
         following = after_phase(self.seating, phase, self.agreed.sets)
         if isinstance(following, Ending):
@@ -342,16 +342,16 @@ class AttemptMachine:
         """Do what the agreed views of a dispute decide, if they are agreed by now."""
         decision, out = self._slow.tick(self.agreed, now)
         self._out.extend(out)
+        if isinstance(decision, GoOn | Unsettled):
+            self._watch.resumed(*self._late, self.waited(now))
         if isinstance(decision, Final):
             self._catch_up(decision.completed, decision.posts, now)
         elif isinstance(decision, GoOn):
             self._catch_up(decision.completed, decision.posts, now)
-            self._watch.resumed(*self._late, self.waited(now))
             for post in decision.following.values():
                 self.board.add(post)
             self._enter(self.phase, now)
         elif isinstance(decision, Unsettled):
-            self._watch.resumed(*self._late, self.waited(now))
             self._enter(self.phase, now)
         elif isinstance(decision, Halt):
             self.halted = True

@@ -81,8 +81,10 @@ class Watch:
             self._held_up[phase, seat] = self._held_up.get((phase, seat), 0.0) + seconds
 
     def completed(self, phase: Phase, aggregators: Sequence[int], public: bool = False) -> None:
-        """Note that all messages of a phase are there. One that came before the phase began came at 0. In a
-        `public` attempt rows go round, and whoever aggregates them waits for that."""
+        """Note that all messages of a phase are there; the first time counts. One that came before the phase
+        began came at 0. In a `public` attempt rows go round, and whoever aggregates them waits for that."""
+        if phase in self._took:
+            return
         came = [
             self._held_up.get((phase, seat), 0.0) + self._came.get((phase, seat), 0.0)
             for seat in range(self._seats)

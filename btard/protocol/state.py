@@ -6,6 +6,7 @@ peers that hold the same ledger hold the same state, and so does an auditor who 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -27,6 +28,10 @@ PACE_WINDOW = 16
 
 STEP_FLOOR = 6
 """The least time of a step, in delta_s, in units of which delays are charged: its phases."""
+
+FORGIVEN = 31
+"""Thousandths of a step that each step takes off what a peer is charged for delays: an honest peer is late
+now and then. (In the simulator, whose work takes 0.1 to 2 s at random, 22 of them a step.)"""
 
 LATE_FLOOR = 2
 """And at least so many delta_s: a message may have been sent again."""
@@ -60,12 +65,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class RosterState:
-    """Agreed by the ledger. `members` (sorted) hold seats; `excluded` lost the current step only. `coin` is
-    r_(step-1). `strikes` are the missed steps, `complaints` the (sender, receiver) pairs between which a
-    part did not come, each with the index of its record. `paces` are the milliseconds that each phase took
-    in the last steps; `delays` how long a peer held the others up, in thousandths of a step, with the index
-    of its record. `pairs` are the (validator, target) pairs that examine `finished`. `steps` is how many
-    the run has; the attempt after the last is for validation alone, and `closed` says that it is over.
+    """Agreed by the ledger. `members` (sorted) hold seats; `excluded` lost the current step only. `coin`
+    is r_(step-1). `strikes` are the missed steps, `complaints` the (sender, receiver) pairs between which
+    a part did not come, each with the index of its record. `paces` are the milliseconds that each phase
+    took in the last steps; `delays` how long a peer held the others up, in thousandths of a step,
+    FORGIVEN of them less for each step since. `pairs` are the (validator, target) pairs that examine
+    `finished`. `steps` is how many the run has; the attempt after the last is for validation alone, and
+    `closed` says that it is over.
 
     Derived: `participants` take part in the attempt, `aggregators` are those that aggregate a part."""
 
@@ -81,7 +87,7 @@ class RosterState:
     excluded: tuple[PeerId, ...] = ()
     strikes: tuple[tuple[PeerId, int], ...] = ()
     complaints: tuple[tuple[PeerId, PeerId, int], ...] = ()
-    delays: tuple[tuple[PeerId, int, int], ...] = ()
+    delays: tuple[tuple[PeerId, int], ...] = ()
     paces: tuple[tuple[int, ...], ...] = ()
     pairs: tuple[tuple[PeerId, PeerId], ...] = ()
     finished: Finished | None = None
@@ -172,7 +178,7 @@ class RosterState:
         missed = sum(1 for who, step in self.strikes if who == peer and self._recent(step))
         rows = sum(1 for sender, receiver, _ in self.complaints if sender == receiver == peer)
         rows += more.count((peer, peer))
-        delayed = sum(thousandths for who, _, thousandths in self.delays if who == peer)
+        delayed = dict(self.delays).get(peer, 0)
         return self.strike * missed + len(self.counterparties(peer, more)) + rows + delayed // 1000
 
     def miss(self, peer: PeerId, reason: Cause) -> Removal:
@@ -188,7 +194,7 @@ class RosterState:
 
     def too_late(self, seen: Seen) -> tuple[PeerId, ...]:
         """Return the members whose account reaches the credit by what they were late by."""
-        after = replace(self, delays=(*self.delays, *self._delays(seen)))
+        after = replace(self, delays=self._delays(seen))
         return tuple(
             PeerId(late.peer) for late in seen.late if after.account(PeerId(late.peer)) >= self.credit
         )
@@ -216,15 +222,15 @@ class RosterState:
         is_new = bool(record.took) and self.attempt == 0
         return (*self.paces, record.took)[-PACE_WINDOW:] if is_new else self.paces
 
-    def _delays(self, seen: Seen) -> list[tuple[PeerId, int, int]]:
-        """Return what is charged for an attempt: nothing in the first step, which warms machines up."""
+    def _delays(self, seen: Seen) -> tuple[tuple[PeerId, int], ...]:
+        """Return the delays with those of one attempt more. The first step, which warms machines up, is not
+        charged."""
         usual = sum(max(column) for column in zip(*self.paces, strict=True))
         step_ms = max(int(STEP_FLOOR * 1000 * self.config.delta_s), usual, 1)
-        return [
-            (PeerId(late.peer), self.index, 1000 * late.millis // step_ms)
-            for late in seen.late
-            if self.paces and late.peer in self.members
-        ]
+        charged = Counter(dict(self.delays))
+        for late in seen.late if self.paces else ():
+            charged[PeerId(late.peer)] += 1000 * late.millis // step_ms
+        return tuple(sorted((peer, t) for peer, t in charged.items() if t and peer in self.members))
 
     @property
     def gradient_s(self) -> float:
@@ -269,9 +275,9 @@ class RosterState:
             + tuple((p, self.step) for p in missed),
             paces=self._paces(record),
             delays=tuple(
-                d
-                for d in (*self.delays, *self._delays(Seen(record.took, record.late)))
-                if self._is_charged(d[1]) and d[0] not in gone
+                (peer, left)
+                for peer, thousandths in self._delays(Seen(record.took, record.late))
+                if peer not in gone and (left := thousandths - FORGIVEN * (record.kind == STEP)) > 0
             ),
             complaints=tuple(
                 c for c in (*self.complaints, *said) if self._is_charged(c[2]) and not {*c[:2]} & gone
