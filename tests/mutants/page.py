@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.scenes import CHEATS_OF
 from tests.mutants.workshop import OUT_OF_REACH, SWARM
 
 PAGE = Path(__file__).parent / "README.md"
@@ -28,10 +29,10 @@ be that of a test: an import that breaks finds nothing.
 The changes are in [planted](planted): a new one is an entry there. `test_table.py` keeps them, and this page,
 in step with the code.
 
-The last column has the first seed of `btard simulate {swarm}` that does not hold with the bug. Drawn
-faults and cheats show what they happen to exploit; a bug that takes one particular attack is left to the test
-of that attack. The simulator has a network of its own, and audits the ledgers of honest peers alone: some
-bugs are out of its reach.
+The last column has the first seed of `btard simulate {swarm}` that does not hold with the bug, and
+the adversaries (`--byzantine`) that it was given, if these were not drawn ([scenes.py](scenes.py)). A bug
+that takes one particular attack is left to the test of that attack. The simulator has a network of its own,
+and audits the ledgers of honest peers alone: some bugs are out of its reach.
 
 """
 
@@ -69,4 +70,5 @@ def _simulation(mutant: Mutant, simulated: Simulated) -> str:
     if mutant.name not in simulated:
         return "not tried"
     tried, seed = simulated[mutant.name]
-    return f"not in {tried} seeds" if seed is None else f"yes, seed {seed}"
+    cheats = f" of `{CHEATS_OF[mutant.name]}`" if mutant.name in CHEATS_OF else ""
+    return f"not in {tried} seeds{cheats}" if seed is None else f"yes, seed {seed}{cheats}"

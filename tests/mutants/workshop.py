@@ -63,10 +63,12 @@ class Workshop:
         known = {0: Verdict.SURVIVED, 1: Verdict.FOUND}
         return known.get(done.returncode, Verdict.BROKEN), done.stdout + done.stderr
 
-    def first_violated(self, seeds: int) -> int | None:
-        """Return the first seed below `seeds` that does not hold in the simulator, None without one."""
+    def first_violated(self, seeds: int, cheats: str | None = None) -> int | None:
+        """Return the first seed below `seeds` that does not hold in the simulator, None without one. `cheats`
+        take part in place of drawn ones."""
+        chosen = () if cheats is None else ("--byzantine", cheats)
         try:
-            done = self._python("-m", "btard", "simulate", "--json", "--seeds", str(seeds), *SWARM)
+            done = self._python("-m", "btard", "simulate", "--json", "--seeds", str(seeds), *SWARM, *chosen)
         except subprocess.TimeoutExpired:
             return None
         if done.returncode != VIOLATED:

@@ -46,6 +46,13 @@ MUTANTS = (
         ("tests/protocol/test_pace.py::test_a_delay_is_charged_in_steps_of_the_others_time",),
     ),
     Mutant(
+        "delays-unforgiven",
+        "btard/protocol/state.py",
+        "FORGIVEN * (record.kind == STEP)",
+        "0",
+        ("tests/protocol/test_pace.py::test_delays_of_several_steps_add_up_and_each_step_forgives_a_little",),
+    ),
+    Mutant(
         "closing-attempt-skipped",
         "btard/protocol/state.py",
         "            attempt=0,\n",
