@@ -19,7 +19,9 @@ MUTANTS = (
         "btard/protocol/admission.py",
         "return used[use] <= self._bound(use, now)",
         "return True",
-        ("tests/protocol/test_admission.py",),
+        (
+            "tests/protocol/test_admission.py::test_more_than_an_honest_sender_needs_is_a_fault_once_and_then_not_read",
+        ),
     ),
     Mutant(
         "views-unbounded",

@@ -41,34 +41,38 @@ MUTANTS = (
         "btard/protocol/mprng.py",
         "coin ^= int.from_bytes",
         "coin = int.from_bytes",
-        ("tests/protocol/test_mprng.py",),
+        ("tests/protocol/test_mprng.py::test_any_changed_share_changes_the_coin",),
     ),
     Mutant(
         "examiners-known-before-the-coin",
         "btard/protocol/suspicion.py",
         'Draw(coin + part.to_bytes(4, "little"), "examiners")',
         'Draw(bytes(32) + part.to_bytes(4, "little"), "examiners")',
-        ("tests/protocol/test_suspicion.py",),
+        (
+            "tests/protocol/test_suspicion.py::test_examiners_are_as_many_as_the_run_says_and_never_the_aggregator",
+        ),
     ),
     Mutant(
         "validators-known-before-the-coin",
         "btard/protocol/state.py",
         'Draw(coin, "validators")',
         'Draw(bytes(32), "validators")',
-        ("tests/protocol/test_state.py",),
+        ("tests/protocol/test_state.py::test_every_peer_is_drawn_as_target_as_often_as_any_other",),
     ),
     Mutant(
         "batches-known-before-the-coin",
         "btard/protocol/state.py",
         'digest("gradient seed", coin, peer)',
         'digest("gradient seed", peer)',
-        ("tests/protocol/test_state.py",),
+        ("tests/protocol/test_state.py::test_seeds_and_rosters_differ_where_anything_does",),
     ),
     Mutant(
         "silence-at-the-reveal-costs-a-step",
         "btard/protocol/dispute.py",
         "if PHASES.index(REVEAL) <= PHASES.index(collecting) < PHASES.index(RECORD):",
         "if PHASES.index(REVEAL) < PHASES.index(collecting) < PHASES.index(RECORD):",
-        ("tests/protocol/test_dispute.py",),
+        (
+            "tests/protocol/test_dispute.py::test_whoever_gives_no_view_misses_the_step_or_leaves_once_it_saw_the_coin",
+        ),
     ),
 )

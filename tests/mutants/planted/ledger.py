@@ -61,13 +61,15 @@ MUTANTS = (
         "btard/network/strangers.py",
         "if present >= self._per_block:",
         "if False:",
-        ("tests/network/test_strangers.py",),
+        (
+            "tests/network/test_strangers.py::test_an_address_gets_no_more_places_than_its_own_and_gets_them_back",
+        ),
     ),
     Mutant(
         "blobs-of-who-was-banned",
         "btard/node/node.py",
         "if sender not in self.machine.state.members:",
         "if False:",
-        ("tests/node/test_door.py", "tests/node/test_node.py"),
+        ("tests/node/test_door.py::test_peer_that_has_lost_its_seat_may_ask_for_a_moment",),
     ),
 )

@@ -38,7 +38,9 @@ MUTANTS = (
         "btard/protocol/butterfly.py",
         "if len(them) > tolerated + 1}",
         "if len(them) > tolerated}",
-        ("tests/protocol/test_butterfly.py",),
+        (
+            "tests/protocol/test_butterfly.py::test_whoever_lacks_the_parts_of_a_majority_is_cut_off_and_they_are_not_charged",
+        ),
     ),
     Mutant(
         "half-of-the-peers-remove-the-missing",

@@ -34,7 +34,7 @@ MUTANTS = (
         "btard/protocol/agreement.py",
         'digest("view relay", self._place, view.digest)',
         'digest("view relay", view.digest)',
-        ("tests/protocol/test_agreement.py::test_a_forged_relay_changes_nothing",),
+        ("tests/protocol/test_agreement.py::test_a_relay_of_one_dispute_is_of_no_use_in_another",),
     ),
     Mutant(
         "relay-signer-counts-twice",
