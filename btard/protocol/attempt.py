@@ -64,6 +64,7 @@ class AttemptMachine:
         now: float,
         *,
         reported: Reported = NOBODY_REPORTED,
+        held_up: set[PeerId] | None = None,
         proof: tuple[bytes, ...] = (),
         make_duties: MakeDuties = Duties,
     ) -> None:
@@ -84,12 +85,11 @@ class AttemptMachine:
         self._requests = Requests(len(self.seating.participants))
         self._others = audience(state.members, identity.peer)
         self._late: tuple[Phase, tuple[int, ...]] = (GRADIENT, ())
-        self._asking = Asking(self.board, self._others)
+        self._asking = Asking(self.board, self._others, set() if held_up is None else held_up)
         self._ballots = Ballots(self.board)
         self._out = Actions()
         self._clock = Clock(state, GRADIENT, now)
-        paired = {seat for pair in self.seating.pairs for seat in pair}
-        self._watch = Watch(len(self.seating.participants), paired, state.gradient_s, state.config.patience)
+        self._watch = Watch(state, len(state.participants), sum(self.seating.pairs, ()))
 
     # ------------------------------------------------------------ time
 
@@ -192,6 +192,7 @@ class AttemptMachine:
         self._ballots.take(post, self._vote)
         if self.board.add(post):
             self._spoke(post, now)
+            self._asking.came(sealed.envelope.sender, sealed.envelope.phase, sender)
             self._out.extend(self._requests.came(sealed, post.seat, sender))
         return self.run(now)
 
@@ -334,8 +335,8 @@ class AttemptMachine:
     # ------------------------------------------------------------ the slow path
 
     def _dispute(self, now: float) -> None:
-        # Before the soft deadline nobody is late: the dispute began on evidence, or because of others.
-        self._late = (self.phase, self.board.missing(self.phase) if now >= self._clock.soft else ())
+        overdue = now >= self._clock.soft  # else it began on evidence, and nobody is late
+        self._late = (self.phase, self.board.missing(self.phase) if overdue else ())
         self._out.extend(self._slow.begin(self.agreed, self.phase, self._overdue(now), now))
 
     def _settle(self, now: float) -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median_high
+from typing import Protocol
 
-from btard.protocol.constants import tolerated
+from btard.protocol.constants import ProtocolConfig, tolerated
 from btard.protocol.messages import (
     ACCUSE,
     AGGREGATE,
@@ -35,6 +36,22 @@ PARTS_PATIENCE = 7 / 6
 """How much later than others an aggregator may speak: it may have waited for a part before it complained."""
 
 
+HOP_SHARE = 1 / 8
+"""What a message may be late by besides, in delta_s: with a broken link it comes round another peer."""
+
+
+class Paces(Protocol):
+    """What is known about the pace of a run: `state.RosterState`."""
+
+    @property
+    def config(self) -> ProtocolConfig: ...
+
+    @property
+    def gradient_s(self) -> float: ...
+
+    def patience_s(self, phase: Phase) -> float: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
     """How an attempt went: the milliseconds until most had spoken, by phase, 0 for those that were not
@@ -48,16 +65,18 @@ NOTHING_SEEN = Seen()
 
 
 class Watch:
-    """Takes the times of one attempt, of `seats` participants; `paired` are those that examine or are
-    examined, and `gradient_s` is what a gradient usually takes.
+    """Takes the times of one attempt that begins in `state`, of `seats` participants; `paired` are those that
+    examine or are examined.
 
     Nothing that a message says is used, only when it came: whoever lies about that is one of the minority."""
 
-    def __init__(self, seats: int, paired: Collection[int], gradient_s: float, patience: float) -> None:
+    def __init__(self, state: Paces, seats: int, paired: Collection[int]) -> None:
         self._seats = seats
         self._paired = frozenset(paired)
-        self._gradient_s = gradient_s
-        self._patience = patience
+        self._gradient_s = state.gradient_s
+        self._parts_s = state.patience_s(AGGREGATE)
+        self._patience = state.config.patience
+        self._hop_s = HOP_SHARE * state.config.delta_s
         self._came: dict[tuple[str, int], float] = {}
         self._blobs: dict[tuple[str, int], float] = {}
         self._held_up: dict[tuple[str, int], float] = {}
@@ -117,14 +136,14 @@ class Watch:
 
     def _allowance(self, phase: Phase, seat: int, usual: float) -> float:
         if phase == AGGREGATE:
-            return PARTS_PATIENCE * usual
+            return max(PARTS_PATIENCE * usual, self._parts_s / self._patience)
         if phase in (SCALARS, ACCUSE) and seat in self._paired:
             # It computes a gradient more than others do.
             return usual + max(self._gradient_s, self._took.get(GRADIENT, 0.0))
         return usual
 
     def _charge(self, seat: int, seconds: float, allowance: float) -> None:
-        self._late[seat] += max(0.0, seconds - self._patience * allowance)
+        self._late[seat] += max(0.0, seconds - self._patience * allowance - self._hop_s)
 
 
 def _usual(came: Sequence[float]) -> float:

@@ -38,6 +38,10 @@ PAST_MAX = 8
 """Attempts that a peer has ended and still answers for."""
 
 
+DIRECT_EVERY = 16
+"""Steps after which messages are awaited from their authors again, in case a link has been repaired."""
+
+
 class PeerMachine:
     """Drives a peer through a run, or until it loses its seat.
 
@@ -65,6 +69,7 @@ class PeerMachine:
         self._past: deque[AttemptMachine] = deque(maxlen=PAST_MAX)
         self._answered: set[tuple[PeerId, type[object], int, int]] = set()
         self._former: set[PeerId] = set()
+        self._held_up: set[PeerId] = set()
         self._early: list[Received] = []
         self._early_count: Counter[PeerId] = Counter()
         self._early_bytes: Counter[PeerId] = Counter()
@@ -79,6 +84,7 @@ class PeerMachine:
             self._blobs,
             now,
             reported=self._reported,
+            held_up=self._held_up,
             proof=proof,
             make_duties=self._make_duties,
         )
@@ -277,6 +283,8 @@ class PeerMachine:
         reported = conclusion.reported if heard else self._reported
         self._reported = replace(reported, seen=self.attempt.seen)
         if record.kind == STEP:
+            if record.step % DIRECT_EVERY == 0:
+                self._held_up.clear()
             assert finished is not None
             out.effects.append(Adopt(record.step, finished.aggregates))
             self._blobs.begin_step(finished.aggregates)

@@ -163,7 +163,7 @@ def test_exception_that_leaves_an_effect_is_a_violation() -> None:
     assert violated(world) == "exceptions"
 
 
-def test_progress_notices_a_driver_that_believes_what_an_offer_claims(
+def test_seats_notices_a_driver_that_believes_what_an_offer_claims(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     offered, claims = Driver.offered, {}
@@ -179,4 +179,4 @@ def test_progress_notices_a_driver_that_believes_what_an_offer_claims(
     assert swarm(byzantine=liar).run().violation is None
     monkeypatch.setattr(Driver, "offered", believing)
     monkeypatch.setattr(Driver, "held", held)
-    assert violated(swarm(byzantine=liar)) == "progress"
+    assert violated(swarm(byzantine=liar)) == "seats"
