@@ -21,7 +21,7 @@ from btard.protocol.messages import (
     GradientCommitment,
     Late,
 )
-from btard.protocol.pace import NOTHING_SEEN, PARTS_PATIENCE, ROWS_FACTOR, Seen, Watch, agreed
+from btard.protocol.pace import HOP_SHARE, NOTHING_SEEN, PARTS_PATIENCE, ROWS_FACTOR, Seen, Watch, agreed
 from btard.protocol.record import ABORT, LEAVE, NOTHING, STEP, Complaint, Record
 from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import FORGIVEN, PACE_STEPS, PACE_WINDOW, Finished, RosterState
@@ -36,8 +36,12 @@ def pace(millis: int, **changes: Any) -> RosterState:
     return replace(STATE, paces=((millis,) * len(PHASES),) * PACE_STEPS, **changes)
 
 
-def watch(*, paired: tuple[int, ...] = (), gradient_s: float = 0.0) -> Watch:
-    return Watch(N, paired, gradient_s, PATIENCE)
+HOP = HOP_SHARE * CONFIG.delta_s
+"""What any message may be late by."""
+
+
+def watch(*, paired: tuple[int, ...] = (), usual_ms: int = 1000) -> Watch:
+    return Watch(pace(usual_ms), N, paired)
 
 
 def late(seen: Seen) -> dict[int, int]:
@@ -50,7 +54,7 @@ def late(seen: Seen) -> dict[int, int]:
 
 def test_a_phase_takes_until_all_but_a_minority_have_spoken_and_patience_is_counted_from_that() -> None:
     seen = watch()
-    for seat, seconds in enumerate((1.0, 2.0, 4.0, 6.0, 9.0)):
+    for seat, seconds in enumerate((1.0, 2.0, 4.0, 6.0 + HOP, 9.0 + HOP)):
         seen.spoke(GRADIENT, seat, seconds)
         seen.spoke(GRADIENT, seat, 99.0)  # a second message changes nothing
     seen.completed(GRADIENT, range(N))
@@ -59,14 +63,14 @@ def test_a_phase_takes_until_all_but_a_minority_have_spoken_and_patience_is_coun
 
 def test_who_spoke_before_the_phase_began_is_not_late() -> None:
     seen = watch()
-    seen.spoke(GRADIENT, 4, 1.0)
+    seen.spoke(GRADIENT, 4, 1.0 + HOP)
     seen.completed(GRADIENT, range(N))
     assert late(seen.seen(PEERS)) == {4: 1000}
 
 
 def test_an_aggregator_may_have_waited_for_a_part() -> None:
     seen = watch()
-    for seat, seconds in enumerate((6.0, 6.0, 6.0, 6.0 * PATIENCE * PARTS_PATIENCE, 11.5)):
+    for seat, seconds in enumerate((6.0, 6.0, 6.0, 6.0 * PATIENCE * PARTS_PATIENCE + HOP, 11.5 + HOP)):
         seen.spoke(AGGREGATE, seat, seconds)
     seen.completed(AGGREGATE, range(N))
     assert late(seen.seen(PEERS)) == {4: 1000}
@@ -74,8 +78,8 @@ def test_an_aggregator_may_have_waited_for_a_part() -> None:
 
 @pytest.mark.parametrize("phase", [SCALARS, ACCUSE])
 def test_who_examines_or_is_examined_may_take_a_gradient_longer(phase: Any) -> None:
-    seen = watch(paired=(3,), gradient_s=4.0)
-    for seat, seconds in enumerate((2.0, 2.0, 2.0, 10.0, 10.0)):
+    seen = watch(paired=(3,), usual_ms=4000)
+    for seat, seconds in enumerate((2.0, 2.0, 2.0, 10.0 + HOP, 10.0 + HOP)):
         seen.spoke(phase, seat, seconds)
     seen.completed(phase, range(N))
     assert late(seen.seen(PEERS)) == {3: 1000, 4: 7000}
@@ -83,10 +87,10 @@ def test_who_examines_or_is_examined_may_take_a_gradient_longer(phase: Any) -> N
 
 def test_nobody_is_late_at_the_reveal_for_an_aggregate_that_others_sent_late() -> None:
     seen = watch()
-    for seat, seconds in enumerate((2.0, 2.0, 7.0)):
+    for seat, seconds in enumerate((2.0, 2.0, 7.0 + HOP)):
         seen.blob_came(REVEAL, seat, seconds)
         seen.blob_came(REVEAL, seat, 99.0)
-    for seat, seconds in enumerate((7.0, 7.0, 7.0, 7.0, 8.0)):
+    for seat, seconds in enumerate((7.0, 7.0, 7.0, 7.0, 8.0 + 2 * HOP)):
         seen.spoke(REVEAL, seat, seconds)
     seen.completed(REVEAL, range(3))
     assert seen.seen(PEERS).took[PHASES.index(REVEAL)] == 2000
@@ -95,7 +99,7 @@ def test_nobody_is_late_at_the_reveal_for_an_aggregate_that_others_sent_late() -
 
 def test_a_row_that_comes_late_is_its_sender_s_delay_and_does_not_slow_the_pace() -> None:
     seen = watch()
-    for seat, row in enumerate((1.0, 1.0, 1.0, 1.0, 4.0)):
+    for seat, row in enumerate((1.0, 1.0, 1.0, 1.0, 4.0 + HOP)):
         seen.blob_came(AGGREGATE, seat, row)
         seen.spoke(AGGREGATE, seat, 4.5)
     seen.completed(AGGREGATE, range(N))
@@ -117,7 +121,7 @@ def test_who_had_not_spoken_before_a_dispute_is_late_by_all_of_it() -> None:
     seen.resumed(GRADIENT, (4,), 10.0)
     seen.resumed(GRADIENT, (4,), 20.0)
     for seat in range(N):
-        seen.spoke(GRADIENT, seat, 1.0)
+        seen.spoke(GRADIENT, seat, 1.0 + HOP * (seat == 4))
     seen.completed(GRADIENT, range(N))
     assert late(seen.seen(PEERS)) == {4: 31_000 - 1500}
 

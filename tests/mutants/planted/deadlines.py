@@ -47,7 +47,7 @@ MUTANTS = (
     Mutant(
         "lateness-unseen",
         "btard/protocol/pace.py",
-        "self._late[seat] += max(0.0, seconds - self._patience * allowance)",
+        "self._late[seat] += max(0.0, seconds - self._patience * allowance - self._hop_s)",
         "self._late[seat] += 0.0",
         ("tests/protocol/test_pace.py::test_an_aggregator_may_have_waited_for_a_part",),
     ),
