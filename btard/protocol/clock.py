@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from btard.protocol.constants import SLACK_ROUNDS
 from btard.protocol.duties import Due
-from btard.protocol.messages import Phase
+from btard.protocol.messages import AGGREGATE, GRADIENT, Phase
 from btard.protocol.state import RosterState
 
 CALLS_FROM = 2
@@ -24,6 +24,9 @@ class Clock:
         self._entered = now
         self._limit_s = self._state.patience_s(phase, gradients)
         self._ask_s = self._state.asking_s(phase, self._limit_s)
+        # An aggregator that lacks a part speaks at its own soft deadline, and may have begun so much later.
+        before_s = self._state.patience_s(GRADIENT)
+        self._skew_s = self._state.asking_s(GRADIENT, before_s) if phase == AGGREGATE else 0.0
         self._passed = 0
 
     @property
@@ -34,7 +37,7 @@ class Clock:
     @property
     def hard(self) -> float:
         """When this peer calls for a dispute."""
-        return self.soft + SLACK_ROUNDS * self._state.config.delta_s
+        return self.soft + SLACK_ROUNDS * self._state.config.delta_s + self._skew_s
 
     @property
     def deadline(self) -> float:

@@ -49,7 +49,8 @@ class Paces(Protocol):
     @property
     def gradient_s(self) -> float: ...
 
-    def patience_s(self, phase: Phase) -> float: ...
+    @property
+    def parts_s(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class Watch:
         self._seats = seats
         self._paired = frozenset(paired)
         self._gradient_s = state.gradient_s
-        self._parts_s = state.patience_s(AGGREGATE)
+        self._parts_s = state.parts_s
         self._patience = state.config.patience
         self._hop_s = HOP_SHARE * state.config.delta_s
         self._came: dict[tuple[str, int], float] = {}
@@ -108,17 +109,13 @@ class Watch:
             self._held_up.get((phase, seat), 0.0) + self._came.get((phase, seat), 0.0)
             for seat in range(self._seats)
         ]
-        rows = [self._blobs.get((AGGREGATE, seat), 0.0) for seat in range(self._seats)]
-        if phase == AGGREGATE and (any(rows) or public):
-            prompt = _usual(rows)
-            self._took[phase] = min(_usual(came), ROWS_FACTOR * prompt)
-            for seat, seconds in enumerate(rows):
-                self._charge(seat, seconds, prompt)
-            if public:
-                return
+        if phase == AGGREGATE:
+            self._parts_came(came, aggregators, public)
+            return
         if phase == REVEAL and aggregators:
             blobs = [self._blobs.get((REVEAL, seat), 0.0) for seat in aggregators]
-            self._took[phase] = median_high(blobs)
+            # One alone is measured by the rows, of which a peer gets as much.
+            self._took[phase] = self._took[AGGREGATE] if public else median_high(blobs)
             for seat, seconds in zip(aggregators, blobs, strict=True):
                 self._charge(seat, seconds, self._took[phase])
             ready = max(blobs)  # nobody is late for what others were late with
@@ -128,6 +125,22 @@ class Watch:
         for seat, seconds in enumerate(came):
             self._charge(seat, seconds, self._allowance(phase, seat, usual))
 
+    def _parts_came(self, came: Sequence[float], aggregators: Sequence[int], public: bool) -> None:
+        """Note that AGGREGATE is over. Only aggregators wait in it, in a `public` attempt all peers. A peer
+        that waits goes by the rows that came to it: nobody knows whom the others waited for."""
+        waiting = range(self._seats) if public else aggregators
+        usual = _usual([came[seat] for seat in waiting]) if waiting else 0.0
+        rows = [self._blobs.get((AGGREGATE, seat), 0.0) for seat in range(self._seats)]
+        if any(rows):
+            prompt = _usual(rows)
+            usual = min(usual, ROWS_FACTOR * prompt)
+            for seat, seconds in enumerate(rows):
+                self._charge(seat, seconds, prompt)
+        self._took[AGGREGATE] = usual
+        waits_s = ROWS_FACTOR * self._parts_s if public else self._parts_s
+        for seat, seconds in enumerate(came):
+            self._charge(seat, seconds, max(PARTS_PATIENCE * usual, waits_s / self._patience))
+
     def seen(self, peers: Sequence[PeerId]) -> Seen:
         """Return what this peer saw of an attempt of these participants."""
         took = tuple(_millis(self._took.get(phase, 0.0)) for phase in PHASES)
@@ -135,8 +148,6 @@ class Watch:
         return Seen(took, tuple(Late(peer, millis) for peer, millis in late if millis))
 
     def _allowance(self, phase: Phase, seat: int, usual: float) -> float:
-        if phase == AGGREGATE:
-            return max(PARTS_PATIENCE * usual, self._parts_s / self._patience)
         if phase in (SCALARS, ACCUSE) and seat in self._paired:
             # It computes a gradient more than others do.
             return usual + max(self._gradient_s, self._took.get(GRADIENT, 0.0))

@@ -38,7 +38,7 @@ PAST_MAX = 8
 """Attempts that a peer has ended and still answers for."""
 
 
-DIRECT_EVERY = 16
+DIRECT_EVERY = 64
 """Steps after which messages are awaited from their authors again, in case a link has been repaired."""
 
 

@@ -102,13 +102,14 @@ class RosterState:
 
     def _aggregators(self) -> tuple[PeerId, ...]:
         """Return the participants to which parts can be sent: those that complained of none lately. If there
-        are none, whoever complained longest ago aggregates all, in `public`. After the last step there is
-        nothing to aggregate."""
+        are none, they take turns to aggregate all, in `public`. After the last step there is nothing to
+        aggregate."""
         if self.closing:
             return ()
         latest = self._complained
         able = tuple(peer for peer in self.participants if peer not in latest)
-        return able or tuple(sorted(self.participants, key=lambda peer: (latest[peer], peer))[:1])
+        turn = self.index % max(1, len(self.participants))
+        return able or self.participants[turn : turn + 1]
 
     @property
     def _complained(self) -> dict[PeerId, int]:
@@ -203,12 +204,15 @@ class RosterState:
         """Return after how many seconds a peer asks the others for what it lacks in a phase in which it waits
         `limit_s`: a quarter of that, or, for the rows of a public part, as soon as they would be late."""
         share = ASK_SHARE * min(self.config.phase_s, limit_s)
-        return min(share, self._parts_s) if phase == AGGREGATE and self.public and self.took else share
+        return min(share, self.parts_s) if phase == AGGREGATE and self.public else share
 
     @property
-    def _parts_s(self) -> float:
+    def parts_s(self) -> float:
+        """How many seconds an aggregator waits for a part before it complains, or asks around for it."""
+        if not self.took:
+            return self.config.phase_s
         usual = self.took[PHASES.index(AGGREGATE)] / 1000
-        return self.config.patience * usual + AGGREGATE_FLOOR * self.config.delta_s
+        return min(self.config.phase_s, self.config.patience * usual + AGGREGATE_FLOOR * self.config.delta_s)
 
     @property
     def took(self) -> tuple[int, ...]:
@@ -248,7 +252,7 @@ class RosterState:
         if not self.took or (phase == AGGREGATE and self.public):
             return most
         if phase == AGGREGATE:
-            return min(most, self._parts_s)
+            return self.parts_s
         usual = self.took[PHASES.index(phase)] / 1000
         if phase == VERDICT and not usual:  # it has not been seen lately
             return most

@@ -51,7 +51,7 @@ def test_what_it_does_is_counted_under_the_names_of_the_kinds() -> None:
     rig = swarm(*["composite"] * 3, honest=4, steps=12).run()
     done = sum((each.behaviours for each in colluders(rig)), Counter[str]())
     assert set(done) <= set(ADVERSARIES)
-    assert len(done) > 4
+    assert len(done) > 2
     assert "honest" not in {who for who, _, _ in outcome(rig)}
     assert len(rig.models()) == 1
 

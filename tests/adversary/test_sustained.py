@@ -32,13 +32,13 @@ OUTCOMES: list[tuple[str, Removals]] = [
     ("late_publisher", set()),
     ("late_publisher(what=aggregate, wait=1.5)", lost(("leave", "withheld aggregate"))),
     ("late_publisher(what=parts, wait=1.5)", lost(("miss", "withheld part"), ("leave", "withheld part"))),
-    ("liar", set()),
+    ("liar", lost(("miss", "silent in phase record"))),
     *((f"liar(what={what})", set()) for what in FIELDS if what != "record"),
-    ("liar(what=record)", set()),
+    ("liar(what=record)", lost(("miss", "silent in phase record"), ("leave", "silent in phase record"))),
     ("liar(what=missing, count=4)", lost(("miss", "unreachable"), ("leave", "unreachable"))),
     ("selective", lost(("miss", "withheld part"), ("leave", "withheld part"))),
     ("selective(complains=false)", lost(("miss", "withheld part"), ("leave", "withheld part"))),
-    ("views_only", set()),
+    ("views_only", lost(("leave", "slow"))),
 ]
 
 

@@ -134,13 +134,17 @@ def test_a_complaint_takes_the_part_from_its_receiver_until_its_window_or_its_se
     assert step(step(state)).aggregators == PEERS
 
 
-def test_where_all_complained_the_one_that_did_so_longest_ago_aggregates_in_public() -> None:
+def test_where_all_complained_they_take_turns_to_aggregate_in_public() -> None:
     state = STATE
     for receiver in (*PEERS[1:], PEERS[0]):
         assert not state.public
         state = abort(state, complaints=(Complaint(PEERS[4], receiver),))
-    assert state.aggregators == PEERS[1:2]
-    assert state.public
+    turns = [state.aggregators]
+    for _ in PEERS[1:]:
+        assert state.public
+        state = abort(state)
+        turns.append(state.aggregators)
+    assert sorted(turns) == [(peer,) for peer in PEERS]
 
 
 def test_an_account_counts_each_end_of_a_complaint_once_and_misses_more() -> None:
