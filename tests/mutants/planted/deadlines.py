@@ -40,8 +40,8 @@ MUTANTS = (
     Mutant(
         "patience-beyond-the-description",
         "btard/protocol/state.py",
-        "return min(most, self._parts_s)",
-        "return self._parts_s",
+        "return min(self.config.phase_s, self.config.patience * usual",
+        "return max(0.0, self.config.patience * usual",
         ("tests/protocol/test_pace.py::test_no_pace_extends_the_limits_of_the_description",),
     ),
     Mutant(
