@@ -7,6 +7,7 @@ import torch
 
 from btard.crypto import Draw
 from btard.data.images import Images
+from btard.data.standardisation import standardise
 from btard.errors import ConfigurationError
 
 CLASSES = 10
@@ -28,8 +29,8 @@ def load_digits() -> Images:
     pixels, labels = bundled(return_X_y=True)
     order = list(Draw(SPLIT_SEED, "digits split").shuffle(range(len(labels))))
     train, test = order[TEST_IMAGES:], order[:TEST_IMAGES]
-    # Some border pixels are the same in all images: their deviation is 0, and they become 0.
-    mean, deviation = pixels[train].mean(0), pixels[train].std(0)
-    images = torch.from_numpy(((pixels - mean) / np.where(deviation > 0, deviation, 1)).astype(np.float32))
+    # Some border pixels are the same in all images: they become 0. Values are whole numbers up to 16.
+    whole = pixels.astype(np.uint8)
+    images, test_images = standardise(whole[train], whole[test])
     targets = torch.from_numpy(labels.astype(np.int64))
-    return Images("digits", images[train], targets[train], images[test], targets[test], CLASSES)
+    return Images("digits", images, targets[train], test_images, targets[test], CLASSES)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from btard.crypto import digest
 from btard.errors import ConfigurationError
+from btard.types import Digest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +46,11 @@ class Images:
         """The shape of one image: (64,) of digits, (channels, height, width) of others."""
         return tuple(self.train_images.shape[1:])
 
+    @property
+    def digest(self) -> Digest:
+        """The digest of all images and labels, as the model is given them; computed once."""
+        return _digest(self)
+
     def _check(self, split: str, images: Tensor, labels: Tensor) -> None:
         """Raise ConfigurationError unless the split is as the class says."""
         what = f"the {split} split of {self.name}"
@@ -62,3 +71,11 @@ class Images:
                 f"{what} has labels from {low} to {high}:"
                 f" give 0 to {self.classes - 1} for {self.classes} classes"
             )
+
+
+@cache
+def _digest(images: Images) -> Digest:
+    tensors = (images.train_images, images.train_labels, images.test_images, images.test_labels)
+    arrays = [tensor.contiguous().numpy() for tensor in tensors]
+    shapes = " ".join(str(array.shape) for array in arrays)
+    return digest("images", shapes.encode(), *(array.reshape(-1).view(np.uint8).data for array in arrays))

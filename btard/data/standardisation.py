@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 Pixels = npt.NDArray[np.uint8]
-"""(N, channels, height, width)."""
+"""(N, channels, ...): of digits, each pixel is a channel."""
 
 
 def standardise(train: Pixels, test: Pixels) -> tuple[Tensor, Tensor]:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from btard.errors import RunMismatchError
 from btard.ledger.file import LedgerFile
 from btard.machine import Effect, Output, Perform, Send
 from btard.network import PeerRecord, Transport
@@ -214,7 +215,12 @@ class Node:
             self._follow(output)
             self.progress(Progress(output.entry, output.state))
         elif isinstance(output, Diverged):
-            self.fail(AssertionError(f"this peer's model diverged from the swarm's in step {output.step}"))
+            self.fail(
+                RunMismatchError(
+                    f"this peer computed another model in step {output.step} than the swarm: its hardware or "
+                    "its versions are unlike the others', so take part with those that the run uses"
+                )
+            )
         elif isinstance(output, Ended) and not self._over.done():
             self._over.set_result(output)
 

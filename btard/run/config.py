@@ -16,8 +16,10 @@ from btard.errors import ConfigurationError, RunMismatchError, first_error
 from btard.protocol.constants import ProtocolConfig
 from btard.run.admission import Admission, Allow, Open
 from btard.training.engine import Engine
+from btard.training.probe import check_arithmetic
 from btard.training.recipe import Recipe
 from btard.training.registry import load_recipe
+from btard.training.start import describe_start
 from btard.training.store import BlobStore
 from btard.types import Digest
 
@@ -33,18 +35,23 @@ the step is done. This bounds the worst minority; it is not allocated."""
 
 NONCE_BYTES = 32
 
+SHOWN_MAX = 400
+"""Characters of a value that differs, in the sentence about it."""
+
 Plan = TypeVar("Plan", bound="RunPlan")
 
 
 class RunPlan(BaseModel):
-    """What a run is to be: task, recipe (`Recipe.describe`), seed, steps, seats at the start and who may take
-    them, clipping of the stochastic gradient (BTARD-Clipped-SGD) and the protocol's constants."""
+    """What a run is to be: task, recipe (`Recipe.describe`), digests of the initial model and of the data
+    (`describe_start`), seed, steps, seats at the start and who may take them, clipping of the stochastic
+    gradient (BTARD-Clipped-SGD) and the protocol's constants."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: Literal["btard/3"] = "btard/3"
     task: Annotated[str, Field(max_length=64)]
     recipe: dict[str, str]
+    start: dict[str, str]
     seed: Annotated[int, Field(ge=-(2**127), lt=2**127)]
     steps: Annotated[int, Field(ge=1, le=2**40)]
     peers: Annotated[int, Field(ge=1, le=PEERS_MAX)]
@@ -70,13 +77,15 @@ class RunPlan(BaseModel):
         protocol: ProtocolConfig | None = None,
         admission: Admission | None = None,
     ) -> RunPlan:
-        """Plan a run of a task that this machine knows. Raises ConfigurationError for impossible values."""
+        """Plan a run of a task that this machine knows: build its model and read its data, for their digests.
+        Raises ConfigurationError for impossible values, and for a recipe that has no text (`spell`)."""
         protocol = protocol or ProtocolConfig()
-        recipe = _adapt(load_recipe(task), clip, protocol).describe()
+        recipe = _adapt(load_recipe(task), clip, protocol)
         try:
-            return RunPlan(
+            plan = RunPlan(
                 task=task,
-                recipe=recipe,
+                recipe=recipe.describe(),
+                start={},
                 seed=seed,
                 steps=steps,
                 peers=peers,
@@ -86,6 +95,7 @@ class RunPlan(BaseModel):
             )
         except ValidationError as error:
             raise ConfigurationError(first_error(error)) from None
+        return plan.model_copy(update={"start": describe_start(recipe, plan.model_seed)})
 
     @classmethod
     def from_bytes(cls: type[Plan], raw: bytes) -> Plan:
@@ -129,10 +139,25 @@ class RunPlan(BaseModel):
             )
         return recipe
 
+    @property
+    def model_seed(self) -> Digest:
+        """The seed of x_0."""
+        return digest("model seed", self.seed.to_bytes(16, "little", signed=True))
+
     def engine(self, store: BlobStore, device: str = "cpu") -> Engine:
-        """Return an engine at the run's initial model."""
-        seed = digest("model seed", self.seed.to_bytes(16, "little", signed=True))
-        return Engine(self.local_recipe(), store, seed, device, CODECS[self.codec])
+        """Return an engine at the run's initial model.
+
+        Raises RunMismatchError if this machine's recipe, initial model or data differ from the run's, or if
+        its arithmetic cannot keep a portable run's model; ConfigurationError if task or data are missing."""
+        recipe = self.local_recipe()
+        if recipe.portable:
+            check_arithmetic()
+        if differing := _differences(describe_start(recipe, self.model_seed), self.start):
+            raise RunMismatchError(
+                f"task {self.task} starts from something else: {'; '.join(differing)}; use the data and the "
+                "versions of task and libraries that the run uses"
+            )
+        return Engine(recipe, store, self.model_seed, device, CODECS[self.codec])
 
     def differences(self, other: RunPlan) -> list[str]:
         """Return the fields in which `other`, a plan or a run of it, differs from this plan, for people."""
@@ -161,13 +186,16 @@ def _adapt(recipe: Recipe, clip: float | None, protocol: ProtocolConfig) -> Reci
 
 def _differences(mine: dict[str, Any], theirs: dict[str, Any]) -> list[str]:
     return [
-        f"{name} ({_shown(mine.get(name))} here, {_shown(theirs.get(name))} there)"
+        f"{_shown(name)} ({_shown(mine.get(name))} here, {_shown(theirs.get(name))} there)"
         for name in sorted({*mine, *theirs})
         if mine.get(name) != theirs.get(name)
     ]
 
 
 def _shown(value: Any) -> Any:
+    """Return a value for people; texts of a stranger are cut, and shown without control characters."""
+    if isinstance(value, str):
+        return (value if value.isprintable() else repr(value))[:SHOWN_MAX]
     return f"{len(value)} values" if isinstance(value, list) else value
 
 

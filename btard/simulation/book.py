@@ -14,6 +14,7 @@ from btard.protocol.record import Entry
 from btard.run.config import RunConfig
 from btard.simulation.scenario import Scenario
 from btard.simulation.task import recipe
+from btard.training.start import describe_start
 from btard.types import PeerId
 
 
@@ -49,6 +50,7 @@ def header_of(scenario: Scenario, members: tuple[PeerId, ...]) -> LedgerHeader:
     run = RunConfig(
         task=recipe().task.name,
         recipe=recipe().describe(),
+        start=describe_start(recipe(), bytes(32)),
         seed=0,
         steps=scenario.steps,
         peers=scenario.peers,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from btard.training import Evaluation, Recipe
+from btard.training import SGD, Evaluation, Recipe
 
 INPUTS, CLASSES = 10, 5
 DIMENSION = (INPUTS + 1) * CLASSES
@@ -46,4 +44,4 @@ def _labels(inputs: Tensor) -> Tensor:
 
 def recipe() -> Recipe:
     """Plain momentum, so that the optimizer has a state that peers must agree on."""
-    return Recipe(Classification(), batch_size=8, optimizer=partial(torch.optim.SGD, lr=0.05, momentum=0.9))
+    return Recipe(Classification(), batch_size=8, optimizer=SGD(learning_rate=0.05, momentum=0.9))

@@ -6,13 +6,19 @@ Vectors live as blobs in a `BlobStore`; the protocol above names them by digest 
 from btard.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint, save_model
 from btard.training.device import check_device
 from btard.training.engine import Engine
+from btard.training.initialisation import initialise
+from btard.training.optimizers import LAMB, NO_DECAY, SGD, AdamW
 from btard.training.recipe import Recipe
 from btard.training.registry import TASKS, known_tasks, load_recipe, register
 from btard.training.store import BlobStore
 from btard.training.task import Evaluation, Task
 
 __all__ = [
+    "LAMB",
+    "NO_DECAY",
+    "SGD",
     "TASKS",
+    "AdamW",
     "BlobStore",
     "Checkpoint",
     "Engine",
@@ -20,6 +26,7 @@ __all__ = [
     "Recipe",
     "Task",
     "check_device",
+    "initialise",
     "known_tasks",
     "load_checkpoint",
     "load_recipe",

@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from btard.errors import ConfigurationError
-from btard.training.state import Snapshot
+from btard.training.snapshot import Snapshot
 from btard.types import Digest
 
 FORMAT = "btard-checkpoint-1"

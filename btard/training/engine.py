@@ -20,11 +20,15 @@ from btard.errors import ConfigurationError
 from btard.parts import split_sizes, window, windows
 from btard.training.checkpoints import Checkpoint
 from btard.training.determinism import seeded
+from btard.training.optimizers import PortableOptimizer
+from btard.training.portable_state import PortableState
 from btard.training.projection import project
 from btard.training.recipe import Recipe
-from btard.training.state import ModelState
+from btard.training.start import build
+from btard.training.state import State, trainable
 from btard.training.store import BlobStore
 from btard.training.task import Evaluation
+from btard.training.torch_state import TorchState
 from btard.training.vector import flatten, unflatten_into
 from btard.types import Digest, Scalars
 
@@ -38,8 +42,8 @@ class Engine:
     """Trains the task of a recipe from x_0 = `task.build(seed)`.
 
     Three copies of the model live here: the current x_t with its optimizer, the candidate for
-    x_(t+1), and a bench on which gradients are taken, so that a backward pass touches neither; of
-    x_(t-1) only the parameters are kept. One call at a time.
+    x_(t+1), and a bench on the device, on which gradients are taken, so that a backward pass touches neither;
+    of x_(t-1) only the parameters are kept. One call at a time.
     """
 
     def __init__(
@@ -49,9 +53,9 @@ class Engine:
         self.store = store
         self.codec = codec
         self._device = torch.device(device)
-        current, spare, self._bench = (self._build(seed) for _ in range(3))
-        self._current, self._spare = ModelState(current, recipe), ModelState(spare, recipe)
-        self._bench_parameters = [p for p in self._bench.parameters() if p.requires_grad]
+        self._bench = self._build(seed)
+        self._bench_parameters = [parameter for _, parameter in trainable(self._bench, recipe.task.name)]
+        self._current, self._spare = self._state(seed), self._state(seed)
         self._buffers = [buffer.clone() for buffer in self._bench.buffers()]
         self._vector = self._current.vector()
         self._previous: Tensor | None = None
@@ -80,11 +84,12 @@ class Engine:
     @property
     def model_digest(self) -> Digest:
         """The digest of x_t with its optimizer and schedule: what a newcomer must arrive at."""
-        return self._current.export().digest()
+        return self._current.digest()
 
     def model_tensors(self) -> dict[str, Tensor]:
         """The state_dict of x_t as the task builds it, buffers included, copied to the CPU."""
-        return {name: tensor.cpu().clone() for name, tensor in self._current.model.state_dict().items()}
+        self._place(self._vector)
+        return {name: tensor.cpu().clone() for name, tensor in self._bench.state_dict().items()}
 
     def evaluate(self) -> Evaluation:
         """The task's evaluation of x_t."""
@@ -170,10 +175,9 @@ class Engine:
         if step != self._step:
             raise ConfigurationError(f"cannot update step {step}: the model is at step {self._step}")
         vector = torch.cat(self._parts(aggregates))
-        self._spare.copy_from(self._current)
-        self._spare.apply(vector)
+        self._spare.advance(self._current, vector)
         self._candidate = step, vector
-        return self._spare.export().digest()
+        return self._spare.digest()
 
     def adopt(self, step: int, keep: tuple[Digest, ...] = ()) -> None:
         """Make the candidate the model. x_step stays for recomputation, nothing older does; blobs that
@@ -206,8 +210,14 @@ class Engine:
     # ------------------------------------------------------------ inside
 
     def _build(self, seed: bytes) -> nn.Module:
-        with seeded(seed, self._device):
-            return self._recipe.task.build(seed).to(self._device)
+        return build(self._recipe.task, seed).to(self._device)
+
+    def _state(self, seed: bytes) -> State:
+        """Return the state at x_0."""
+        recipe, name = self._recipe, self._recipe.task.name
+        if isinstance(recipe.optimizer, PortableOptimizer):
+            return PortableState(self._bench, recipe.optimizer, name)
+        return TorchState(self._build(seed), recipe.optimizer, recipe.scheduler, name)
 
     def _parts(self, aggregates: tuple[Digest, ...]) -> list[Tensor]:
         """The vectors of all aggregates. Raises ConfigurationError if one is not valid."""

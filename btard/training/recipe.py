@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from btard.errors import ConfigurationError
+from btard.training.optimizers import PortableOptimizer
+from btard.training.spelling import spell
 from btard.training.task import Task
 
 OptimizerFactory = Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer]
 """Takes `named_parameters()`, as every torch.optim optimizer does: `partial(torch.optim.SGD, lr=0.1)`."""
+
 SchedulerFactory = Callable[[Optimizer], LRScheduler]
 """For instance `partial(torch.optim.lr_scheduler.CosineAnnealingLR, T_max=1000)`."""
 
@@ -24,6 +25,10 @@ SchedulerFactory = Callable[[Optimizer], LRScheduler]
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """How a task is trained.
+
+    `optimizer` is a portable one, whose update is the same bits on all hardware and which has its schedule
+    within, or a factory of torch.optim, beside which `scheduler` is possible. The update of those differs
+    between kinds of hardware: a run of such a recipe is for peers on like hardware, as its description says.
 
     `batch_size` is per peer and step, `clip` the norm that a peer's stochastic gradient is clipped to
     before it is sent (BTARD-Clipped-SGD, Gorbunov et al. 2022, section 4; None: not clipped),
@@ -35,7 +40,7 @@ class Recipe:
 
     task: Task
     batch_size: int
-    optimizer: OptimizerFactory
+    optimizer: PortableOptimizer | OptimizerFactory
     scheduler: SchedulerFactory | None = None
     clip: float | None = None
     projections: int = 4
@@ -50,27 +55,26 @@ class Recipe:
             raise ConfigurationError(f"projections is {self.projections}: use at least 1")
         if self.clip is not None and not (self.clip > 0 and math.isfinite(self.clip)):
             raise ConfigurationError(f"clip is {self.clip}: use a positive norm, or None")
+        if self.portable and self.scheduler is not None:
+            raise ConfigurationError("scheduler is given: a portable optimizer takes a `schedule` of its own")
+
+    @property
+    def portable(self) -> bool:
+        """Whether updates are the same bits on all hardware."""
+        return isinstance(self.optimizer, PortableOptimizer)
 
     def describe(self) -> dict[str, str]:
         """Return the fields that must agree between peers, as text: part of the run id.
 
-        Keyword arguments of a `functools.partial` are spelled out; of any other callable only its name.
+        Raises ConfigurationError if the optimizer or the scheduler has no text that is the same in every
+        process (`spell`).
         """
         return {
             "task": self.task.name,
+            "profile": "portable" if self.portable else "like hardware",
             "batch_size": str(self.batch_size),
-            "optimizer": _spell(self.optimizer),
-            "scheduler": _spell(self.scheduler),
+            "optimizer": spell(self.optimizer),
+            "scheduler": "none" if self.scheduler is None else spell(self.scheduler),
             "clip": repr(self.clip),
             "projections": str(self.projections),
         }
-
-
-def _spell(factory: Callable[..., Any] | None) -> str:
-    if factory is None:
-        return "none"
-    if isinstance(factory, functools.partial):
-        arguments = [repr(value) for value in factory.args]
-        arguments += [f"{key}={value!r}" for key, value in sorted(factory.keywords.items())]
-        return f"{_spell(factory.func)}({', '.join(arguments)})"
-    return f"{factory.__module__}.{factory.__qualname__}"

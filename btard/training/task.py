@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
 
@@ -33,7 +33,11 @@ class Task(Protocol):
         ...
 
     def build(self, seed: bytes) -> nn.Module:
-        """Return the initial model, float32, on the CPU. Buffers (running statistics) never change later."""
+        """Return the initial model, float32, on the CPU. Buffers (running statistics) never change later.
+
+        torch's own initialisers differ in the last bits between processors: for a run on unlike hardware use
+        `btard.training.initialise`.
+        """
         ...
 
     def loss(self, model: nn.Module, seed: bytes, batch_size: int) -> Tensor:
@@ -45,4 +49,15 @@ class Task(Protocol):
 
     def evaluate(self, model: nn.Module) -> Evaluation:
         """Return the quality on held-out data; the model comes in eval mode and without gradients."""
+        ...
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A task whose data and vocabulary have digests, which become part of the run's description: a peer with
+    other ones is refused before it joins."""
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return name -> hexadecimal digest: of data as the model is given them, of a vocabulary, of any file
+        that gradients depend on. Raises ConfigurationError if one is missing."""
         ...

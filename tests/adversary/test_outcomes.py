@@ -127,7 +127,7 @@ def test_adversary_that_has_not_begun_is_an_honest_peer(kind: str) -> None:
         ("alie", "alie", "alie"),
         ("mimic", "optimised_ipm", "optimised_alie"),
         ("equivocation", "false_accusation", "silent"),
-        ("colluding_aggregate", "misreported_projection", ("withheld_part", {"count": 4})),
+        ("colluding_aggregate", "misreported_projection", "withheld_aggregate"),
     ],
     ids=str,
 )

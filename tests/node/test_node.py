@@ -10,7 +10,7 @@ import pytest
 from btard.adversary import parse_adversaries
 from btard.codec import FP32
 from btard.crypto import digest
-from btard.errors import LedgerError
+from btard.errors import LedgerError, RunMismatchError
 from btard.machine import Done, Update
 from btard.node.driver import EARLY_PARTS
 from btard.node.node import Node
@@ -179,5 +179,5 @@ async def test_a_peer_whose_model_is_not_the_swarms_says_so() -> None:
 
         node.machine.handle = other  # type: ignore[method-assign, assignment]
 
-    with pytest.raises(AssertionError, match="model"):
+    with pytest.raises(RunMismatchError, match="another model in step 0 than the swarm"):
         await run_with(tamper)

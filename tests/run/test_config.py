@@ -30,6 +30,7 @@ plans = st.builds(
     RunPlan,
     task=st.text(max_size=20),
     recipe=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
+    start=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
     seed=st.integers(-(2**127), 2**127 - 1),
     steps=st.integers(1, 2**40),
     peers=st.integers(1, PEERS_MAX),
@@ -158,3 +159,17 @@ def test_a_run_survives_its_file(tmp_path: Path) -> None:
     (tmp_path / "broken.json").write_text("{")
     with pytest.raises(ConfigurationError, match=r"broken\.json"):
         RunConfig.load(tmp_path / "broken.json")
+
+
+def test_what_a_stranger_wrote_in_a_run_is_cut_and_shown_without_control_characters() -> None:
+    other = RunConfig.from_bytes(changed(recipe={**CONFIG.recipe, "optimizer": "\x1b[31m" + "x" * 10_000}))
+    with pytest.raises(RunMismatchError) as refused:
+        other.local_recipe()
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 1000
+
+
+def test_a_run_from_another_start_is_refused_with_what_differs() -> None:
+    other = RunConfig.from_bytes(changed(start={**CONFIG.start, "data words": "12ab"}))
+    with pytest.raises(RunMismatchError, match=r"data words \(None here, 12ab there\); use the data and"):
+        other.engine(BlobStore(1 << 20))

@@ -14,15 +14,23 @@ from safetensors.torch import load_file, save_file
 
 from btard.codec import FP32
 from btard.errors import ConfigurationError
-from btard.training import Engine, load_checkpoint, save_checkpoint, save_model
-from btard.training.state import Snapshot
+from btard.training import LAMB, SGD, AdamW, Engine, load_checkpoint, save_checkpoint, save_model
+from btard.training.optimizers import WarmupLinear
+from btard.training.snapshot import Snapshot
 from btard.types import Digest
 from tests.training.conftest import Noisy
 
 Advance = Callable[..., tuple[Digest, ...]]
 MakeEngine = Callable[..., Engine]
 
-RECIPES = {
+PORTABLE = {
+    "plain sgd": SGD(learning_rate=0.1),
+    "nesterov": SGD(learning_rate=0.1, momentum=0.9, nesterov=True, schedule=WarmupLinear(3, 9)),
+    "adamw": AdamW(learning_rate=0.01, weight_decay=0.1, groups=(("*bias", 0.0),)),
+    "lamb": LAMB(learning_rate=0.01, weight_decay=0.1, max_norm=0.1),
+}
+
+RECIPES: dict[str, dict[str, object]] = {
     "momentum": {"optimizer": partial(torch.optim.SGD, lr=0.1, momentum=0.9)},
     "plain": {"optimizer": partial(torch.optim.SGD, lr=0.1)},
     "adam": {
@@ -33,6 +41,7 @@ RECIPES = {
         "optimizer": partial(torch.optim.AdamW, lr=0.01),
         "scheduler": partial(torch.optim.lr_scheduler.LambdaLR, lr_lambda=lambda step: (1 + step) / 10),
     },
+    **{f"portable {name}": {"optimizer": optimizer} for name, optimizer in PORTABLE.items()},
 }
 
 
@@ -156,6 +165,44 @@ def test_a_checkpoint_of_something_else_is_refused(
     with pytest.raises(ConfigurationError, match="another model or recipe"):
         engine.restore(replace(checkpoint, state=forge(checkpoint.state)))
     assert engine.model_digest == model
+
+
+PORTABLE_FORGERIES: dict[str, Callable[[Snapshot], Snapshot]] = {
+    "parameter missing": _without,
+    "parameter of another shape": _with("model.0.weight", torch.zeros(3)),
+    "parameter of another dtype": _with("model.0.weight", torch.zeros(10, 8, dtype=torch.float64)),
+    "unknown slot": _with("optimizer.0.weight/exp_avg", torch.zeros(10, 8)),
+    "slot of another shape": _with("optimizer.0.weight/momentum_buffer", torch.zeros(8, 10)),
+    "settings of another shape": lambda state: replace(state, settings="[]"),
+    "another optimizer": _set("optimizer", "SGD()"),
+    "no optimizer": _set("optimizer", None),
+    "updates below zero": _set("updates", -1),
+    "updates that are no number": _set("updates", True),
+    "a setting too many": _set("groups", []),
+}
+
+
+@pytest.mark.parametrize("forge", PORTABLE_FORGERIES.values(), ids=PORTABLE_FORGERIES)
+def test_a_checkpoint_of_another_portable_run_is_refused_and_changes_nothing(
+    make_engine: MakeEngine, advance: Advance, forge: Callable[[Snapshot], Snapshot]
+) -> None:
+    test_a_checkpoint_of_something_else_is_refused(
+        partial(make_engine, optimizer=PORTABLE["nesterov"]), advance, forge
+    )
+
+
+def test_the_optimizers_vectors_and_its_count_are_part_of_a_portable_models_digest(
+    make_engine: MakeEngine, advance: Advance
+) -> None:
+    engine = make_engine(optimizer=PORTABLE["adamw"])
+    advance(engine)
+    state = engine.checkpoint().state
+    parameters = [name for name in state.tensors if name.startswith("model.")]
+    assert len(state.tensors) == 3 * len(parameters)
+    digests = {state.digest(), _set("updates", 2)(state).digest()}
+    for name, tensor in state.tensors.items():
+        digests.add(_with(name, tensor.clone().add_(1))(state).digest())
+    assert len(digests) == 2 + len(state.tensors)
 
 
 def test_files_that_are_no_checkpoints_are_refused(tmp_path: Path) -> None:

@@ -125,6 +125,7 @@ def test_a_recipe_says_in_text_what_peers_must_agree_on() -> None:
     recipe = Recipe(digits().task, 8, partial(torch.optim.Adam, lr=0.1, betas=(0.9, 0.99)), clip=1.5)
     assert recipe.describe() == {
         "task": "digits",
+        "profile": "like hardware",
         "batch_size": "8",
         "optimizer": "torch.optim.adam.Adam(betas=(0.9, 0.99), lr=0.1)",
         "scheduler": "none",

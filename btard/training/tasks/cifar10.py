@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch
-from torch.optim.lr_scheduler import CosineAnnealingLR
-
 from btard.data import load_images
+from btard.training.optimizers import SGD, WarmupCosine
 from btard.training.recipe import Recipe
 from btard.training.tasks.augmentation import crop_and_flip
 from btard.training.tasks.classifier import Classifier
@@ -25,7 +23,7 @@ def cifar10() -> Recipe:
     The accuracy that it reaches is not yet measured.
     """
     task = Classifier("cifar10", partial(load_images, "cifar10"), resnet18, augmentation=crop_and_flip)
-    sgd = partial(torch.optim.SGD, lr=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    cosine = partial(CosineAnnealingLR, T_max=STEPS)
+    cosine = WarmupCosine(total=STEPS)
+    sgd = SGD(learning_rate=0.01, momentum=0.9, nesterov=True, weight_decay=5e-4, schedule=cosine)
     # |g_i(j) - v(j)| is 1.2 to 12 in the first steps of 16 peers on patches of two photographs, and falling.
-    return Recipe(task, batch_size=8, optimizer=sgd, scheduler=cosine, steps=STEPS, tau=1.0, delta_max=50.0)
+    return Recipe(task, batch_size=8, optimizer=sgd, steps=STEPS, tau=1.0, delta_max=50.0)

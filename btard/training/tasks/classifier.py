@@ -11,8 +11,8 @@ from torch.nn import functional
 
 from btard.crypto import Draw
 from btard.data import Images
+from btard.training.initialisation import initialise_by_fan_in
 from btard.training.task import Evaluation
-from btard.training.tasks.initialisation import initialise
 
 EVALUATED_AT_ONCE = 400
 """Images in one pass: a ResNet-18 on 32x32 pixels then holds some 0.3 GB of activations, not 8."""
@@ -26,7 +26,7 @@ class Classifier:
     """Learns the labels of `images` with the network that `model` makes, by cross-entropy.
 
     `images` is asked each time and should remember its answer, as `partial(load_images, "digits")` does.
-    The first parameters come from the seed by `initialise`. `augmentation`, if there is one, alters
+    The first parameters come from the seed by `initialise_by_fan_in`. `augmentation`, if there is one, alters
     every batch of training images on the CPU, by the batch's seed.
 
     For the laboratory, which takes the gradients of many workers by `torch.func` (vmap over grad), the
@@ -48,8 +48,12 @@ class Classifier:
         # torch draws first parameters of its own, which should not advance the caller's generator.
         with torch.random.fork_rng(devices=[]):
             model = self.model()
-        initialise(model, seed, self.name)
+        initialise_by_fan_in(model, seed, self.name)
         return model
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return the digest of the images and their labels."""
+        return {"images": self.data.digest.hex()}
 
     def loss(self, model: nn.Module, seed: bytes, batch_size: int) -> Tensor:
         """Return the mean cross-entropy of `batch_size` training images, drawn with replacement."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch
 from torch import nn
 
 from btard.data import load_images
+from btard.training.optimizers import SGD
 from btard.training.recipe import Recipe
 from btard.training.tasks.classifier import Classifier
 
@@ -39,6 +39,6 @@ def mnist() -> Recipe:
     of 8 peers. Not yet measured on MNIST itself.
     """
     task = Classifier("mnist", partial(load_images, "mnist"), convolutions)
-    sgd = partial(torch.optim.SGD, lr=0.02, momentum=0.9, nesterov=True)
+    sgd = SGD(learning_rate=0.02, momentum=0.9, nesterov=True)
     # There, with 8 peers, the median of |g_i(j) - v(j)| is 0.05 to 0.7, and no part's median is above 3.9.
     return Recipe(task, batch_size=32, optimizer=sgd, steps=300, tau=0.3, delta_max=10.0)
