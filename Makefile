@@ -10,6 +10,8 @@ DEMO_ARGS ?= --name demo --peers 8 --byzantine sign_flip,wrong_aggregate,false_a
 SIM_ARGS ?= --seeds 1000
 # What `make fuzz` hands to the fuzzers: `FUZZ_ARGS='certificate --seed 7'` runs one of them.
 FUZZ_ARGS ?= --inputs 1000000
+# Which bugs `make mutants` plants: all without a name. `MUTANTS_ARGS='--simulate 12 --write'` asks the simulator too.
+MUTANTS_ARGS ?=
 # `MODEL_ARGS='broadcast --peers 3'` checks one model in one size.
 MODEL_ARGS ?=
 # What `make bench` measures; arguments only make sense for one of them.
@@ -18,7 +20,7 @@ BENCH_ARGS ?=
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix sim fuzz model bench clean
+.PHONY: help demo test check fix sim fuzz mutants model bench clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +46,9 @@ sim: $(STAMP) ## Simulate many seeds of a swarm under faults; a failure prints t
 
 fuzz: $(STAMP) ## Give hostile bytes and events to everything, for an hour or two; what breaks is kept
 	@$(BIN)/python -m tests.fuzz $(FUZZ_ARGS)
+
+mutants: $(STAMP) ## Plant bugs one at a time in a copy; tests must find every one
+	@$(BIN)/python -m tests.mutants $(MUTANTS_ARGS)
 
 model: $(STAMP) ## Check models of agreement and accusation with spin, in all states; skipped without spin
 	@$(BIN)/python protocols/model/check.py $(MODEL_ARGS)

@@ -15,7 +15,7 @@ LINES_MAX = 400
 CODE_AS_DATA = frozenset({"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"})
 CODE_AS_DATA_CALLS = frozenset({"eval", "exec", "torch.load"})
 CLOCKS = frozenset({"time", "timeit"})
-TESTS_WITHOUT_A_PACKAGE = frozenset({"benchmarks", "conformance", "examples", "fuzz", "swarm"})
+TESTS_WITHOUT_A_PACKAGE = frozenset({"benchmarks", "conformance", "examples", "fuzz", "mutants", "swarm"})
 
 
 @cache

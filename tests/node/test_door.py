@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from btard.adversary import parse_adversaries
+from btard.crypto import digest
 from btard.network import GrpcTransport, PeerRecord
 from btard.node.assembly import assemble
 from btard.node.door import Door
@@ -125,6 +126,9 @@ async def test_peer_that_has_lost_its_seat_may_ask_for_a_moment() -> None:
     node.control(left, b"")
     assert node.faults.total() == handled
     other = nodes.nodes[1]
+    blob = digest("blob", b"of nobody")
+    assert other.wants(node.transport.me, blob, 4), "of a member some blobs are taken unannounced"
+    assert not other.wants(left, blob, 4)
     assert other.allows(left)
     over = loop.create_future()
     loop.call_later(LINGER_DELTAS * PROTOCOL.delta_s, over.set_result, None)

@@ -179,7 +179,7 @@ def forgeries() -> dict[str, ViewRelay]:
         "a signer without a seat": replace(good, signers=(3, 6)),
         "fewer signatures than signers": replace(good, signatures=good.signatures[:1]),
         "the signatures of another view": replace(relayed(view(4, "b"), 3, 2), view=good.view),
-        "signatures of another dispute": replace(good, signatures=(bytes(64), bytes(64))),
+        "nothing in place of signatures": replace(good, signatures=(bytes(64), bytes(64))),
     }
 
 
@@ -188,6 +188,17 @@ def test_a_forged_relay_changes_nothing(forgery: str) -> None:
     peer = instance(0, 5)
     assert peer.accept(4, view(4), forgeries()[forgery], 4.5) is None
     assert peer.agreed[4] == ()
+
+
+def test_a_relay_of_one_dispute_is_of_no_use_in_another() -> None:
+    roster = [key.peer for key in KEYS[:5]]
+    elsewhere, here = Agreement(KEYS[3], roster, 2, digest("another place"), DELTA, 0.0), instance(3, 5)
+    first = relayed(view(4))
+    relays = [each.accept(4, view(4), first, 0.5) for each in (elsewhere, here)]
+    for relay, counts in zip(relays, (False, True), strict=True):
+        assert relay is not None
+        assert relay.signers == (3,)
+        assert (instance(0, 5).accept(4, view(4), relay, 2.0) is not None) == counts
 
 
 def test_a_peer_keeps_two_views_of_one_author_at_most() -> None:

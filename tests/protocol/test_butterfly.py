@@ -80,7 +80,11 @@ def test_an_aggregate_counts_as_withheld_unless_most_hold_it(held: int, withheld
 
 
 def test_half_is_no_majority_and_naming_a_seat_twice_counts_once() -> None:
-    assert withheld_aggregates([holding(0, 0, 0, 1), holding(1), holding(1), holding(1)], 4) == (0, 2, 3)
+    assert withheld_aggregates([holding(0, 0, 0, 1), holding(1), holding(1, 2), holding(1, 2)], 4) == (
+        0,
+        2,
+        3,
+    )
 
 
 @given(st.integers(1, 4), st.data())

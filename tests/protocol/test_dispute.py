@@ -270,6 +270,9 @@ def unproven() -> dict[str, Sealed]:
         "two pairs of evidence": view(0, (GRADIENT,), GRADIENTS, other(1), other(2))[0],
         "three messages of one slot": view(0, (GRADIENT,), GRADIENTS, other(1), other(1, b"y"))[0],
         "messages of three phases": view(0, (GRADIENT,), GRADIENTS, posts(AGGREGATE), posts(REVEAL))[0],
+        "one message of a third phase": view(
+            0, (GRADIENT,), GRADIENTS, posts(AGGREGATE)[:1], posts(REVEAL)[:1]
+        )[0],
         "messages of a phase before": view(0, (AGGREGATE,), posts(AGGREGATE), GRADIENTS)[0],
     }
 

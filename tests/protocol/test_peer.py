@@ -262,12 +262,14 @@ def test_a_need_is_answered_when_the_message_comes() -> None:
 
 def test_blobs_that_nobody_is_owed_are_not_pushed() -> None:
     machine = tape().machine()
-    _, out = replace(tape(), events=tape().events[:40]).play(machine)
+    _, out = replace(tape(), events=tape().events[:20]).play(machine)
     asker = tape().keys[2].peer
     pushed = [effect for effect in out.effects if isinstance(effect, PushBlob)]
     part_of_another = next(effect.digest for effect in pushed if asker not in effect.to)
+    assert machine.state.step == 0
+    assert machine.holds(part_of_another), "it could be pushed"
     for name in (digest("no blob"), part_of_another):
-        asked = machine.handle(from_seat(2, encode(Want(0, 0, (name,)))), tape().events[39][1])
+        asked = machine.handle(from_seat(2, encode(Want(0, 0, (name,)))), tape().events[19][1])
         answers = [effect for effect in asked.effects if isinstance(effect, PushBlob)]
         assert all(effect.digest != name for effect in answers)
 

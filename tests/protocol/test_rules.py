@@ -104,12 +104,21 @@ def test_a_false_reveal_is_banned_and_a_withheld_aggregate_leaves() -> None:
     ]
 
 
-WRONG = {0: {"parts": (ZERO, ZERO, PartScalars((0.5, 0.0), 0.5, 1.0, 1.0), ZERO, ZERO)}}
+OFF = PartScalars((0.5, 0.0), 0.5, 1.0, 1.0)
+WRONG = {0: {"parts": (ZERO, ZERO, OFF, ZERO, ZERO)}}
 """Seat 0 says what makes the sum of part 2 something else than zero."""
 
 
-def test_a_part_whose_projections_do_not_cancel_bans_its_aggregator_without_a_vote() -> None:
-    assert ending(ACCUSE, scalars=WRONG) == [(2, BAN, "wrong aggregate")]
+@pytest.mark.parametrize("wrong", range(N))
+def test_a_part_whose_projections_do_not_cancel_bans_its_aggregator_without_a_vote(wrong: int) -> None:
+    said = {0: {"parts": tuple(OFF if each == wrong else ZERO for each in range(N))}}
+    assert ending(ACCUSE, scalars=said) == [(wrong, BAN, "wrong aggregate")]
+
+
+def test_each_part_whose_projections_do_not_cancel_bans_its_aggregator() -> None:
+    assert ending(ACCUSE, scalars={3: {"parts": (OFF,) * N}}) == [
+        (s, BAN, "wrong aggregate") for s in range(N)
+    ]
 
 
 @pytest.mark.parametrize(

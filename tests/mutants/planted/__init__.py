@@ -1,0 +1,1 @@
+"""The planted bugs, by what they break."""
