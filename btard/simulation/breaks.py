@@ -8,15 +8,14 @@ prompt:
    is so if each of h steady peers has at most (h - 1) / 2 broken links, and then reaches a majority of them
    directly, itself included.
 2. *Calls.* Some steady peer hears f + 1 of them directly, itself included, f the largest minority of all
-   peers: nobody relays calls until that many are together. With h = f + 1 that is one peer without a broken
-   link.
-3. *Parts.* A part goes from its sender to its aggregator, and nobody relays it. A sender with more than f
-   counterparties, or a receiver with more than f + 1, misses the step, and, while that goes on, each step
-   until its seat ends (`protocols/step.md`); f falls as cheats lose their seats. So each steady peer has
-   broken links of blobs, either way, with at most floor((h - 1) / 2) steady ones, which is what f falls to.
+   peers. Otherwise calls are sent on only with the next ones, `phase_s` later.
+3. *Parts.* A part goes from its sender to its aggregator, and nobody relays it. A peer with more than f + 1
+   counterparties misses the step, and, while that goes on, each step until its seat ends
+   (`protocols/step.md`); f falls as cheats lose their seats. So each steady peer has broken links of blobs,
+   either way, with at most floor((h - 1) / 2) steady ones, which is what f falls to.
 
 Within these, a steady peer may still miss a step if its broken links and the faulty members, who may complain
-of it falsely, are together more than f (f + 1 for a receiver). Its seat is not meant to end by that.
+of it falsely, are together more than f + 1. Its seat is not meant to end by that.
 """
 
 from __future__ import annotations

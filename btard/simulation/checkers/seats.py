@@ -29,9 +29,8 @@ class Innocence(Checker):
 class Seats(Checker):
     """Steady peers lose neither seat nor step.
 
-    With one exception, which the rules make (protocols/step.md, Complaints): one whose broken links are, with
-    the faulty members, more than f, or of which it gets nothing more than f + 1, may miss a step for parts
-    that did not come. It keeps its seat."""
+    With one exception, which the rules make (protocols/step.md, AGGREGATE): one whose broken links are, with
+    the faulty members, more than f + 1 may miss a step for parts that did not come. It keeps its seat."""
 
     name = "seats"
 
@@ -55,7 +54,7 @@ def _cut_off(scene: Scene, target: Host, removal: Removal, state: RosterState) -
     if removal.kind != MISS:
         return False
     if removal.reason == Cause.WITHHELD_PART:
-        return sends > 0 and sends + faulty > f
+        return sends > 0 and sends + faulty > f + 1
     return removal.reason == Cause.UNREACHABLE and gets > 0 and gets + faulty > f + 1
 
 
