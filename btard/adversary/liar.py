@@ -50,7 +50,7 @@ class Liar(Adversary):
     ends guilty. RECORD: it votes for a `record` that nobody made. Disputes: its `views` hide what it has
     heard."""
 
-    reasons: ClassVar[frozenset[str]] = frozenset({"unreachable"})
+    reasons: ClassVar[frozenset[str]] = frozenset({"unreachable", "silent in phase record"})
 
     what: Literal[
         "random",

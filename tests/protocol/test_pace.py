@@ -182,7 +182,7 @@ def test_the_limits_of_the_description_hold_until_the_pace_is_known() -> None:
 
 def test_deadlines_follow_what_phases_take() -> None:
     assert pace(1000).patience_s(GRADIENT) == 5.0
-    assert pace(1000).patience_s(AGGREGATE) == PATIENCE * 1.0 + 0.5 * CONFIG.delta_s
+    assert pace(1000).patience_s(AGGREGATE) == PATIENCE * 1.0 + 1.0 * CONFIG.delta_s
     assert pace(1000).patience_s(SCALARS, 1) == 5.0 + PATIENCE * 1.0
     assert pace(10).patience_s(SCALARS) == 2 * CONFIG.delta_s
 
