@@ -22,7 +22,7 @@ STEPS_MORE = 4
 QUEUE_SHARE = 0.2
 """Of delta_s: what is left for a message's way through uplink and processor. The link takes the rest."""
 
-BURST_BYTES = 2048
+BURST_BYTES = 3072
 """A dispute's burst, a message of n messages from and to each of n peers, counted in so many bytes each."""
 
 CUTS_MAX = 4
