@@ -47,7 +47,7 @@ class ProtocolConfig:
     delta_s: float = 1.0
     phase_s: float = 20.0
     gradient_s: float = 60.0
-    patience: float = 1.5
+    patience: float = 1.25
     strikes: int = 3
     strike_window: int = 512
     kind: Literal["btard"] = "btard"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from btard.crypto import Draw, digest
 from btard.protocol.constants import ASK_SHARE, ProtocolConfig, tolerated
-from btard.protocol.messages import AGGREGATE, GRADIENT, PHASES, VERDICT, Phase
+from btard.protocol.messages import AGGREGATE, GRADIENT, PHASES, REVEAL, VERDICT, Phase
 from btard.protocol.pace import Seen
 from btard.protocol.record import ABORT, BAN, CLOSE, LEAVE, MISS, STEP, Cause, Record, Removal
 from btard.types import Digest, PeerId, Scalars
@@ -211,7 +211,7 @@ class RosterState:
         """How many seconds an aggregator waits for a part before it complains, or asks around for it."""
         if not self.took:
             return self.config.phase_s
-        usual = self.took[PHASES.index(AGGREGATE)] / 1000
+        usual = self._growth * self.took[PHASES.index(AGGREGATE)] / 1000
         return min(self.config.phase_s, self.config.patience * usual + AGGREGATE_FLOOR * self.config.delta_s)
 
     @property
@@ -237,6 +237,11 @@ class RosterState:
         return tuple(sorted((peer, t) for peer, t in charged.items() if t and peer in self.members))
 
     @property
+    def _growth(self) -> float:
+        """How much longer than usual parts may be, if aggregators were lost in this step."""
+        return len(self.participants) / max(1, len(self.aggregators)) if self.attempt else 1.0
+
+    @property
     def gradient_s(self) -> float:
         """How many seconds a gradient usually takes, 0 while that is not known."""
         return self.took[PHASES.index(GRADIENT)] / 1000 if self.took else 0.0
@@ -256,6 +261,8 @@ class RosterState:
         usual = self.took[PHASES.index(phase)] / 1000
         if phase == VERDICT and not usual:  # it has not been seen lately
             return most
+        if phase == REVEAL:
+            usual *= self._growth
         work = gradients * config.patience * self.gradient_s
         return min(most, max(LATE_FACTOR * usual, LATE_FLOOR * config.delta_s) + work)
 

@@ -25,10 +25,12 @@ from btard.protocol.pace import HOP_SHARE, NOTHING_SEEN, PARTS_PATIENCE, ROWS_FA
 from btard.protocol.record import ABORT, LEAVE, NOTHING, STEP, Complaint, Record
 from btard.protocol.rules import Ending, after_phase, make_record
 from btard.protocol.state import FORGIVEN, PACE_STEPS, PACE_WINDOW, Finished, RosterState
-from tests.protocol.script import CONFIG, NONE, PEERS, STEPS, N, attempt, sets
+from tests.protocol import script
+from tests.protocol.script import NONE, PEERS, STEPS, N, attempt, sets
 
+PATIENCE = 1.5
+CONFIG = replace(script.CONFIG, patience=PATIENCE)
 STATE = RosterState.genesis(digest("run"), CONFIG, PEERS, STEPS)
-PATIENCE = CONFIG.patience
 
 
 def pace(millis: int, **changes: Any) -> RosterState:
