@@ -52,6 +52,10 @@ class Paces(Protocol):
     @property
     def parts_s(self) -> float: ...
 
+    def patience_s(self, phase: Phase) -> float: ...
+
+    def asking_s(self, phase: Phase, limit_s: float) -> float: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Seen:
@@ -76,6 +80,7 @@ class Watch:
         self._paired = frozenset(paired)
         self._gradient_s = state.gradient_s
         self._parts_s = state.parts_s
+        self._asking_s = state.asking_s(REVEAL, state.patience_s(REVEAL))
         self._patience = state.config.patience
         self._hop_s = HOP_SHARE * state.config.delta_s
         self._came: dict[tuple[str, int], float] = {}
@@ -118,7 +123,8 @@ class Watch:
             self._took[phase] = self._took[AGGREGATE] if public else median_high(blobs)
             for seat, seconds in zip(aggregators, blobs, strict=True):
                 self._charge(seat, seconds, self._took[phase])
-            ready = max(blobs)  # nobody is late for what others were late with
+            # Nobody is late for what others were late with, or kept from it until it asked around.
+            ready = max(blobs) + self._asking_s
             came = [max(0.0, seconds - ready) for seconds in came]
         usual = _usual(came)
         self._took.setdefault(phase, usual)

@@ -89,10 +89,11 @@ def test_who_examines_or_is_examined_may_take_a_gradient_longer(phase: Any) -> N
 
 def test_nobody_is_late_at_the_reveal_for_an_aggregate_that_others_sent_late() -> None:
     seen = watch()
+    asking_s = pace(1000).asking_s(REVEAL, pace(1000).patience_s(REVEAL))
     for seat, seconds in enumerate((2.0, 2.0, 7.0 + HOP)):
         seen.blob_came(REVEAL, seat, seconds)
         seen.blob_came(REVEAL, seat, 99.0)
-    for seat, seconds in enumerate((7.0, 7.0, 7.0, 7.0, 8.0 + 2 * HOP)):
+    for seat, seconds in enumerate((7.0, 7.0, 7.0 + asking_s, 7.0, 8.0 + asking_s + 2 * HOP)):
         seen.spoke(REVEAL, seat, seconds)
     seen.completed(REVEAL, range(3))
     assert seen.seen(PEERS).took[PHASES.index(REVEAL)] == 2000
