@@ -70,8 +70,8 @@ class RosterState:
     a part did not come, each with the index of its record. `paces` are the milliseconds that each phase
     took in the last steps; `delays` how long a peer held the others up, in thousandths of a step,
     FORGIVEN of them less for each step since. `pairs` are the (validator, target) pairs that examine
-    `finished`. `steps` is how many the run has; the attempt after the last is for validation alone, and
-    `closed` says that it is over.
+    `finished`. `retried` says that an attempt of the last step was aborted. `steps` is how many the run
+    has; the attempt after the last is for validation alone, and `closed` says that it is over.
 
     Derived: `participants` take part in the attempt, `aggregators` are those that aggregate a part."""
 
@@ -91,6 +91,7 @@ class RosterState:
     paces: tuple[tuple[int, ...], ...] = ()
     pairs: tuple[tuple[PeerId, PeerId], ...] = ()
     finished: Finished | None = None
+    retried: bool = False
     closed: bool = False
     participants: tuple[PeerId, ...] = field(init=False)
     aggregators: tuple[PeerId, ...] = field(init=False)
@@ -223,8 +224,12 @@ class RosterState:
 
     def _paces(self, record: Record) -> tuple[tuple[int, ...], ...]:
         """Add what a record tells of the attempt before it, if that one went through all phases."""
-        is_new = bool(record.took) and self.attempt == 0
-        return (*self.paces, record.took)[-PACE_WINDOW:] if is_new else self.paces
+        if not record.took or self.attempt > 0:
+            return self.paces
+        took = record.took
+        if self.retried and self.paces:  # its gradients were there from the attempt before
+            took = (max(took[0], self.paces[-1][0]), *took[1:])
+        return (*self.paces, took)[-PACE_WINDOW:]
 
     def _delays(self, seen: Seen) -> tuple[tuple[PeerId, int], ...]:
         """Return the delays with those of one attempt more. The first step, which warms machines up, is not
@@ -308,6 +313,7 @@ class RosterState:
             common,
             step=self.step + 1,
             attempt=0,
+            retried=self.attempt > 0,
             excluded=(),
             coin=record.coin,
             pairs=draw_pairs(

@@ -276,3 +276,11 @@ def test_a_delay_and_a_complaint_are_of_one_account() -> None:
     complained = replace(record(pace(100), ABORT), complaints=(Complaint(PEERS[0], PEERS[4]),))
     state = replace(pace(100).after(complained, None), attempt=0)
     assert step(state, took=TOOK, late=(Late(PEERS[4], 6000 + SPARE),)).account(PEERS[4]) == 2
+
+
+def test_a_step_that_was_made_again_does_not_tell_how_long_a_gradient_takes() -> None:
+    again = replace(pace(1000), retried=True)
+    told = step(again, took=(3, *(7,) * (len(PHASES) - 1)))
+    assert told.paces[-1] == (1000, *(7,) * (len(PHASES) - 1))
+    assert not told.retried
+    assert step(replace(told, attempt=1)).retried
