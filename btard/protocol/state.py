@@ -228,7 +228,8 @@ class RosterState:
             return self.paces
         took = record.took
         if self.retried and self.paces:  # its gradients were there from the attempt before
-            took = (max(took[0], self.paces[-1][0]), *took[1:])
+            own = PHASES.index(GRADIENT)
+            took = (*took[:own], max(took[own], self.paces[-1][own]), *took[own + 1 :])
         return (*self.paces, took)[-PACE_WINDOW:]
 
     def _delays(self, seen: Seen) -> tuple[tuple[PeerId, int], ...]:
