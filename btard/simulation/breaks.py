@@ -31,10 +31,11 @@ def excess(cuts: Collection[Cut], steady: Collection[int], peers: int) -> str | 
     bounds. `peers` is the number of all peers."""
     control = _ways(cuts, lambda cut: cut.control)
     blobs = _ways(cuts, lambda cut: cut.blobs)
-    for broken, what in ((control, "messages"), (blobs, "blobs")):
+    # A blob is asked for by a message, so whoever relays it needs links for both.
+    for broken, worn, what in ((control, control, "messages"), (blobs, control | blobs, "blobs")):
         for one, other in broken:
             if {one, other} <= {*steady} and not any(
-                not {(one, by), (by, one), (other, by), (by, other)} & broken
+                not {(one, by), (by, one), (other, by), (by, other)} & worn
                 for by in steady
                 if by not in (one, other)
             ):
