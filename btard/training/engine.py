@@ -12,24 +12,23 @@ import math
 from collections import Counter, OrderedDict
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from btard.aggregators import CenteredClip
 from btard.codec import FP32, Codec
 from btard.errors import ConfigurationError
 from btard.parts import split_sizes, window, windows
+from btard.training.bench import Bench
 from btard.training.checkpoints import Checkpoint
-from btard.training.determinism import seeded
 from btard.training.optimizers import PortableOptimizer
 from btard.training.portable_state import PortableState
 from btard.training.projection import project
 from btard.training.recipe import Recipe
 from btard.training.start import build
-from btard.training.state import State, trainable
+from btard.training.state import State
 from btard.training.store import BlobStore
 from btard.training.task import Evaluation
 from btard.training.torch_state import TorchState
-from btard.training.vector import flatten, unflatten_into
 from btard.types import Digest, Scalars
 
 GRADIENTS_HELD_MAX = 4
@@ -42,7 +41,7 @@ class Engine:
     """Trains the task of a recipe from x_0 = `task.build(seed)`.
 
     Three copies of the model live here: the current x_t with its optimizer, the candidate for
-    x_(t+1), and a bench on the device, on which gradients are taken, so that a backward pass touches neither;
+    x_(t+1), and a bench on the device, on which gradients are taken;
     of x_(t-1) only the parameters are kept. One call at a time.
     """
 
@@ -52,11 +51,8 @@ class Engine:
         self._recipe = recipe
         self.store = store
         self.codec = codec
-        self._device = torch.device(device)
-        self._bench = self._build(seed)
-        self._bench_parameters = [parameter for _, parameter in trainable(self._bench, recipe.task.name)]
+        self.bench = Bench(recipe, seed, torch.device(device))
         self._current, self._spare = self._state(seed), self._state(seed)
-        self._buffers = [buffer.clone() for buffer in self._bench.buffers()]
         self._vector = self._current.vector()
         self._previous: Tensor | None = None
         self._aggregate: Tensor | None = None
@@ -88,15 +84,11 @@ class Engine:
 
     def model_tensors(self) -> dict[str, Tensor]:
         """The state_dict of x_t as the task builds it, buffers included, copied to the CPU."""
-        self._place(self._vector)
-        return {name: tensor.cpu().clone() for name, tensor in self._bench.state_dict().items()}
+        return self.bench.tensors(self._vector)
 
     def evaluate(self) -> Evaluation:
         """The task's evaluation of x_t."""
-        self._place(self._vector)
-        self._bench.eval()
-        with torch.no_grad():
-            return self._recipe.task.evaluate(self._bench)
+        return self.bench.evaluate(self._vector)
 
     # ------------------------------------------------------------ effects
 
@@ -209,15 +201,14 @@ class Engine:
 
     # ------------------------------------------------------------ inside
 
-    def _build(self, seed: bytes) -> nn.Module:
-        return build(self._recipe.task, seed).to(self._device)
-
     def _state(self, seed: bytes) -> State:
         """Return the state at x_0."""
         recipe, name = self._recipe, self._recipe.task.name
         if isinstance(recipe.optimizer, PortableOptimizer):
-            return PortableState(self._bench, recipe.optimizer, name)
-        return TorchState(self._build(seed), recipe.optimizer, recipe.scheduler, name)
+            return PortableState(self.bench.module, recipe.optimizer, name)
+        return TorchState(
+            build(recipe.task, seed).to(self.bench.device), recipe.optimizer, recipe.scheduler, name
+        )
 
     def _parts(self, aggregates: tuple[Digest, ...]) -> list[Tensor]:
         """The vectors of all aggregates. Raises ConfigurationError if one is not valid."""
@@ -237,13 +228,6 @@ class Engine:
         if data is None or (size is not None and len(data) != self.codec.size_bytes(size)):
             return None
         return self.codec.decode(data) if self.codec.is_valid(data) else None
-
-    def _place(self, vector: Tensor) -> None:
-        """Put parameters on the bench, and its buffers back to what `build` made them."""
-        unflatten_into(vector, self._bench_parameters)
-        with torch.no_grad():
-            for buffer, original in zip(self._bench.buffers(), self._buffers, strict=True):
-                buffer.copy_(original)
 
     def gradient_vector(self, step: int, seed: bytes) -> Tensor:
         """Return the gradient (d,) of (step, seed), which is kept for the questions that follow."""
@@ -265,21 +249,5 @@ class Engine:
         )
 
     def compute_gradient(self, step: int, seed: bytes) -> Tensor:
-        """Compute the gradient (d,) float32 of (step, seed), clipped if the recipe says so; keep nothing.
-
-        A gradient that is not finite counts as zero, by rule: everyone who recomputes it finds the same,
-        and a diverging model costs nobody its seat.
-        """
-        self._place(self._model_of(step))
-        self._bench.train()
-        with seeded(seed, self._device):
-            loss = self._recipe.task.loss(self._bench, seed, self._recipe.batch_size)
-            pieces = torch.autograd.grad(loss, self._bench_parameters, materialize_grads=True)
-        gradient = flatten(pieces)
-        if not bool(torch.isfinite(gradient).all()):
-            return torch.zeros_like(gradient)
-        if self._recipe.clip is not None:
-            norm = float(gradient.double().norm())
-            if norm > self._recipe.clip:
-                gradient *= self._recipe.clip / norm
-        return gradient
+        """Compute the gradient (d,) float32 of (step, seed) as `Bench.gradient` does; keep nothing."""
+        return self.bench.gradient(self._model_of(step), seed)

@@ -138,7 +138,7 @@ def test_the_final_model_and_the_last_steps_checkpoints_are_written_whatever_the
     emitted, nodes = trained(tmp_path / "run", steps)
     directory = RunDirectory.open(tmp_path / "run")
     engine = nodes.nodes[-1].engine
-    model = engine._bench
+    model = engine.bench.module
     model.load_state_dict(final_model(directory.path))
     assert torch.equal(torch.cat([p.detach().flatten() for p in model.parameters()]), engine.parameters)
     found = sorted(load_checkpoint(file).step for file in directory.checkpoints.iterdir())
@@ -163,7 +163,7 @@ def test_a_peer_that_is_interrupted_keeps_its_newest_model_and_metrics(tmp_path:
     assert isinstance(ended, Ended)
     assert (ended.outcome, ended.model) == ("interrupted", nodes.nodes[-1].engine.model_digest.hex())
     assert emitted == list(RunDirectory.open(tmp_path / "run").events())
-    model = nodes.nodes[-1].engine._bench
+    model = nodes.nodes[-1].engine.bench.module
     model.load_state_dict(final_model(tmp_path / "run"))
 
 

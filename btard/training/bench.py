@@ -1,0 +1,67 @@
+"""The bench: the module on the device, on which gradients are taken and models evaluated."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from btard.training.determinism import seeded
+from btard.training.recipe import Recipe
+from btard.training.start import build
+from btard.training.state import trainable
+from btard.training.task import Evaluation
+from btard.training.vector import flatten, unflatten_into
+
+
+class Bench:
+    """The model of a recipe as a module on `device`, built from the run's `seed`.
+
+    Parameters are put on it before every use, and buffers put back to what `task.build` made them, so that
+    everything here is a function of its arguments. One call at a time.
+    """
+
+    def __init__(self, recipe: Recipe, seed: bytes, device: torch.device) -> None:
+        self._recipe = recipe
+        self.device = device
+        self.module = build(recipe.task, seed).to(device)
+        self._parameters = [parameter for _, parameter in trainable(self.module, recipe.task.name)]
+        self._buffers = [buffer.clone() for buffer in self.module.buffers()]
+
+    def tensors(self, vector: Tensor) -> dict[str, Tensor]:
+        """Return the state_dict of the model with parameters (d,), buffers included, copied to the CPU."""
+        self._place(vector)
+        return {name: tensor.cpu().clone() for name, tensor in self.module.state_dict().items()}
+
+    def evaluate(self, vector: Tensor) -> Evaluation:
+        """Return the task's evaluation of the model with parameters (d,)."""
+        self._place(vector)
+        self.module.eval()
+        with torch.no_grad():
+            return self._recipe.task.evaluate(self.module)
+
+    def gradient(self, vector: Tensor, seed: bytes) -> Tensor:
+        """Return the gradient (d,), float32 on the CPU, of the batch of `seed` at parameters (d,), clipped if
+        the recipe says so.
+
+        A gradient that is not finite counts as zero, by rule: everyone who recomputes it finds the same,
+        and a diverging model costs nobody its seat.
+        """
+        self._place(vector)
+        self.module.train()
+        with seeded(seed, self.device):
+            loss = self._recipe.task.loss(self.module, seed, self._recipe.batch_size)
+            pieces = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
+        gradient = flatten(pieces)
+        if not bool(torch.isfinite(gradient).all()):
+            return torch.zeros_like(gradient)
+        if self._recipe.clip is not None:
+            norm = float(gradient.double().norm())
+            if norm > self._recipe.clip:
+                gradient *= self._recipe.clip / norm
+        return gradient
+
+    def _place(self, vector: Tensor) -> None:
+        unflatten_into(vector, self._parameters)
+        with torch.no_grad():
+            for buffer, original in zip(self.module.buffers(), self._buffers, strict=True):
+                buffer.copy_(original)
