@@ -1,0 +1,47 @@
+"""A text to train on and a text held out, of one vocabulary."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from btard.crypto import digest
+from btard.data.text.tokenised import TokenisedText
+from btard.data.text.vocabulary import Vocabulary
+from btard.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Corpus:
+    """`text` is the digest of the documents before they were tokenised, in hexadecimal.
+
+    Raises ConfigurationError if a token is not of the vocabulary."""
+
+    name: str
+    train: TokenisedText
+    held_out: TokenisedText
+    vocabulary: Vocabulary
+    text: str
+
+    def __post_init__(self) -> None:
+        for part in (self.train, self.held_out):
+            if (highest := int(part.tokens.max())) >= self.vocabulary.size:
+                raise ConfigurationError(
+                    f"{self.name} has a token {highest}, and its vocabulary {self.vocabulary.size} tokens: prepare "
+                    "the text again"
+                )
+
+    def fingerprints(self) -> dict[str, str]:
+        """Return the digests of text, vocabulary and tokens: a peer with others computes other gradients."""
+        tokens = digest("corpus", self.train.digest, self.held_out.digest)
+        return {"text": self.text, "tokens": tokens.hex(), "vocabulary": self.vocabulary.digest}
+
+    def unigram_entropy(self) -> float:
+        """Return the entropy of the distribution of tokens in the text to train on, in nats.
+
+        It is the least loss of a model that guesses a masked token without a look at the tokens around it."""
+        counts = np.bincount(self.train.tokens)
+        shares = counts[counts > 0] / counts.sum()
+        return -math.fsum(float(share) * math.log(float(share)) for share in shares)
