@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from btard.errors import ConfigurationError
 from btard.training.determinism import seeded
 from btard.training.recipe import Recipe
 from btard.training.start import build
 from btard.training.state import trainable
-from btard.training.task import Evaluation
 from btard.training.vector import flatten, unflatten_into
 
 
@@ -32,12 +32,22 @@ class Bench:
         self._place(vector)
         return {name: tensor.cpu().clone() for name, tensor in self.module.state_dict().items()}
 
-    def evaluate(self, vector: Tensor) -> Evaluation:
-        """Return the task's evaluation of the model with parameters (d,)."""
+    def evaluate(self, vector: Tensor) -> dict[str, float]:
+        """Return the task's metrics of the model with parameters (d,), by name.
+
+        Raises ConfigurationError if the task returns anything else than numbers by name.
+        """
         self._place(vector)
         self.module.eval()
         with torch.no_grad():
-            return self._recipe.task.evaluate(self.module)
+            found = self._recipe.task.evaluate(self.module)
+        try:
+            return {str(name): float(value) for name, value in found.items()}
+        except (AttributeError, TypeError, ValueError):
+            raise ConfigurationError(
+                f"evaluate of task {self._recipe.task.name} returns {type(found).__name__} that is not "
+                'numbers by name: return a mapping such as {"loss": 0.5}'
+            ) from None
 
     def gradient(self, vector: Tensor, seed: bytes) -> Tensor:
         """Return the gradient (d,), float32 on the CPU, of the batch of `seed` at parameters (d,), clipped if

@@ -27,7 +27,6 @@ from btard.training.recipe import Recipe
 from btard.training.start import build
 from btard.training.state import State
 from btard.training.store import BlobStore
-from btard.training.task import Evaluation
 from btard.training.torch_state import TorchState
 from btard.types import Digest, Scalars
 
@@ -86,8 +85,8 @@ class Engine:
         """The state_dict of x_t as the task builds it, buffers included, copied to the CPU."""
         return self.bench.tensors(self._vector)
 
-    def evaluate(self) -> Evaluation:
-        """The task's evaluation of x_t."""
+    def evaluate(self) -> dict[str, float]:
+        """The task's metrics of x_t on held-out data, by name."""
         return self.bench.evaluate(self._vector)
 
     # ------------------------------------------------------------ effects
