@@ -20,6 +20,7 @@ from btard.cli.bootstrap import bootstrap
 from btard.cli.invite import invite
 from btard.cli.keygen import keygen
 from btard.cli.peer import peer
+from btard.cli.prepare_data import prepare_data
 from btard.cli.simulate import simulate
 from btard.cli.swarm import swarm
 from btard.errors import BtardError, HaltedError
@@ -53,6 +54,7 @@ app.command()(peer)
 app.command()(simulate)
 app.command()(swarm)
 app.command()(arena)
+app.command()(prepare_data)
 
 
 @app.callback(invoke_without_command=True)

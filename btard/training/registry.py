@@ -26,6 +26,8 @@ ENTRY_POINT_GROUP = "btard.tasks"
 _IMPORT_STRING = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 
 TASKS: dict[str, str] = {
+    "albert-large": "btard.training.tasks.albert.recipes:albert_large",
+    "albert-tiny": "btard.training.tasks.albert.recipes:albert_tiny",
     "cifar10": "btard.training.tasks.cifar10:cifar10",
     "digits": "btard.training.tasks.digits:digits",
     "mnist": "btard.training.tasks.mnist:mnist",

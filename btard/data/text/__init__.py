@@ -1,12 +1,23 @@
 """Text for pretraining: documents of sentences, as tokens of a fixed vocabulary, under digests.
 
-python_topics()                       # comes with Python, 0.5 MB, tokenised in a second
-load_prepared("wikitext-103")         # as `btard prepare-data` left it: memory-mapped, its digest checked
+load_corpus("python-topics")          # comes with Python, 0.5 MB, tokenised in a second
+load_corpus("wikitext-103")           # as `btard prepare-data` left it: mapped into memory, its digest compared
 """
 
-from btard.data.text.catalogue import corpora, load_corpus
+from btard.data.text.catalogue import PYTHON_TOPICS, load_corpus, prepared_path
 from btard.data.text.corpus import Corpus
-from btard.data.text.tokenised import TokenisedText
+from btard.data.text.prepared import read_prepared, write_prepared
+from btard.data.text.tokenised import TokenisedText, tokenise
 from btard.data.text.vocabulary import Vocabulary
 
-__all__ = ["Corpus", "TokenisedText", "Vocabulary", "corpora", "load_corpus"]
+__all__ = [
+    "PYTHON_TOPICS",
+    "Corpus",
+    "TokenisedText",
+    "Vocabulary",
+    "load_corpus",
+    "prepared_path",
+    "read_prepared",
+    "tokenise",
+    "write_prepared",
+]

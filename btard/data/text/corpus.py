@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,10 +34,14 @@ class Corpus:
                     "the text again"
                 )
 
+    @property
+    def tokens_digest(self) -> str:
+        """The digest of both texts as tokens, in hexadecimal."""
+        return digest("corpus", self.train.digest, self.held_out.digest).hex()
+
     def fingerprints(self) -> dict[str, str]:
         """Return the digests of text, vocabulary and tokens: a peer with others computes other gradients."""
-        tokens = digest("corpus", self.train.digest, self.held_out.digest)
-        return {"text": self.text, "tokens": tokens.hex(), "vocabulary": self.vocabulary.digest}
+        return {"text": self.text, "tokens": self.tokens_digest, "vocabulary": self.vocabulary.digest}
 
     def unigram_entropy(self) -> float:
         """Return the entropy of the distribution of tokens in the text to train on, in nats.
@@ -45,3 +50,8 @@ class Corpus:
         counts = np.bincount(self.train.tokens)
         shares = counts[counts > 0] / counts.sum()
         return -math.fsum(float(share) * math.log(float(share)) for share in shares)
+
+
+def digest_of_documents(documents: Iterable[str]) -> str:
+    """Return the digest of documents, in order, in hexadecimal; one at a time is in memory."""
+    return digest("text", *(digest("document", document.encode()) for document in documents)).hex()

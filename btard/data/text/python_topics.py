@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from btard.crypto import Draw, digest
-from btard.data.text.corpus import Corpus
+from btard.crypto import Draw
+from btard.data.text.corpus import Corpus, digest_of_documents
 from btard.data.text.tokenised import tokenise
 from btard.data.text.vocabulary import wordpieces
 
@@ -33,5 +33,5 @@ def python_topics() -> Corpus:
         tokenise((documents[index] for index in train), tokenizer, vocabulary.size),
         tokenise((documents[index] for index in held_out), tokenizer, vocabulary.size),
         vocabulary,
-        digest("text", *map(str.encode, documents)).hex(),
+        digest_of_documents(documents),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -51,31 +52,28 @@ class TokenisedText:
         """The digest of all three arrays."""
         arrays = (self.tokens, self.sentence_ends, self.document_ends)
         kinds = " ".join(f"{array.dtype.str} {len(array)}" for array in arrays)
-        return digest("tokenised text", kinds.encode(), *(np.ascontiguousarray(a).view(np.uint8).data for a in arrays))
+        raw = (np.ascontiguousarray(array).view(np.uint8).data for array in arrays)
+        return digest("tokenised text", kinds.encode(), *raw)
 
 
 def tokenise(documents: Iterable[str], tokenizer: Tokenizer, vocabulary_size: int) -> TokenisedText:
     """Return the tokens of documents, split into sentences. Sentences and documents without any are left out.
 
     Raises ConfigurationError if nothing is left."""
-    kind = np.dtype("<u2" if vocabulary_size <= 1 << 16 else "<u4")
-    pieces: list[npt.NDArray[Any]] = []
-    sentence_ends: list[int] = []
-    document_ends: list[int] = []
-    count = 0
+    # Typed arrays that grow: a hundred million tokens as Python's numbers would take gigabytes.
+    tokens, kind = (array("H"), "<u2") if vocabulary_size <= 1 << 16 else (array("I"), "<u4")
+    sentence_ends, document_ends = array("q"), array("q")
     for sentences in map(split_sentences, documents):
         before = len(sentence_ends)
         for start in range(0, len(sentences), TOKENISED_AT_ONCE):
-            batch = tokenizer.encode_batch(sentences[start : start + TOKENISED_AT_ONCE], add_special_tokens=False)
-            for encoded in batch:
+            batch = sentences[start : start + TOKENISED_AT_ONCE]
+            for encoded in tokenizer.encode_batch(batch, add_special_tokens=False):
                 if encoded.ids:
-                    pieces.append(np.array(encoded.ids, kind))
-                    count += len(encoded.ids)
-                    sentence_ends.append(count)
+                    tokens.extend(encoded.ids)
+                    sentence_ends.append(len(tokens))
         if len(sentence_ends) > before:
             document_ends.append(len(sentence_ends))
-    if not pieces:
+    if not tokens:
         raise ConfigurationError("the text has no words: give another one")
-    return TokenisedText(
-        np.concatenate(pieces), np.array(sentence_ends, "<i8"), np.array(document_ends, "<i8")
-    )
+    ends = (np.array(each, "<i8") for each in (sentence_ends, document_ends))
+    return TokenisedText(np.array(tokens, kind), *ends)

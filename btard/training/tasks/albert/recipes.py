@@ -1,0 +1,64 @@
+"""The two recipes: one to try out here, and the run of the paper."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from btard.data.text import PYTHON_TOPICS, load_corpus
+from btard.training.optimizers import LAMB, NO_DECAY, WarmupLinear
+from btard.training.recipe import Recipe
+from btard.training.tasks.albert.model import Architecture
+from btard.training.tasks.albert.pretraining import Pretraining
+
+STEPS = 125_000
+WARM_UP = 5_000
+"""Of STEPS updates; a shorter run warms up for the same share of its own."""
+
+SEATS = 16
+GLOBAL_BATCH = 4096
+"""Sequences of a step of SEATS peers (Gorbunov et al. 2022, section 4.2)."""
+
+LARGE = Architecture(embedding=128, hidden=1024, layers=24, heads=16, intermediate=4096)
+LARGE_VOCABULARY = 30_000
+
+TINY = Architecture(embedding=64, hidden=64, layers=24, heads=1, intermediate=256)
+
+
+def albert_large(
+    *, steps: int = STEPS, length: int = 512, batch: int = GLOBAL_BATCH // SEATS, text: str = "wikitext-103"
+) -> Recipe:
+    """Return the recipe of `--task albert-large`: ALBERT-large from scratch on WikiText-103, 17.8 million parameters.
+
+    As Gorbunov et al. 2022, section 4.2, train it: sequences of `length` tokens, LAMB, 4,096 sequences a step of 16
+    peers, the aggregate clipped to norm 1. `batch` is a peer's share. `text` is one that `btard prepare-data` left.
+    """
+    task = Pretraining(
+        "albert-large",
+        partial(load_corpus, text),
+        LARGE,
+        length,
+        evaluated=256,
+        vocabulary=LARGE_VOCABULARY,
+    )
+    return Recipe(task, batch, _lamb(0.00176, steps), steps=steps, tau=0.125, delta_max=10.0)
+
+
+def albert_tiny(*, steps: int = 300, length: int = 64, batch: int = 8) -> Recipe:
+    """Return the recipe of `--task albert-tiny`: 24 shared layers of small width, on a text that comes with Python."""
+    task = Pretraining("albert-tiny", partial(load_corpus, PYTHON_TOPICS), TINY, length)
+    return Recipe(task, batch, _lamb(0.03, steps), steps=steps, tau=0.125, delta_max=10.0)
+
+
+def _lamb(learning_rate: float, steps: int) -> LAMB:
+    """Return LAMB as in both recipes; You et al. 2020 clamp the norm of a tensor at 10,000 (`norm_max`)."""
+    return LAMB(
+        learning_rate=learning_rate,
+        schedule=WarmupLinear(WARM_UP * steps // STEPS, steps),
+        weight_decay=0.01,
+        groups=NO_DECAY,
+        beta1=0.9,
+        beta2=0.999,
+        eps=1e-6,
+        norm_max=10_000.0,
+        max_norm=1.0,
+    )
