@@ -73,6 +73,8 @@ def main() -> None:
 
     Any other exception is a defect of ours and keeps its traceback.
     """
+    # Read by CUDA's library once, as it starts: before that, and for the children of `btard swarm`, too.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         app()
     except SystemExit as stop:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from btard.errors import ConfigurationError
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.detection import default_validators, steps_to_catch
@@ -18,6 +21,7 @@ def plan_run(
     task: str,
     *,
     peers: int,
+    options: Mapping[str, str] = MappingProxyType({}),
     byzantine: int = 0,
     attack_start: int = 0,
     steps: int | None = None,
@@ -29,9 +33,10 @@ def plan_run(
     admission: Admission | None = None,
 ) -> RunPlan:
     """Return a plan in which the task suggests all that is not given: steps (more if it takes more to catch
-    `byzantine` attackers with probability 0.999), tau and Delta_max. A quarter of the peers are validators.
-    `delta_s` is that of `ProtocolConfig`. Raises ConfigurationError for impossible values."""
-    recipe = load_recipe(task)
+    `byzantine` attackers with probability 0.999), tau and Delta_max. `options` are the task's. A quarter of
+    the peers are validators. `delta_s` is that of `ProtocolConfig`. Raises ConfigurationError for impossible
+    values."""
+    recipe = load_recipe(task, options=options, steps=steps)
     if peers < 2:
         raise ConfigurationError(f"peers is {peers}: use at least 2")
     drawn = default_validators(peers) if validators is None else validators
@@ -49,6 +54,7 @@ def plan_run(
     )
     return RunPlan.create(
         task,
+        options=options,
         steps=max(recipe.steps, needed) if steps is None else steps,
         peers=peers,
         seed=seed,
