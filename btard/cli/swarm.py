@@ -10,7 +10,18 @@ import typer
 from btard.cli import options
 
 
+def _take_profile(context: typer.Context, profile: Path | None) -> None:
+    if profile is not None:
+        from btard.swarm.profile import load_swarm_profile
+
+        context.default_map = load_swarm_profile(profile)
+
+
 def swarm(
+    profile: Annotated[
+        Path | None,
+        options.run("FILE", "Options in a file; those given here win.", is_eager=True, callback=_take_profile),
+    ] = None,
     task: options.Task = "digits",
     option: options.Option = None,
     peers: options.Peers = 8,

@@ -29,6 +29,7 @@ TASKS: dict[str, str] = {
     "albert-large": "btard.training.tasks.albert.recipes:albert_large",
     "albert-tiny": "btard.training.tasks.albert.recipes:albert_tiny",
     "cifar10": "btard.training.tasks.cifar10:cifar10",
+    "cifar10-patterns": "btard.training.tasks.cifar10:cifar10_patterns",
     "digits": "btard.training.tasks.digits:digits",
     "mnist": "btard.training.tasks.mnist:mnist",
 }
