@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from btard.crypto import digest
 from btard.data.text.tokenised import TokenisedText
@@ -50,6 +51,12 @@ class Corpus:
         counts = np.bincount(self.train.tokens)
         shares = counts[counts > 0] / counts.sum()
         return -math.fsum(float(share) * math.log(float(share)) for share in shares)
+
+    def shares(self) -> npt.NDArray[np.float64]:
+        """Return (V,): the share of each token of the vocabulary in the text to train on, every one counted once more
+        than it occurs."""
+        counts = np.bincount(self.train.tokens, minlength=self.vocabulary.size) + 1
+        return counts / int(counts.sum())
 
 
 def digest_of_documents(documents: Iterable[str]) -> str:

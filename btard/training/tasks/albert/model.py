@@ -10,29 +10,41 @@ from torch import Tensor, nn
 
 from btard.errors import ConfigurationError
 from btard.training.initialisation import initialise
+from btard.training.optimizers.arithmetic import Doubles
+from btard.training.sampling import logarithm
 from btard.training.tasks.albert.batch import Batch
 
 if TYPE_CHECKING:
     from transformers import AlbertForPreTraining
 
-DEVIATION = 0.02
-"""Of the truncated normal law of the first weights (Lan et al. 2020, and their code)."""
+RESIDUAL = ("attention.dense.weight", "ffn_output.weight")
+"""The last product of each of a layer's two branches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """The sizes of an ALBERT: `layers` times the one layer. No dropout, as in ALBERT's second version."""
+    """The sizes of an ALBERT, `layers` times the one layer, and the law of its first weights.
+
+    No dropout, as in ALBERT's second version. Weights are of a truncated normal law of `deviation`, 0.02 as in Lan et
+    al. 2020; those that end a branch are multiplied by `residual`, a power of two, so that a narrow and deep network
+    begins near the identity (GPT-2 divides them by the root of the number of branches).
+    """
 
     embedding: int
     hidden: int
     layers: int
     heads: int
     intermediate: int
+    deviation: float = 0.02
+    residual: float = 1.0
 
-    def build(self, vocabulary: int, pad: int, length: int, seed: bytes) -> nn.Module:
+    def build(
+        self, vocabulary: int, pad: int, length: int, seed: bytes, shares: Doubles | None = None
+    ) -> nn.Module:
         """Return the network at its first weights, which come from `seed` by `initialise`.
 
-        Raises ConfigurationError if `transformers` is missing."""
+        With `shares` (V,) of the tokens in the text, each above 0, the scores' bias begins at their logarithms: the
+        untrained network guesses by them. Raises ConfigurationError if `transformers` is missing."""
         try:
             from transformers import AlbertConfig, AlbertForPreTraining
         except ImportError as error:
@@ -46,13 +58,20 @@ class Architecture:
             num_attention_heads=self.heads,
             intermediate_size=self.intermediate,
             max_position_embeddings=length,
+            # The same function as "gelu_new", computed by one kernel: less memory, and less time.
             hidden_act="gelu_pytorch_tanh",
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,
             classifier_dropout_prob=0.0,
         )
-        model: nn.Module = AlbertForPreTraining(config)
-        initialise(model, seed, std=DEVIATION, truncated=True)
+        model = AlbertForPreTraining(config)
+        initialise(model, seed, std=self.deviation, truncated=True)
+        with torch.no_grad():
+            for name, parameter in model.named_parameters():
+                if name.endswith(RESIDUAL):
+                    parameter.mul_(self.residual)
+            if shares is not None:
+                model.predictions.bias.copy_(torch.from_numpy(logarithm(shares)))
         return model
 
 

@@ -27,7 +27,8 @@ class Pretraining:
 
     `corpus` is asked each time and should remember its answer. Sequences are of `length` tokens. A model is evaluated
     on the first `evaluated` spans of the text held out. `vocabulary` is the number of tokens that the model has; None:
-    that of the corpus.
+    that of the corpus. `informed`: the untrained model guesses tokens by their shares in the text. A deep and narrow
+    one otherwise learns those first, by making all places alike, and needs long to undo it.
     """
 
     name: str
@@ -36,12 +37,15 @@ class Pretraining:
     length: int
     evaluated: int = 64
     vocabulary: int | None = None
+    informed: bool = False
 
     def build(self, seed: bytes) -> nn.Module:
         """Return the network at its first weights: the same bytes on every platform."""
-        known = self.corpus().vocabulary
+        corpus = self.corpus()
+        known = corpus.vocabulary
         size = known.size if self.vocabulary is None else self.vocabulary
-        return self.architecture.build(size, known.pad, self.length, seed)
+        shares = corpus.shares() if self.informed else None
+        return self.architecture.build(size, known.pad, self.length, seed, shares)
 
     def fingerprints(self) -> dict[str, str]:
         """Return the digests of text, vocabulary and tokens."""
