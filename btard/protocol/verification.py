@@ -13,6 +13,7 @@ small multiple of the usual |g_i(j) - v(j)| does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from statistics import median_high
 
@@ -50,18 +51,19 @@ def gradient_is_false(
     """Return whether a contributor's scalars, of any part, are not those of the gradient that it owed.
 
     Recomputed on other hardware, so within the tolerance of `protocols/fingerprint.md`."""
-    return len(published) != len(recomputed.scalars) or any(
-        _part_is_false(said, true, recomputed.norm, config, factor)
+    parts = len(recomputed.scalars)
+    return len(published) != parts or any(
+        _part_is_false(said, true, recomputed.norm, config, config.part_tau(parts), factor)
         for said, true in zip(published, recomputed.scalars, strict=True)
     )
 
 
 def _part_is_false(
-    said: PartScalars, true: Scalars, gradient_norm: float, config: ProtocolConfig, factor: float
+    said: PartScalars, true: Scalars, gradient_norm: float, config: ProtocolConfig, tau: float, factor: float
 ) -> bool:
     least = min(said.norm, true.norm)
     wide = factor * tolerance.recomputation_tolerance(config.epsilon, gradient_norm)
-    narrow = factor * tolerance.recomputation_tolerance(config.epsilon, gradient_norm, least, config.tau)
+    narrow = factor * tolerance.recomputation_tolerance(config.epsilon, gradient_norm, least, tau)
     return (
         abs(said.norm - true.norm) > wide
         or abs(said.row - true.row) > wide
@@ -117,9 +119,10 @@ def aggregate_is_wrong(table: ScalarTable, part: int, config: ProtocolConfig) ->
 
     Sums in seat order, in float64, over agreed numbers: every peer gets the same answer."""
     column = [row[part] for row in table]
-    if _center(column) > tolerance.hull_bound([entry.row for entry in column], config.tau):
+    tau = config.part_tau(len(table[0]))
+    if _center(column) > tolerance.hull_bound([entry.row for entry in column], tau):
         return True
-    slack = _slack(column, config.tau)
+    slack = _slack(column, tau)
     return any(abs(_sum([e.projections[k] for e in column])) > slack for k in range(config.directions))
 
 
@@ -127,11 +130,16 @@ def suspicious_parts(table: ScalarTable, config: ProtocolConfig) -> tuple[int, .
     """Parts of which more than half of the contributors report a norm above Delta_max (Verification 2), or
     whose zero sum has a slack of more than SLACK_SUSPICIOUS tau."""
 
-    def suspicious(column: Sequence[PartScalars]) -> bool:
-        above = sum(1 for entry in column if entry.norm > config.delta_max)
-        return 2 * above > len(column) or _slack(column, config.tau) > tolerance.SLACK_SUSPICIOUS * config.tau
+    columns = list(zip(*table, strict=True))
+    if not columns:
+        return ()
+    tau, delta_max = config.part_tau(len(columns)), config.part_delta_max(len(columns))
 
-    return tuple(part for part, column in enumerate(zip(*table, strict=True)) if suspicious(column))
+    def suspicious(column: Sequence[PartScalars]) -> bool:
+        above = sum(1 for entry in column if entry.norm > delta_max)
+        return 2 * above > len(column) or _slack(column, tau) > tolerance.SLACK_SUSPICIOUS * tau
+
+    return tuple(part for part, column in enumerate(columns) if suspicious(column))
 
 
 def tau_too_small(table: ScalarTable, config: ProtocolConfig) -> str | None:
@@ -139,14 +147,14 @@ def tau_too_small(table: ScalarTable, config: ProtocolConfig) -> str | None:
 
     The zero sum of such a part says nothing about its aggregate, whoever computed it."""
     columns = list(zip(*table, strict=True))
-    if all(_slack(column, config.tau) <= tolerance.SLACK_MAX * config.tau for column in columns):
+    if not columns:
         return None
-    length = max(map(_center, columns))
+    tau = config.part_tau(len(columns))
+    if all(_slack(column, tau) <= tolerance.SLACK_MAX * tau for column in columns):
+        return None
+    length = max(map(_center, columns)) * math.sqrt(len(columns))
     enough = 2 * tolerance.DEVIATIONS * tolerance.FLOAT32_ROUNDING * len(table) * length
-    return (
-        f"tau is {config.tau:.3g}: the gradients' parts are about {length:.3g} long: "
-        f"use more than {enough:.3g}"
-    )
+    return f"tau is {config.tau:.3g}: the gradients are about {length:.3g} long: use more than {enough:.3g}"
 
 
 def _center(column: Sequence[PartScalars]) -> float:
@@ -170,7 +178,7 @@ def shape_is_wrong(parts: Sequence[PartScalars], count: int, config: ProtocolCon
     norm that is negative or above NORM_MAX, or a projection longer than PROJECTION_DEVIATIONS times the
     vector that it measures."""
     return len(parts) != count or any(
-        scalars_are_impossible(p, config.directions, min(p.norm, config.tau)) for p in parts
+        scalars_are_impossible(p, config.directions, min(p.norm, config.part_tau(count))) for p in parts
     )
 
 

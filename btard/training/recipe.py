@@ -35,7 +35,7 @@ class Recipe:
     `projections` the number K of public directions behind the published scalars.
 
     `steps`, `tau` and `delta_max` are what the task suggests for a run of its own: they depend on the
-    scale of its gradients. A run's configuration decides.
+    scale of its gradients, whole ones; `btard measure-norms` measures it. A run's configuration decides.
     """
 
     task: Task
