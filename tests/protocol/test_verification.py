@@ -160,14 +160,34 @@ def test_a_part_is_suspicious_where_its_sum_says_little(center: float, suspiciou
     assert verification.suspicious_parts(table, CONFIG) == suspicious
 
 
+def test_each_of_several_parts_has_its_share_of_tau_and_delta_max() -> None:
+    """Four parts, so radii of half: what one part of one alone may be is too much."""
+    assert (CONFIG.part_tau(1), CONFIG.part_tau(4), CONFIG.part_delta_max(4)) == (1.0, 0.5, 2.5)
+    for norm, few in ((2.4, ()), (2.6, (0, 1, 2, 3)), (5.1, (0, 1, 2, 3))):
+        far = replace(SAID, norm=norm, center=norm, row=norm)
+        assert verification.suspicious_parts([[far] * 4] * 3, CONFIG) == few
+        assert verification.suspicious_parts([[far]] * 3, CONFIG) == ((0,) if norm > 5 else ())
+    long = replace(SAID, projections=(6.0, 0.0))
+    assert verification.shape_is_wrong([long] * 4, 4, CONFIG)
+    assert not verification.shape_is_wrong([long], 1, CONFIG)
+    cancelling = [replace(SAID, projections=(sign * 0.1, 0.0), center=1.9) for sign in (1, -1)]
+    assert verification.aggregate_is_wrong([[one] for one in cancelling], 0, CONFIG) is False
+    assert verification.aggregate_is_wrong([[one] * 4 for one in cancelling], 0, CONFIG) is False
+    longest = [replace(one, row=0.5, norm=1.5, center=1.45) for one in cancelling]
+    assert verification.aggregate_is_wrong([[one] for one in longest], 0, CONFIG) is False
+    assert verification.aggregate_is_wrong([[one] * 4 for one in longest], 0, CONFIG) is True
+
+
 def test_a_tau_that_float32_cannot_resolve_is_refused_with_one_that_it_can() -> None:
     table = [[replace(SAID, norm=0.5, center=1e9, row=1e9)] for _ in range(4)]
     stop = verification.tau_too_small(table, CONFIG)
     assert stop is not None
-    assert stop.startswith("tau is 1: the gradients' parts are about 1e+09 long: use more than ")
+    assert stop.startswith("tau is 1: the gradients are about 1e+09 long: use more than ")
     enough = float(stop.rsplit(" ", 1)[1])
     assert verification.tau_too_small(table, replace(CONFIG, tau=1.01 * enough)) is None
     assert verification.tau_too_small(table, replace(CONFIG, tau=enough / 10)) is not None
+    four = [[row[0]] * 4 for row in table]
+    assert (verification.tau_too_small(four, CONFIG) or "").split(": ")[1] == "the gradients are about 2e+09 long"
 
 
 @pytest.mark.parametrize(
@@ -197,7 +217,7 @@ anything = edges | edges.map(lambda x: -x) | st.floats(allow_nan=False, allow_in
 published = st.builds(PartScalars, st.tuples(anything, anything), anything, anything, anything)
 
 
-@given(st.lists(published, min_size=3, max_size=3), st.sampled_from([1e-20, 1.0, 1e40]))
+@given(st.lists(published, min_size=3, max_size=3), st.sampled_from([1e-18, 1.0, 1e40]))
 def test_no_published_number_is_an_exception_or_a_nan(said: list[PartScalars], tau: float) -> None:
     config = replace(CONFIG, tau=tau)
     for one in said:

@@ -32,9 +32,16 @@ MUTANTS = (
         ("tests/protocol/test_tolerance.py::test_a_huge_aggregate_earns_no_slack_and_is_wrong",),
     ),
     Mutant(
+        "every-part-has-all-of-tau",
+        "btard/protocol/constants.py",
+        "return self.tau / math.sqrt(parts)",
+        "return self.tau",
+        ("tests/protocol/test_verification.py::test_each_of_several_parts_has_its_share_of_tau_and_delta_max",),
+    ),
+    Mutant(
         "hull-unchecked",
         "btard/protocol/verification.py",
-        "if _center(column) > tolerance.hull_bound([entry.row for entry in column], config.tau):",
+        "if _center(column) > tolerance.hull_bound([entry.row for entry in column], tau):",
         "if False:",
         (
             "tests/protocol/test_verification.py"
