@@ -52,37 +52,54 @@ def gradient_is_false(
 
     Recomputed on other hardware, so within the tolerance of `protocols/fingerprint.md`."""
     parts = len(recomputed.scalars)
-    return len(published) != parts or any(
-        _part_is_false(said, true, recomputed.norm, config, config.part_tau(parts), factor)
-        for said, true in zip(published, recomputed.scalars, strict=True)
-    )
+    if len(published) != parts:
+        return True
+    said_and_true = list(zip(published, recomputed.scalars, strict=True))
+    norms = tolerance.norm_tolerance(config.epsilon, recomputed.norm)
+    if any(
+        abs(said.norm - true.norm) > factor * (norms + tolerance.same_bytes_tolerance(true.norm))
+        or abs(said.row - true.row) > factor * norms
+        for said, true in said_and_true
+    ):
+        return True
+    slack = tolerance.joint_tolerance(config.epsilon, recomputed.norm, config.directions)
+    # The differences are of the unclipped scale, and a gradient that counts as zero has an error of float64.
+    slack += sum(tolerance.same_bytes_tolerance(true.norm) for true in recomputed.scalars)
+    return _distance(said_and_true, config.part_tau(parts)) > factor * slack
 
 
-def _part_is_false(
-    said: PartScalars, true: Scalars, gradient_norm: float, config: ProtocolConfig, tau: float, factor: float
-) -> bool:
-    least = min(said.norm, true.norm)
-    wide = factor * tolerance.recomputation_tolerance(config.epsilon, gradient_norm)
-    narrow = factor * tolerance.recomputation_tolerance(config.epsilon, gradient_norm, least, tau)
-    return (
-        abs(said.norm - true.norm) > wide
-        or abs(said.row - true.row) > wide
-        or _projections_differ(said, true, narrow)
-    )
+def _distance(said_and_true: Iterable[tuple[PartScalars, Scalars]], tau: float) -> float:
+    """Return the length of the differences of all projections, each divided by the part's `contraction`;
+    infinity if there is not the same number of them."""
+    differences: list[float] = []
+    for said, true in said_and_true:
+        if len(said.projections) != len(true.projections):
+            return math.inf
+        least = min(said.norm, true.norm)
+        stretch = 1.0 if least <= tau else least / tau
+        differences += (stretch * (a - b) for a, b in zip(said.projections, true.projections, strict=True))
+    return math.hypot(*differences)
 
 
 def fingerprint_is_false(published: PartScalars, true: Scalars, config: ProtocolConfig) -> bool:
     """Return whether the fingerprint of a whole gradient is not that of the gradient."""
-    slack = tolerance.recomputation_tolerance(config.epsilon, true.norm)
-    return abs(published.norm - true.norm) > slack or _projections_differ(published, true, slack)
+    return _fingerprints_differ(published, true, true.norm, config, factor=1.0)
 
 
 def fingerprints_disagree(one: PartScalars, other: PartScalars, config: ProtocolConfig) -> bool:
     """Return whether validator and target cannot both have computed the same gradient."""
-    norm = max(one.norm, other.norm)
-    slack = tolerance.ACCUSE_FACTOR * tolerance.recomputation_tolerance(config.epsilon, norm)
     as_scalars = Scalars(other.projections, other.norm)
-    return abs(one.norm - other.norm) > slack or _projections_differ(one, as_scalars, slack)
+    return _fingerprints_differ(one, as_scalars, max(one.norm, other.norm), config, tolerance.ACCUSE_FACTOR)
+
+
+def _fingerprints_differ(
+    said: PartScalars, true: Scalars, norm: float, config: ProtocolConfig, factor: float
+) -> bool:
+    joint = tolerance.joint_tolerance(config.epsilon, norm, config.directions)
+    return (
+        abs(said.norm - true.norm) > factor * tolerance.norm_tolerance(config.epsilon, norm)
+        or _distance([(said, true)], math.inf) > factor * joint
+    )
 
 
 def _projections_differ(published: PartScalars, true: Scalars, slack: float) -> bool:

@@ -36,7 +36,9 @@ MUTANTS = (
         "btard/protocol/constants.py",
         "return self.tau / math.sqrt(parts)",
         "return self.tau",
-        ("tests/protocol/test_verification.py::test_each_of_several_parts_has_its_share_of_tau_and_delta_max",),
+        (
+            "tests/protocol/test_verification.py::test_each_of_several_parts_has_its_share_of_tau_and_delta_max",
+        ),
     ),
     Mutant(
         "hull-unchecked",
@@ -77,6 +79,23 @@ MUTANTS = (
         "tolerance.same_bytes_tolerance(min(true.norm, tau))",
         "tolerance.same_bytes_tolerance(true.norm)",
         ("tests/protocol/test_verification.py::test_a_row_far_away_earns_no_slack_for_its_projections",),
+    ),
+    Mutant(
+        "clipped-parts-count-less",
+        "btard/protocol/verification.py",
+        "stretch = 1.0 if least <= tau else least / tau",
+        "stretch = 1.0",
+        (
+            "tests/protocol/test_verification.py"
+            "::test_a_difference_in_a_clipped_part_counts_as_much_as_before_clipping",
+        ),
+    ),
+    Mutant(
+        "each-projection-alone",
+        "btard/protocol/verification.py",
+        "return math.hypot(*differences)",
+        "return max(map(abs, differences))",
+        ("tests/protocol/test_verification.py::test_differences_of_all_parts_and_directions_add_up",),
     ),
     Mutant(
         "accuser-as-strict-as-a-voter",
