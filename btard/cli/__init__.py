@@ -19,6 +19,8 @@ from btard.cli.audit import audit
 from btard.cli.bootstrap import bootstrap
 from btard.cli.invite import invite
 from btard.cli.keygen import keygen
+from btard.cli.measure_norms import measure_norms
+from btard.cli.measure_tolerance import measure_tolerance
 from btard.cli.peer import peer
 from btard.cli.prepare_data import prepare_data
 from btard.cli.simulate import simulate
@@ -54,6 +56,8 @@ app.command()(peer)
 app.command()(simulate)
 app.command()(swarm)
 app.command()(arena)
+app.command()(measure_norms)
+app.command()(measure_tolerance)
 app.command()(prepare_data)
 
 

@@ -21,7 +21,10 @@ GLOBAL_BATCH = 4096
 LARGE = Architecture(embedding=128, hidden=1024, layers=24, heads=16, intermediate=4096)
 LARGE_VOCABULARY = 30_000
 
-TINY = Architecture(embedding=64, hidden=64, layers=24, heads=1, intermediate=256)
+TINY = Architecture(embedding=64, hidden=64, layers=24, heads=1, intermediate=128, deviation=0.04)
+
+TAU = 0.5
+"""Of the whole gradient: 0.125 of each of 16 parts, as in the paper."""
 
 
 def albert_large(
@@ -40,17 +43,19 @@ def albert_large(
         evaluated=256,
         vocabulary=LARGE_VOCABULARY,
     )
-    return Recipe(task, batch, _lamb(0.00176, steps), steps=steps, tau=0.125, delta_max=10.0)
+    return Recipe(task, batch, _lamb(0.00176, steps), steps=steps, tau=TAU, delta_max=40.0)
 
 
-def albert_tiny(*, steps: int = 300, length: int = 64, batch: int = 8) -> Recipe:
+def albert_tiny(*, steps: int = 300, length: int = 64, batch: int = 4) -> Recipe:
     """Return the recipe of `--task albert-tiny`: 24 shared layers of small width, on a text that comes with Python."""
-    task = Pretraining("albert-tiny", partial(load_corpus, PYTHON_TOPICS), TINY, length)
-    return Recipe(task, batch, _lamb(0.03, steps), steps=steps, tau=0.125, delta_max=10.0)
+    corpus = partial(load_corpus, PYTHON_TOPICS)
+    task = Pretraining("albert-tiny", corpus, TINY, length, informed=True)
+    optimizer = _lamb(0.004, steps, adapt_undecayed=False)
+    return Recipe(task, batch, optimizer, steps=steps, tau=TAU, delta_max=40.0)
 
 
-def _lamb(learning_rate: float, steps: int) -> LAMB:
-    """Return LAMB as in both recipes; You et al. 2020 clamp the norm of a tensor at 10,000 (`norm_max`)."""
+def _lamb(learning_rate: float, steps: int, adapt_undecayed: bool = True) -> LAMB:
+    """Return LAMB with the constants of both recipes. The paper's code clamps a tensor's norm at 10,000."""
     return LAMB(
         learning_rate=learning_rate,
         schedule=WarmupLinear(WARM_UP * steps // STEPS, steps),
@@ -60,5 +65,6 @@ def _lamb(learning_rate: float, steps: int) -> LAMB:
         beta2=0.999,
         eps=1e-6,
         norm_max=10_000.0,
+        adapt_undecayed=adapt_undecayed,
         max_norm=1.0,
     )
