@@ -4,7 +4,7 @@ load_corpus("python-topics")          # comes with Python, 0.5 MB, tokenised in 
 load_corpus("wikitext-103")           # as `btard prepare-data` left it: mapped into memory, its digest compared
 """
 
-from btard.data.text.catalogue import PYTHON_TOPICS, load_corpus, prepared_path
+from btard.data.text.catalogue import PYTHON_TOPICS, WIKITEXT, load_corpus, prepared_path
 from btard.data.text.corpus import Corpus
 from btard.data.text.prepared import read_prepared, write_prepared
 from btard.data.text.tokenised import TokenisedText, tokenise
@@ -12,6 +12,7 @@ from btard.data.text.vocabulary import Vocabulary
 
 __all__ = [
     "PYTHON_TOPICS",
+    "WIKITEXT",
     "Corpus",
     "TokenisedText",
     "Vocabulary",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 
-from btard.data.text import PYTHON_TOPICS, load_corpus
+from btard.data.text import PYTHON_TOPICS, WIKITEXT, load_corpus
 from btard.training.optimizers import LAMB, NO_DECAY, WarmupLinear
-from btard.training.recipe import Recipe
+from btard.training.recipe import Precision, Recipe
 from btard.training.tasks.albert.model import Architecture
 from btard.training.tasks.albert.pretraining import Pretraining
 
@@ -26,14 +27,27 @@ TINY = Architecture(embedding=64, hidden=64, layers=24, heads=1, intermediate=12
 TAU = 0.5
 """Of the whole gradient: 0.125 of each of 16 parts, as in the paper."""
 
+DELTA_MAX = 40.0
+
+TOLERANCES = {"bf16": "bf16", "fp16": "fp16"}
+"""Precision -> the profile that it needs; float32 is smooth, because GELU is."""
+
 
 def albert_large(
-    *, steps: int = STEPS, length: int = 512, batch: int = GLOBAL_BATCH // SEATS, text: str = "wikitext-103"
+    *,
+    steps: int = STEPS,
+    length: int = 512,
+    batch: int = GLOBAL_BATCH // SEATS,
+    micro_batch: int = 4,
+    precision: str = "fp32",
+    text: str = WIKITEXT,
 ) -> Recipe:
     """Return the recipe of `--task albert-large`: ALBERT-large from scratch on WikiText-103, 17.8 million parameters.
 
     As Gorbunov et al. 2022, section 4.2, train it: sequences of `length` tokens, LAMB, 4,096 sequences a step of 16
-    peers, the aggregate clipped to norm 1. `batch` is a peer's share. `text` is one that `btard prepare-data` left.
+    peers, the aggregate clipped to norm 1. `batch` is a peer's share, computed `micro_batch` sequences at a time (all
+    at once if the batch is smaller). `precision` is the recipe's, and brings its tolerance. `text` is one that `btard
+    prepare-data` left, or "python-topics".
     """
     task = Pretraining(
         "albert-large",
@@ -43,7 +57,17 @@ def albert_large(
         evaluated=256,
         vocabulary=LARGE_VOCABULARY,
     )
-    return Recipe(task, batch, _lamb(0.00176, steps), steps=steps, tau=TAU, delta_max=40.0)
+    return Recipe(
+        task,
+        batch,
+        _lamb(0.00176, steps),
+        micro_batch=min(micro_batch, batch),
+        precision=cast(Precision, precision),
+        tolerance=TOLERANCES.get(precision, "smooth"),
+        steps=steps,
+        tau=TAU,
+        delta_max=DELTA_MAX,
+    )
 
 
 def albert_tiny(*, steps: int = 300, length: int = 64, batch: int = 4) -> Recipe:
@@ -51,7 +75,7 @@ def albert_tiny(*, steps: int = 300, length: int = 64, batch: int = 4) -> Recipe
     corpus = partial(load_corpus, PYTHON_TOPICS)
     task = Pretraining("albert-tiny", corpus, TINY, length, informed=True)
     optimizer = _lamb(0.004, steps, adapt_undecayed=False)
-    return Recipe(task, batch, optimizer, steps=steps, tau=TAU, delta_max=40.0)
+    return Recipe(task, batch, optimizer, steps=steps, tau=TAU, delta_max=DELTA_MAX)
 
 
 def _lamb(learning_rate: float, steps: int, adapt_undecayed: bool = True) -> LAMB:

@@ -155,5 +155,33 @@ def test_a_recipe_warms_up_for_the_paper_s_share_of_the_run() -> None:
     assert "WarmupLinear(warmup=5000, total=125000)" in full
     assert "WarmupLinear(warmup=12, total=300)" in albert_tiny().describe()["optimizer"]
     assert "WarmupLinear(warmup=0, total=3)" in load_recipe("albert-large", steps=3).describe()["optimizer"]
-    with pytest.raises(ConfigurationError, match="batch"):
-        load_recipe("albert-large", options={"batch": "0"})
+
+
+def test_options_of_the_large_recipe_fit_each_other_or_are_refused() -> None:
+    short = load_recipe("albert-large", options={"batch": "1", "precision": "bf16"})
+    assert (short.batch_size, short.micro_batch, short.precision, short.tolerance) == (1, 1, "bf16", "bf16")
+    assert (albert_large().micro_batch, albert_large().tolerance) == (4, "smooth")
+    for options, sentence in (
+        ({"batch": "0"}, "batch_size is 0"),
+        ({"micro_batch": "3"}, "micro_batch is 3: use a divisor"),
+        ({"precision": "int8"}, "precision is 'int8': use fp32"),
+        ({"text": "../secrets"}, "not the name of a text"),
+    ):
+        with pytest.raises(ConfigurationError, match=sentence):
+            load_recipe("albert-large", options=options).task.build(bytes(32))
+
+
+def test_an_informed_network_guesses_by_the_shares_of_the_tokens() -> None:
+    task = replace(small(), informed=True)
+    shares = corpus().shares()
+    assert shares.sum() == pytest.approx(1)
+    model = task.build(bytes(32))
+    bias = dict(model.named_parameters())["predictions.bias"].detach()
+    torch.testing.assert_close(bias.double(), torch.from_numpy(shares).log(), rtol=1e-6, atol=0)
+
+
+def test_branches_begin_smaller_by_the_residual_factor() -> None:
+    plain, near = (replace(SMALL, residual=factor).build(20, 0, 16, bytes(32)) for factor in (1.0, 0.25))
+    for (name, one), two in zip(plain.named_parameters(), near.parameters(), strict=True):
+        ends = name.endswith(("attention.dense.weight", "ffn_output.weight"))
+        assert torch.equal(two, one * 0.25 if ends else one), name
