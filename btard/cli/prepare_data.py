@@ -11,7 +11,9 @@ from btard.cli import options
 
 
 def prepare_data(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="wikitext-103, python-topics, or a name of yours.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="wikitext-103, python-topics, or a name of yours.")
+    ],
     parquet: Annotated[
         Path | None, options.output("DIR", "The text: train*.parquet and validation*.parquet.")
     ] = None,
@@ -21,7 +23,8 @@ def prepare_data(
 ) -> None:
     """Tokenise a text once, keep it under its name, and print its digests.
 
-    The file lies in the folder that BTARD_DATA names, else in ~/.cache/btard. Peers of one run need the same digests.
+    The file lies in the folder that BTARD_DATA names, else in ~/.cache/btard. Peers of one run need the same
+    digests.
 
     Example: btard prepare-data wikitext-103 --parquet wikitext/ --tokenizer albert-large-v2/
     """

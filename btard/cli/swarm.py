@@ -20,7 +20,9 @@ def _take_profile(context: typer.Context, profile: Path | None) -> None:
 def swarm(
     profile: Annotated[
         Path | None,
-        options.run("FILE", "Options in a file; those given here win.", is_eager=True, callback=_take_profile),
+        options.run(
+            "FILE", "Options in a file; those given here win.", is_eager=True, callback=_take_profile
+        ),
     ] = None,
     task: options.Task = "digits",
     option: options.Option = None,

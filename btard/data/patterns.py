@@ -21,14 +21,16 @@ SEED = bytes(32)
 def make_patterns() -> Images:
     """Return 2,000 images to train on and 400 held out of ten classes, (3, 32, 32) each, standardised.
 
-    Every class is a coarse random pattern; an image is its class's pattern plus noise of twice its range, all from
-    the keystream: the same bytes everywhere. Nothing that is learned on them says anything about photographs.
+    Every class is a coarse random pattern; an image is its class's pattern plus noise of twice its range, all
+    from the keystream: the same bytes everywhere. Nothing that is learned on them says anything about
+    photographs.
     """
     count = TRAIN + TEST
     channels, height, width = SHAPE
     coarse = np.frombuffer(keystream(SEED, "patterns", CLASSES * channels * COARSE * COARSE), np.uint8)
     large = np.kron(
-        coarse.reshape(CLASSES, channels, COARSE, COARSE), np.ones((height // COARSE, width // COARSE), np.uint8)
+        coarse.reshape(CLASSES, channels, COARSE, COARSE),
+        np.ones((height // COARSE, width // COARSE), np.uint8),
     )
     labels = np.arange(count) % CLASSES
     noise = np.frombuffer(keystream(SEED, "pattern noise", count * channels * height * width), np.uint8)

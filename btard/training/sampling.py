@@ -98,8 +98,8 @@ def quantile(share: Doubles) -> Doubles:
 
 
 def logarithm(values: Doubles) -> Doubles:
-    """Return the natural logarithm of values m 2^e in (0, 1), m in [1/2, 1), the same bytes on every platform:
-    2 artanh((m - 1) / (m + 1)) + e log 2."""
+    """Return the natural logarithm of values m 2^e in (0, 1), m in [1/2, 1), the same bytes on every
+    platform: 2 artanh((m - 1) / (m + 1)) + e log 2."""
     mantissa, exponent = np.frexp(values)
     argument = (mantissa - 1.0) / (mantissa + 1.0)
     square = argument * argument

@@ -1,4 +1,5 @@
-"""Estimate a step of ALBERT-large among rented GPUs from what is assumed of them, and print what it is made of."""
+"""Estimate a step of ALBERT-large among rented GPUs from what is assumed of them, and print what it is made
+of."""
 
 from __future__ import annotations
 
@@ -29,8 +30,12 @@ def main() -> None:
     parser.add_argument("--latency-ms", type=float, default=70.0, help="of a round of messages")
     parser.add_argument("--rounds", type=int, default=7, help="of messages in a step")
     parser.add_argument("--cpu-s", type=float, default=2.2, help="aggregation, update and checks on the CPU")
-    parser.add_argument("--security-cpu-s", type=float, default=1.4, help="of those, what all-reduce would not do")
-    parser.add_argument("--waited", type=float, default=0.25, help="share of steps that wait for a recomputation")
+    parser.add_argument(
+        "--security-cpu-s", type=float, default=1.4, help="of those, what all-reduce would not do"
+    )
+    parser.add_argument(
+        "--waited", type=float, default=0.25, help="share of steps that wait for a recomputation"
+    )
     options = parser.parse_args()
     batch = GLOBAL_BATCH // options.peers
     gradient = batch * flops(options.length) / (options.tflops * 1e12)

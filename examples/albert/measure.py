@@ -30,7 +30,10 @@ def timed(name: str, work: Callable[[], T]) -> T:
     """Do the work, and print its seconds on the wall and on all cores, and the peak until now."""
     wall, cpu = time.perf_counter(), time.process_time()
     result = work()
-    print(f"{name:14}{time.perf_counter() - wall:9.2f}{time.process_time() - cpu:9.2f}{peak_gb():9.2f}", flush=True)
+    print(
+        f"{name:14}{time.perf_counter() - wall:9.2f}{time.process_time() - cpu:9.2f}{peak_gb():9.2f}",
+        flush=True,
+    )
     return result
 
 

@@ -16,7 +16,11 @@ from btard.swarm.profile import SwarmProfile, load_swarm_profile
 from btard.training import known_tasks
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
-PROFILES = [EXAMPLES / "albert" / "attack.toml", EXAMPLES / "albert" / "honest.toml", EXAMPLES / "cifar10" / "attack.toml"]
+PROFILES = [
+    EXAMPLES / "albert" / "attack.toml",
+    EXAMPLES / "albert" / "honest.toml",
+    EXAMPLES / "cifar10" / "attack.toml",
+]
 
 
 def test_a_profile_gives_options_that_the_command_takes() -> None:
@@ -33,7 +37,9 @@ def test_the_profiles_of_the_examples_name_tasks_and_a_minority_of_adversaries(p
 
 
 def test_the_attack_on_albert_has_every_kind_of_the_paper() -> None:
-    attack, honest = (load_swarm_profile(EXAMPLES / "albert" / f"{name}.toml") for name in ("attack", "honest"))
+    attack, honest = (
+        load_swarm_profile(EXAMPLES / "albert" / f"{name}.toml") for name in ("attack", "honest")
+    )
     kinds = parse_adversaries(attack.pop("byzantine"))
     assert [each.text for each in kinds] == [
         "sign_flip",
@@ -51,7 +57,12 @@ def test_the_attack_on_albert_has_every_kind_of_the_paper() -> None:
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
-    [("peer = 3", "peer"), ('peers = "3"', "peers"), ("peers = ", "not TOML"), ("[swarm]\npeers = 3", "swarm")],
+    [
+        ("peer = 3", "peer"),
+        ('peers = "3"', "peers"),
+        ("peers = ", "not TOML"),
+        ("[swarm]\npeers = 3", "swarm"),
+    ],
 )
 def test_a_wrong_profile_is_refused_in_one_sentence(tmp_path: Path, text: str, sentence: str) -> None:
     path = tmp_path / "profile.toml"

@@ -1,7 +1,7 @@
 """Text for pretraining: documents of sentences, as tokens of a fixed vocabulary, under digests.
 
 load_corpus("python-topics")          # comes with Python, 0.5 MB, tokenised in a second
-load_corpus("wikitext-103")           # as `btard prepare-data` left it: mapped into memory, its digest compared
+load_corpus("wikitext-103")           # as `btard prepare-data` left it: a file, mapped into memory
 """
 
 from btard.data.text.catalogue import PYTHON_TOPICS, WIKITEXT, load_corpus, prepared_path

@@ -1,4 +1,4 @@
-"""Articles from the Parquet files of a text on the Hugging Face hub: WikiText-103, or a folder of one's own."""
+"""Articles from the Parquet files of WikiText-103 on the Hugging Face hub, or of a folder of one's own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from btard.data.text.corpus import Corpus, digest_of_documents
-from btard.data.text.tokenised import TokenisedText, tokenise
+from btard.data.text.tokenised import tokenise
 from btard.data.text.vocabulary import read_tokenizer
 from btard.errors import ConfigurationError
 
@@ -22,18 +22,16 @@ def prepare(name: str, folder: Path | None = None, tokenizer: Path | None = None
     """Return the text in train*.parquet and validation*.parquet of a folder, tokenised by a tokenizer.json.
 
     A row's column `text` is a line of an article, as in WikiText (Merity et al. 2017). Without `folder` it is
-    WikiText-103, and without `tokenizer` that of albert-large-v2, each from the hub's cache or the hub. Raises
-    ConfigurationError if a library or a file is missing, or is anything else.
+    WikiText-103, and without `tokenizer` that of albert-large-v2, each from the hub's cache or the hub.
+    Raises ConfigurationError if a library or a file is missing, or is anything else.
     """
     path = tokenizer or _fetch_tokenizer()
     known, vocabulary = read_tokenizer(path / TOKENIZER_FILE if path.is_dir() else path)
     found = folder or _fetch_text()
     files = {split: _files(found, split) for split in ("train", "validation")}
-    texts: list[TokenisedText] = [
-        tokenise(read_articles(each), known, vocabulary.size) for each in files.values()
-    ]
+    train, held_out = (tokenise(read_articles(each), known, vocabulary.size) for each in files.values())
     text = digest_of_documents(article for each in files.values() for article in read_articles(each))
-    return Corpus(name, *texts, vocabulary, text)
+    return Corpus(name, train, held_out, vocabulary, text)
 
 
 def read_articles(files: Sequence[Path]) -> Iterator[str]:
@@ -71,8 +69,8 @@ def _files(folder: Path, split: str) -> list[Path]:
     files = sorted(folder.rglob(f"{split}*.parquet"))
     if not files:
         raise ConfigurationError(
-            f"there is no {split}*.parquet in {folder}: fetch it by `hf download {REPOSITORY} --repo-type dataset "
-            f"--include '{CONFIGURATION}/*' --local-dir {folder}`"
+            f"there is no {split}*.parquet in {folder}: fetch it by `hf download {REPOSITORY} "
+            f"--repo-type dataset --include '{CONFIGURATION}/*' --local-dir {folder}`"
         )
     return files
 
@@ -86,9 +84,9 @@ def _fetch_text() -> Path:
         )
     except OSError as error:
         raise ConfigurationError(
-            f"WikiText-103 is not on this machine and the hub cannot be reached: run `hf download {REPOSITORY} "
-            f"--repo-type dataset --include '{CONFIGURATION}/*' --local-dir DIR` with internet, bring the folder here, "
-            "and give --parquet DIR"
+            "WikiText-103 is not on this machine and the hub cannot be reached: run `hf download "
+            f"{REPOSITORY} --repo-type dataset --include '{CONFIGURATION}/*' --local-dir DIR` with internet, "
+            "bring the folder here, and give --parquet DIR"
         ) from error
     return Path(found) / CONFIGURATION
 
@@ -100,7 +98,7 @@ def _fetch_tokenizer() -> Path:
         return Path(hf_hub_download(TOKENIZER_REPOSITORY, TOKENIZER_FILE))
     except OSError as error:
         raise ConfigurationError(
-            f"the tokenizer of {TOKENIZER_REPOSITORY} is not on this machine and the hub cannot be reached: run `hf "
-            f"download {TOKENIZER_REPOSITORY} {TOKENIZER_FILE} --local-dir DIR` with internet, bring the file here, "
-            "and give --tokenizer DIR"
+            f"the tokenizer of {TOKENIZER_REPOSITORY} is not on this machine and the hub cannot be reached: "
+            f"run `hf download {TOKENIZER_REPOSITORY} {TOKENIZER_FILE} --local-dir DIR` with internet, bring "
+            "the file here, and give --tokenizer DIR"
         ) from error

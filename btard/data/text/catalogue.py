@@ -19,7 +19,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 
 
 def prepared_path(name: str) -> Path:
-    """Return where a prepared text of this name lies: in the folder that BTARD_DATA names, else ~/.cache/btard.
+    """Return where a prepared text lies: in the folder that BTARD_DATA names, else in ~/.cache/btard.
 
     Raises ConfigurationError for what is no name: a run's description may name a text, never a path."""
     if not _NAME.fullmatch(name):
@@ -40,7 +40,7 @@ def load_corpus(name: str) -> Corpus:
 def _load(path: Path) -> Corpus:
     if not path.is_file():
         raise ConfigurationError(
-            f"there is no text {path.stem!r} on this machine ({path}): run btard prepare-data {path.stem}, or use "
-            f"{PYTHON_TOPICS}"
+            f"there is no text {path.stem!r} on this machine ({path}): run btard prepare-data {path.stem}, "
+            f"or use {PYTHON_TOPICS}"
         )
     return read_prepared(path)

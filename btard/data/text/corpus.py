@@ -31,8 +31,8 @@ class Corpus:
         for part in (self.train, self.held_out):
             if (highest := int(part.tokens.max())) >= self.vocabulary.size:
                 raise ConfigurationError(
-                    f"{self.name} has a token {highest}, and its vocabulary {self.vocabulary.size} tokens: prepare "
-                    "the text again"
+                    f"{self.name} has a token {highest}, and its vocabulary {self.vocabulary.size} tokens: "
+                    "prepare the text again"
                 )
 
     @property
@@ -53,8 +53,8 @@ class Corpus:
         return -math.fsum(float(share) * math.log(float(share)) for share in shares)
 
     def shares(self) -> npt.NDArray[np.float64]:
-        """Return (V,): the share of each token of the vocabulary in the text to train on, every one counted once more
-        than it occurs."""
+        """Return (V,): the share of each token of the vocabulary in the text to train on, every one counted
+        once more than it occurs."""
         counts = np.bincount(self.train.tokens, minlength=self.vocabulary.size) + 1
         return counts / int(counts.sum())
 

@@ -15,8 +15,8 @@ from btard.errors import ConfigurationError
 def prepare_text(name: str, folder: Path | None = None, tokenizer: Path | None = None) -> Iterator[str]:
     """Tokenise a text as `prepare` does and write it, unless its file is there; yield lines for people.
 
-    A file that is there is read, its digest compared. Raises ConfigurationError if anything is missing or damaged,
-    and for a name of one's own without a folder."""
+    A file that is there is read, its digest compared. Raises ConfigurationError if anything is missing or
+    damaged, and for a name of one's own without a folder."""
     if name == PYTHON_TOPICS:
         yield f"{name} comes with Python: it is tokenised by every peer that needs it"
         yield from _facts(load_corpus(name))

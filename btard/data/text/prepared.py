@@ -1,6 +1,6 @@
 """A tokenised corpus as a file: written once, mapped into memory by every peer of a machine.
 
-The file is safetensors: the six arrays of a `Corpus`, and in its metadata the name, the vocabulary and the digests.
+The file is safetensors: the six arrays of a `Corpus`, and name, vocabulary and digests in its metadata.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NUMBERS = ("size", "pad", "cls", "sep", "mask")
 
 
 def write_prepared(corpus: Corpus, path: Path) -> None:
-    """Write a corpus. The file appears whole or not at all. Raises ConfigurationError if it cannot be written."""
+    """Write a corpus; the file appears whole or not at all. Raises ConfigurationError if it cannot."""
     from safetensors.numpy import save
 
     arrays = {
@@ -58,8 +58,10 @@ def read_prepared(path: Path) -> Corpus:
     try:
         facts, arrays = _read(path)
         vocabulary = Vocabulary(**{name: int(facts[name]) for name in _NUMBERS}, digest=facts["vocabulary"])
-        texts = [TokenisedText(*(arrays[f"{split}.{name}"] for name in _ARRAYS)) for split in _SPLITS]
-        corpus = Corpus(facts["name"], *texts, vocabulary, facts["text"])
+        train, held_out = (
+            TokenisedText(*(arrays[f"{split}.{name}"] for name in _ARRAYS)) for split in _SPLITS
+        )
+        corpus = Corpus(facts["name"], train, held_out, vocabulary, facts["text"])
     except OSError as error:
         raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
     except (KeyError, TypeError, ValueError, RecursionError, ConfigurationError) as error:

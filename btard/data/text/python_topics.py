@@ -22,8 +22,8 @@ SPLIT_SEED = bytes(32)
 def python_topics() -> Corpus:
     """Return the topics of `help()` (`pydoc_data.topics`), 0.46 MB, tokenised by the shipped vocabulary.
 
-    Another version of Python has another text. Peers with unlike ones do not share a run: the digest of the text
-    says so. Raises ConfigurationError if `tokenizers` is missing."""
+    Another version of Python has another text. Peers with unlike ones do not share a run: the digest of the
+    text says so. Raises ConfigurationError if `tokenizers` is missing."""
     from pydoc_data.topics import topics
 
     tokenizer, vocabulary = wordpieces()
@@ -42,4 +42,6 @@ def python_topics() -> Corpus:
 
 def _cut(topic: str) -> list[str]:
     paragraphs = topic.split("\n\n")
-    return ["\n\n".join(paragraphs[start : start + PARAGRAPHS]) for start in range(0, len(paragraphs), PARAGRAPHS)]
+    return [
+        "\n\n".join(paragraphs[start : start + PARAGRAPHS]) for start in range(0, len(paragraphs), PARAGRAPHS)
+    ]

@@ -12,8 +12,8 @@ _END = re.compile(r"(?<=[.!?])[\"')\]\u201d\u2019]* +(?=[A-Z0-9\"'(\[\u201c])")
 def split_sentences(text: str) -> list[str]:
     """Return the sentences of a text in order, white space made single blanks, empty ones left out.
 
-    A blank line ends a sentence, and so does `.`, `!` or `?` before a capital letter, a digit, a quote or a bracket.
-    It is coarse (it cuts behind "Mr."), and needs no model and no language's list of abbreviations.
+    A blank line ends a sentence, and so does `.`, `!` or `?` before a capital letter, a digit, a quote or a
+    bracket. It is coarse (it cuts behind "Mr."), and needs no model and no language's list of abbreviations.
     """
     sentences: list[str] = []
     for paragraph in _BLANK_LINE.split(text):

@@ -28,8 +28,8 @@ TOKENISED_AT_ONCE = 10_000
 class TokenisedText:
     """Documents of sentences of tokens. The arrays are shared, and may lie in a file: never change them.
 
-    `tokens` (T,) are unsigned, 16 bits or 32; sentence k has those before `sentence_ends[k]` (S,) from the end of
-    the one before it, document k the sentences before `document_ends[k]` (D,) likewise. None is empty.
+    `tokens` (T,) are unsigned, 16 bits or 32; sentence k has those before `sentence_ends[k]` (S,) from the
+    end of the one before it, document k the sentences before `document_ends[k]` (D,) likewise. None is empty.
     Raises ConfigurationError if the arrays are anything else.
     """
 

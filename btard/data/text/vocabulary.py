@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from btard.crypto import digest
@@ -13,16 +14,16 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 WORDPIECES = Path(__file__).parent / "wordpieces.txt"
-"""The vocabulary that comes with btard, one piece a line. `tokenizers` trains another one in each process, so it is
-a file; examples/albert/README.md has the command that made it."""
+"""The vocabulary that comes with btard, one piece a line. `tokenizers` trains another one in each process, so
+it is a file; examples/albert/README.md has the command that made it."""
 
 _SPECIAL = {"pad": ("[PAD]", "<pad>"), "cls": ("[CLS]",), "sep": ("[SEP]",), "mask": ("[MASK]",)}
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """`size` tokens, numbered from 0, among them the four special ones; `digest` is that of its tokenizer's file,
-    in hexadecimal. Raises ConfigurationError if the numbers cannot be."""
+    """`size` tokens, numbered from 0, among them the four special ones; `digest` is that of its tokenizer's
+    file, in hexadecimal. Raises ConfigurationError if the numbers cannot be."""
 
     size: int
     pad: int
@@ -46,7 +47,7 @@ def wordpieces(path: Path = WORDPIECES) -> tuple[Tokenizer, Vocabulary]:
     tokenizers = _tokenizers()
     raw = _read(path)
     pieces = {piece: index for index, piece in enumerate(raw.decode().split("\n")[:-1])}
-    tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(pieces, unk_token="[UNK]"))
+    tokenizer: Tokenizer = tokenizers.Tokenizer(tokenizers.models.WordPiece(pieces, unk_token="[UNK]"))
     tokenizer.normalizer = tokenizers.normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
     return tokenizer, _vocabulary(tokenizer, raw)
@@ -59,7 +60,7 @@ def read_tokenizer(path: Path) -> tuple[Tokenizer, Vocabulary]:
     tokenizers = _tokenizers()
     raw = _read(path)
     try:
-        tokenizer = tokenizers.Tokenizer.from_str(raw.decode())
+        tokenizer: Tokenizer = tokenizers.Tokenizer.from_str(raw.decode())
     except Exception as error:  # the library raises nothing more specific
         raise ConfigurationError(f"{path} is not a tokenizer.json: fetch it again") from error
     return tokenizer, _vocabulary(tokenizer, raw)
@@ -85,7 +86,7 @@ def _read(path: Path) -> bytes:
         raise ConfigurationError(f"the vocabulary {path} cannot be read: {error.strerror}") from error
 
 
-def _tokenizers():  # type: ignore[no-untyped-def]
+def _tokenizers() -> ModuleType:
     try:
         import tokenizers
     except ImportError as error:

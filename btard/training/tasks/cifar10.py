@@ -18,10 +18,10 @@ STEPS = 25_000
 def cifar10(steps: int = STEPS, norm: str = "group") -> Recipe:
     """Return the recipe of `--task cifar10`: batch, optimizer and tau of Gorbunov et al. 2022, for 16 peers.
 
-    The learning rate falls along a cosine that ends with the run's `steps`. `norm` is that of `resnet18`. Their tau
-    is 1 or 10 for each of 16 parts; 1, which is 4 of the whole gradient, holds attackers more. They publish no
-    Delta_max. One gradient takes about a second on a CPU core: train it on GPUs. The accuracy that it reaches is not
-    yet measured.
+    The learning rate falls along a cosine that ends with the run's `steps`. `norm` is that of `resnet18`.
+    Their tau is 1 or 10 for each of 16 parts; 1, which is 4 of the whole gradient, holds attackers more. They
+    publish no Delta_max. One gradient takes about a second on a CPU core: train it on GPUs. The accuracy that
+    it reaches is not yet measured.
     """
     return _recipe("cifar10", "cifar10", steps, norm)
 

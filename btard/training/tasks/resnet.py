@@ -20,16 +20,17 @@ Norm = Callable[[int], nn.Module]
 def resnet18(norm: str = "group") -> nn.Module:
     """Return a ResNet-18 on (B, 3, H, W) for 10 classes, 11,173,962 parameters; (B, 10) comes out.
 
-    As usual for 32x32 pixels, the stem is a 3x3 convolution and there is no pooling before the last layer. `norm` is
-    "group" or "batch", with as many parameters; anything else raises ConfigurationError.
+    As usual for 32x32 pixels, the stem is a 3x3 convolution and there is no pooling before the last layer.
+    `norm` is "group" or "batch", with as many parameters; anything else raises ConfigurationError.
 
-    *group*: GroupNorm of 32 groups (Wu, He 2018). There are no running statistics. *batch*: BatchNorm as in He et
-    al. and in the experiments of Gorbunov et al. 2022. A gradient takes the statistics of its own batch (with
-    micro-batches: of each), a function of parameters and seed. The running ones would depend on the batches that a
-    peer happened to compute; they are no part of the model that peers agree on. `calibrate` makes them anew from the
-    parameters and fixed training images, whenever a model is evaluated.
+    *group*: GroupNorm of 32 groups (Wu, He 2018). There are no running statistics. *batch*: BatchNorm as in
+    He et al. and in the experiments of Gorbunov et al. 2022. A gradient takes the statistics of its own batch
+    (with micro-batches: of each), a function of parameters and seed. The running ones would depend on the
+    batches that a peer happened to compute; they are no part of the model that peers agree on. `calibrate`
+    makes them anew from the parameters and fixed training images, whenever a model is evaluated.
 
-    Deviation from both: GELU for ReLU, because a gradient without kinks is the same on every machine up to rounding.
+    Deviation from both: GELU for ReLU, because a gradient without kinks is the same on every machine up to
+    rounding.
     """
     norms: dict[str, Norm] = {"group": _group, "batch": _batch}
     if norm not in norms:

@@ -15,7 +15,9 @@ from btard.training.tasks.resnet import resnet18
 
 
 def small() -> nn.Module:
-    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, momentum=None), nn.GELU(), nn.Flatten(), nn.Linear(36, 3))
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4, momentum=None), nn.GELU(), nn.Flatten(), nn.Linear(36, 3)
+    )
 
 
 def images() -> Images:

@@ -18,8 +18,8 @@ from btard.training.tasks.albert.spans import Spans, Tokens
 class Batch:
     """Sequences [CLS] A [SEP] B [SEP], filled with [PAD]: all (B, L) int64 but the last three.
 
-    `positions` (M,) are those of the tokens to be guessed, in the rows laid end to end, `targets` (M,) what they
-    were; `swapped` (B,) is 1 if A follows B in the text, else 0.
+    `positions` (M,) are those of the tokens to be guessed, in the rows laid end to end, `targets` (M,) what
+    they were; `swapped` (B,) is 1 if A follows B in the text, else 0.
     """
 
     tokens: Tensor
@@ -44,7 +44,7 @@ def draw_batch(spans: Spans, vocabulary: Vocabulary, seed: bytes, size: int, len
 
 
 def fixed_batch(spans: Spans, vocabulary: Vocabulary, seed: bytes, indices: range, length: int) -> Batch:
-    """Return the spans of `indices`, their segments and masks drawn from `seed`: what a model is evaluated on."""
+    """Return the spans of `indices`, segments and masks drawn from `seed`: for evaluations."""
     return _batch(spans, list(indices), Draw(seed, "albert pairs"), vocabulary, seed, length)
 
 

@@ -14,14 +14,16 @@ SHARE = 15
 """Per cent of the words of a sequence that are to be guessed."""
 
 
-def mask_tokens(tokens: Tokens, words: Flags, mask: int, vocabulary: int, seed: bytes) -> tuple[Tokens, Flags]:
+def mask_tokens(
+    tokens: Tokens, words: Flags, mask: int, vocabulary: int, seed: bytes
+) -> tuple[Tokens, Flags]:
     """Return tokens (B, L) with some masked, and which ones are to be guessed (B, L).
 
-    Of the m `words` of each row, round(0.15 m), halves up, but at least one are chosen (Devlin et al. 2019, section
-    3.1, as in their code): eight of ten of them become `mask`, one of ten any token of the `vocabulary`, one of ten
-    stays. Every place has three words of 64 bits, little-endian, of the streams "albert chosen", "albert fate" and
-    "albert random": the least of a row are chosen; fate modulo 10, random modulo the vocabulary. The remainders'
-    bias is below 2^-48.
+    Of the m `words` of each row, round(0.15 m), halves up, but at least one are chosen (Devlin et al. 2019,
+    section 3.1, as in their code): eight of ten of them become `mask`, one of ten any token of the
+    `vocabulary`, one of ten stays. Every place has three words of 64 bits, little-endian, of the streams
+    "albert chosen", "albert fate" and "albert random": the least of a row are chosen; fate modulo 10, random
+    modulo the vocabulary. The remainders' bias is below 2^-48.
     """
     shape = tokens.shape
     rank = np.where(words, _words(seed, "albert chosen", shape) >> np.uint64(1), np.uint64(2**64 - 1))

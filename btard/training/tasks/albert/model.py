@@ -25,9 +25,9 @@ RESIDUAL = ("attention.dense.weight", "ffn_output.weight")
 class Architecture:
     """The sizes of an ALBERT, `layers` times the one layer, and the law of its first weights.
 
-    No dropout, as in ALBERT's second version. Weights are of a truncated normal law of `deviation`, 0.02 as in Lan et
-    al. 2020; those that end a branch are multiplied by `residual`, a power of two, so that a narrow and deep network
-    begins near the identity (GPT-2 divides them by the root of the number of branches).
+    No dropout, as in ALBERT's second version. Weights are of a truncated normal law of `deviation`, 0.02 as
+    in Lan et al. 2020; those that end a branch are multiplied by `residual`, a power of two, so that a narrow
+    and deep network begins near the identity (GPT-2 divides them by the root of the number of branches).
     """
 
     embedding: int
@@ -43,8 +43,9 @@ class Architecture:
     ) -> nn.Module:
         """Return the network at its first weights, which come from `seed` by `initialise`.
 
-        With `shares` (V,) of the tokens in the text, each above 0, the scores' bias begins at their logarithms: the
-        untrained network guesses by them. Raises ConfigurationError if `transformers` is missing."""
+        With `shares` (V,) of the tokens in the text, each above 0, the scores' bias begins at their
+        logarithms: the untrained network guesses by them. Raises ConfigurationError if `transformers` is
+        missing."""
         try:
             from transformers import AlbertConfig, AlbertForPreTraining
         except ImportError as error:

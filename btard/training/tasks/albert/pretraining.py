@@ -25,10 +25,11 @@ EVALUATED_AT_ONCE = 8
 class Pretraining:
     """Masked-language modelling and sentence-order prediction on a corpus (Lan et al. 2020, section 3.1).
 
-    `corpus` is asked each time and should remember its answer. Sequences are of `length` tokens. A model is evaluated
-    on the first `evaluated` spans of the text held out. `vocabulary` is the number of tokens that the model has; None:
-    that of the corpus. `informed`: the untrained model guesses tokens by their shares in the text. A deep and narrow
-    one otherwise learns those first, by making all places alike, and needs long to undo it.
+    `corpus` is asked each time and should remember its answer. Sequences are of `length` tokens. A model is
+    evaluated on the first `evaluated` spans of the text held out. `vocabulary` is the number of tokens that
+    the model has; None: that of the corpus. `informed`: the untrained model guesses tokens by their shares in
+    the text. A deep and narrow one otherwise learns those first, by making all places alike, and needs long
+    to undo it.
     """
 
     name: str
@@ -52,16 +53,18 @@ class Pretraining:
         return self.corpus().fingerprints()
 
     def loss(self, model: nn.Module, seed: bytes, batch_size: int) -> Tensor:
-        """Return the mean loss of the masked tokens plus the mean loss of the order, of `batch_size` sequences."""
+        """Return the mean loss of masked tokens plus the mean loss of the order of `batch_size` sequences."""
         corpus = self.corpus()
-        batch = draw_batch(_spans(corpus.train, self.length), corpus.vocabulary, seed, batch_size, self.length)
+        spans = _spans(corpus.train, self.length)
+        batch = draw_batch(spans, corpus.vocabulary, seed, batch_size, self.length)
         batch = batch.to(next(model.parameters()).device)
         tokens, order = scores(model, batch)
-        return functional.cross_entropy(tokens, batch.targets) + functional.cross_entropy(order, batch.swapped)
+        token_loss = functional.cross_entropy(tokens, batch.targets)
+        return token_loss + functional.cross_entropy(order, batch.swapped)
 
     def evaluate(self, model: nn.Module) -> Mapping[str, float]:
-        """Return, of the text held out: `loss` (both losses, added), `mlm_loss` (nats a masked token), `perplexity`
-        (its exponential), `mlm_accuracy` and `sop_accuracy` in [0, 1]."""
+        """Return, of the text held out: `loss` (both losses, added), `mlm_loss` (nats a masked token),
+        `perplexity` (its exponential), `mlm_accuracy` and `sop_accuracy` in [0, 1]."""
         corpus = self.corpus()
         spans = _spans(corpus.held_out, self.length)
         device = next(model.parameters()).device

@@ -42,12 +42,12 @@ def albert_large(
     precision: str = "fp32",
     text: str = WIKITEXT,
 ) -> Recipe:
-    """Return the recipe of `--task albert-large`: ALBERT-large from scratch on WikiText-103, 17.8 million parameters.
+    """Return the recipe of `--task albert-large`: ALBERT-large from scratch, 17.8 million parameters.
 
-    As Gorbunov et al. 2022, section 4.2, train it: sequences of `length` tokens, LAMB, 4,096 sequences a step of 16
-    peers, the aggregate clipped to norm 1. `batch` is a peer's share, computed `micro_batch` sequences at a time (all
-    at once if the batch is smaller). `precision` is the recipe's, and brings its tolerance. `text` is one that `btard
-    prepare-data` left, or "python-topics".
+    As Gorbunov et al. 2022, section 4.2, train it: WikiText-103, sequences of `length` tokens, LAMB, 4,096
+    sequences a step of 16 peers, the aggregate clipped to norm 1. `batch` is a peer's share, computed
+    `micro_batch` sequences at a time (all at once if the batch is smaller). `precision` is the recipe's, and
+    brings its tolerance. `text` is one that `btard prepare-data` left, or "python-topics".
     """
     task = Pretraining(
         "albert-large",
@@ -71,7 +71,7 @@ def albert_large(
 
 
 def albert_tiny(*, steps: int = 300, length: int = 64, batch: int = 4) -> Recipe:
-    """Return the recipe of `--task albert-tiny`: 24 shared layers of small width, on a text that comes with Python."""
+    """Return the recipe of `--task albert-tiny`: 24 shared layers of small width, on Python's own text."""
     corpus = partial(load_corpus, PYTHON_TOPICS)
     task = Pretraining("albert-tiny", corpus, TINY, length, informed=True)
     optimizer = _lamb(0.004, steps, adapt_undecayed=False)

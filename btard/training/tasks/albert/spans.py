@@ -23,8 +23,8 @@ Tokens = npt.NDArray[np.int64]
 class Spans:
     """Runs of sentences of one document, each of two or more and of `room` tokens at most.
 
-    `ends` (S,) are the ends of sentences in the text's tokens; a sentence longer than half of the room is cut.
-    Span i has the sentences `first[i]` to `last[i]` - 1.
+    `ends` (S,) are the ends of sentences in the text's tokens; a sentence longer than half of the room is
+    cut. Span i has the sentences `first[i]` to `last[i]` - 1.
     """
 
     text: TokenisedText
@@ -38,8 +38,8 @@ class Spans:
     def pair(self, index: int, draw: Draw) -> tuple[Tokens, Tokens, bool]:
         """Return the two segments of a span, and whether they are in the wrong order.
 
-        Two draws: where the span is cut, at the end of any sentence but its last, and the order, wrong in half of
-        the cases (sentence-order prediction, Lan et al. 2020, section 3.1)."""
+        Two draws: where the span is cut, at the end of any sentence but its last, and the order, wrong in
+        half of the cases (sentence-order prediction, Lan et al. 2020, section 3.1)."""
         first, last = int(self.first[index]), int(self.last[index])
         cut = first + 1 + draw.below(last - first - 1)
         swapped = draw.below(2) == 1
@@ -52,8 +52,8 @@ class Spans:
 def cut_into_spans(text: TokenisedText, length: int) -> Spans:
     """Return the spans of a text for sequences of `length` tokens, each filled as far as whole sentences go.
 
-    A document's last sentence is left out if it would be alone. Raises ConfigurationError for a text in which no
-    two sentences fit, and for a length below 8."""
+    A document's last sentence is left out if it would be alone. Raises ConfigurationError for a text in which
+    no two sentences fit, and for a length below 8."""
     if length < LENGTH_MIN:
         raise ConfigurationError(f"length is {length}: use at least {LENGTH_MIN} tokens")
     room = length - SPECIAL_TOKENS

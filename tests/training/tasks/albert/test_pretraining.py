@@ -40,7 +40,9 @@ def test_a_batch_is_pairs_with_special_tokens_around_them_filled_with_padding() 
     batch = draw_batch(spans, VOCABULARY, bytes(32), 5, 24)
     before = batch.tokens.reshape(-1).clone()
     before[batch.positions] = batch.targets
-    for row, attention, segments in zip(before.view(5, 24), batch.attention_mask, batch.segments, strict=True):
+    for row, attention, segments in zip(
+        before.view(5, 24), batch.attention_mask, batch.segments, strict=True
+    ):
         end = int(attention.sum())
         middle = int((segments == 0)[:end].sum())
         assert row[0] == VOCABULARY.cls
@@ -74,7 +76,9 @@ def test_a_gradient_can_be_recomputed_from_its_seed_and_every_parameter_has_one(
     mine, theirs = (Engine(recipe, BlobStore(1 << 24), bytes(32)) for _ in range(2))
     seeds = [digest("test", bytes([index])) for index in range(3)]
     gradients = [mine.compute_gradient(0, seed) for seed in seeds]
-    assert [torch.equal(theirs.compute_gradient(0, s), g) for s, g in zip(seeds, gradients, strict=True)] == [True] * 3
+    assert [torch.equal(theirs.compute_gradient(0, s), g) for s, g in zip(seeds, gradients, strict=True)] == [
+        True
+    ] * 3
     assert not torch.equal(gradients[0], gradients[1])
     model = recipe.task.build(bytes(32))
     recipe.task.loss(model, bytes(32), 4).backward()

@@ -12,9 +12,7 @@ from btard.errors import ConfigurationError
 from btard.training.tasks.albert.spans import LENGTH_MIN, SPECIAL_TOKENS, Spans, cut_into_spans
 from tests.data.text.texts import text
 
-DOCUMENTS = st.lists(
-    st.lists(st.integers(1, 40), min_size=1, max_size=8), min_size=1, max_size=5
-)
+DOCUMENTS = st.lists(st.lists(st.integers(1, 40), min_size=1, max_size=8), min_size=1, max_size=5)
 
 
 def pieces(spans: Spans, index: int) -> list[int]:
