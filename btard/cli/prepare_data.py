@@ -20,6 +20,7 @@ def prepare_data(
     tokenizer: Annotated[
         Path | None, options.output("PATH", "A tokenizer.json; by default that of albert-large-v2.")
     ] = None,
+    json: options.Json = False,
 ) -> None:
     """Tokenise a text once, keep it under its name, and print its digests.
 
@@ -28,7 +29,9 @@ def prepare_data(
 
     Example: btard prepare-data wikitext-103 --parquet wikitext/ --tokenizer albert-large-v2/
     """
+    from json import dumps
+
     from btard.data.text.preparation import prepare_text
 
-    for line in prepare_text(name, parquet, tokenizer):
-        typer.echo(line)
+    found = prepare_text(name, parquet, tokenizer)
+    typer.echo(dumps(found.to_dict()) if json else "\n".join(found.lines()))

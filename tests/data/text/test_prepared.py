@@ -73,16 +73,18 @@ def test_a_folder_of_parquet_becomes_a_text_under_a_name(
 ) -> None:
     monkeypatch.setenv("BTARD_DATA", str(tmp_path / "data"))
     folder = write_parquet(tmp_path / "parquet")
-    lines = list(prepare_text("my-text", folder, folder))
+    first = prepare_text("my-text", folder, folder)
     assert prepared_path("my-text").is_file()
     found = load_corpus("my-text")
     assert found.fingerprints() == prepare("my-text", folder, folder / "tokenizer.json").fingerprints()
     assert len(found.train.document_ends) == 2
     assert len(found.train.sentence_ends) == 5
-    assert any(found.fingerprints()["tokens"] in line for line in lines)
+    assert first.made
+    assert any(found.fingerprints()["tokens"] in line for line in first.lines())
     # The second time the file is read, not made again.
     (folder / "tokenizer.json").unlink()
-    assert list(prepare_text("my-text", folder, folder))[1:] == lines[1:]
+    second = prepare_text("my-text", folder, folder)
+    assert second.to_dict() == {**first.to_dict(), "made": False}
 
 
 def test_one_byte_of_the_text_changes_the_digests(tmp_path: Path) -> None:
@@ -103,7 +105,7 @@ def test_what_is_missing_is_named_with_what_to_do(tmp_path: Path, monkeypatch: p
     with pytest.raises(ConfigurationError, match="not the name of a text"):
         load_corpus("../absent")
     with pytest.raises(ConfigurationError, match="--parquet DIR"):
-        list(prepare_text("absent"))
+        prepare_text("absent")
     with pytest.raises(ConfigurationError, match="hf download"):
         prepare("empty", tmp_path / "nothing", folder)
     with pytest.raises(ConfigurationError, match="cannot be read"):
