@@ -41,7 +41,6 @@ OPTIMIZERS: tuple[PortableOptimizer, ...] = (
     SGD(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4, max_norm=0.5),
     AdamW(learning_rate=0.001, weight_decay=0.01, groups=(("*bias", 0.0),)),
     LAMB(learning_rate=0.00176, weight_decay=0.01, schedule=WarmupLinear(warmup=2, total=9)),
-    LAMB(learning_rate=0.1, weight_decay=0.01, groups=(("*bias", 0.0),), adapt_undecayed=False),
 )
 
 

@@ -43,7 +43,7 @@ def test_a_portable_optimizer_is_described_by_its_name_and_all_its_arguments() -
     assert described["optimizer"] == (
         "LAMB(learning_rate=0.00176, schedule=WarmupLinear(warmup=5, total=9), weight_decay=0.01, "
         "groups=(('*bias', 0.0), ('*[Nn]orm*', 0.0)), max_norm=None, beta1=0.9, beta2=0.999, eps=1e-06, "
-        "norm_max=10000.0, adapt_undecayed=True)"
+        "norm_max=10000.0)"
     )
     assert described["scheduler"] == "none"
 

@@ -95,8 +95,7 @@ def lamb(o: LAMB, count: int, decay: float, p: Numbers, g: Numbers, slots: list[
     if decay:
         u = [f(a + f(f(decay) * x)) for a, x in zip(u, p, strict=True)]
     size, size_of_step = norm(p), norm(u)
-    fixed = size == 0 or size_of_step == 0 or (decay == 0 and not o.adapt_undecayed)
-    ratio = 1.0 if fixed else min(size, o.norm_max) / size_of_step
+    ratio = 1.0 if size == 0 or size_of_step == 0 else min(size, o.norm_max) / size_of_step
     rate = f(o.learning_rate * o.schedule.factor(count) * ratio)
     return [[f(x - f(rate * each)) for x, each in zip(p, u, strict=True)], m, v]
 

@@ -36,9 +36,6 @@ OPTIMIZERS: dict[str, PortableOptimizer] = {
     "adamw without decay": AdamW(learning_rate=1e-3, schedule=WarmupLinear(2, 9)),
     "lamb": LAMB(learning_rate=1e-2, weight_decay=0.1, groups=(("*bias", 0.0),), max_norm=1.0),
     "lamb with a small bound": LAMB(learning_rate=1e-2, norm_max=0.5),
-    "lamb with plain biases": LAMB(
-        learning_rate=1e-2, weight_decay=0.1, groups=(("*bias", 0.0),), adapt_undecayed=False
-    ),
 }
 by_name = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 

@@ -17,17 +17,13 @@ from btard.training.tasks.albert.batch import Batch
 if TYPE_CHECKING:
     from transformers import AlbertForPreTraining
 
-RESIDUAL = ("attention.dense.weight", "ffn_output.weight")
-"""The last product of each of a layer's two branches."""
-
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """The sizes of an ALBERT, `layers` times the one layer, and the law of its first weights.
 
     No dropout, as in ALBERT's second version. Weights are of a truncated normal law of `deviation`, 0.02 as
-    in Lan et al. 2020; those that end a branch are multiplied by `residual`, a power of two, so that a narrow
-    and deep network begins near the identity (GPT-2 divides them by the root of the number of branches).
+    in Lan et al. 2020, those of embeddings times `embedding_factor`, a power of two.
     """
 
     embedding: int
@@ -36,7 +32,7 @@ class Architecture:
     heads: int
     intermediate: int
     deviation: float = 0.02
-    residual: float = 1.0
+    embedding_factor: float = 1.0
 
     def build(
         self, vocabulary: int, pad: int, length: int, seed: bytes, shares: Doubles | None = None
@@ -44,7 +40,7 @@ class Architecture:
         """Return the network at its first weights, which come from `seed` by `initialise`.
 
         With `shares` (V,) of the tokens in the text, each above 0, the scores' bias begins at their
-        logarithms: the untrained network guesses by them. Raises ConfigurationError if `transformers` is
+        logarithms, moved to lie around 0: the untrained network guesses by them. Raises ConfigurationError if `transformers` is
         missing."""
         try:
             from transformers import AlbertConfig, AlbertForPreTraining
@@ -68,11 +64,14 @@ class Architecture:
         model = AlbertForPreTraining(config)
         initialise(model, seed, std=self.deviation, truncated=True)
         with torch.no_grad():
-            for name, parameter in model.named_parameters():
-                if name.endswith(RESIDUAL):
-                    parameter.mul_(self.residual)
+            for module in model.modules():
+                if isinstance(module, nn.Embedding):
+                    module.weight.mul_(self.embedding_factor)
             if shares is not None:
-                model.predictions.bias.copy_(torch.from_numpy(logarithm(shares)))
+                logarithms = torch.from_numpy(logarithm(shares))
+                # Scores are compared with each other, so their mean says nothing; LAMB's steps grow with it.
+                middle = (logarithms.min() + logarithms.max()) / 2
+                model.predictions.bias.copy_(logarithms - middle)
         return model
 
 

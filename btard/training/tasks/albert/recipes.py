@@ -22,7 +22,9 @@ GLOBAL_BATCH = 4096
 LARGE = Architecture(embedding=128, hidden=1024, layers=24, heads=16, intermediate=4096)
 LARGE_VOCABULARY = 30_000
 
-TINY = Architecture(embedding=64, hidden=64, layers=24, heads=1, intermediate=128, deviation=0.04)
+TINY = Architecture(
+    embedding=64, hidden=64, layers=24, heads=2, intermediate=128, embedding_factor=4.0
+)
 
 TAU = 0.5
 """Of the whole gradient: 0.125 of each of 16 parts, as in the paper."""
@@ -74,11 +76,10 @@ def albert_tiny(*, steps: int = 300, length: int = 64, batch: int = 4) -> Recipe
     """Return the recipe of `--task albert-tiny`: 24 shared layers of small width, on Python's own text."""
     corpus = partial(load_corpus, PYTHON_TOPICS)
     task = Pretraining("albert-tiny", corpus, TINY, length, informed=True)
-    optimizer = _lamb(0.004, steps, adapt_undecayed=False)
-    return Recipe(task, batch, optimizer, steps=steps, tau=TAU, delta_max=DELTA_MAX)
+    return Recipe(task, batch, _lamb(0.01, steps), steps=steps, tau=TAU, delta_max=DELTA_MAX)
 
 
-def _lamb(learning_rate: float, steps: int, adapt_undecayed: bool = True) -> LAMB:
+def _lamb(learning_rate: float, steps: int) -> LAMB:
     """Return LAMB with the constants of both recipes. The paper's code clamps a tensor's norm at 10,000."""
     return LAMB(
         learning_rate=learning_rate,
@@ -89,6 +90,5 @@ def _lamb(learning_rate: float, steps: int, adapt_undecayed: bool = True) -> LAM
         beta2=0.999,
         eps=1e-6,
         norm_max=10_000.0,
-        adapt_undecayed=adapt_undecayed,
         max_norm=1.0,
     )
