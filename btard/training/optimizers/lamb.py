@@ -15,14 +15,10 @@ from btard.training.optimizers.optimizer import Move, Vectors, check_positive
 class LAMB(Adaptive):
     """For each tensor u = m̂ / (sqrt(v̂) + eps) + λ p; p = p - η φ(|p|) / |u| u (You et al. 2020, alg. 2).
 
-    φ(z) = min(z, `norm_max`). The ratio is 1 where a norm is 0, as in all implementations. With
-    `adapt_undecayed` false it is 1 for every tensor without weight decay, as in the authors' own code
-    (`exclude_from_layer_adaptation`): a bias, which begins at 0, else grows by a factor 1 + η a step at most.
-    """
+    φ(z) = min(z, `norm_max`). The ratio is 1 where a norm is 0, as in all implementations."""
 
     eps: float = 1e-6
     norm_max: float = 10_000.0
-    adapt_undecayed: bool = True
 
     def __post_init__(self) -> None:
         super(LAMB, self).__post_init__()
@@ -45,9 +41,7 @@ class LAMB(Adaptive):
                 np.add(step, np.multiply(before.parameters, decay, out=bottom), out=step)
             squares.add(before.parameters)
             squares_of_step.add(step)
-        adapts = weight_decay > 0 or self.adapt_undecayed
-        ratio = self._ratio(squares.root(), squares_of_step.root()) if adapts else 1.0
-        rate = np.float32(move.rate * ratio)
+        rate = np.float32(move.rate * self._ratio(squares.root(), squares_of_step.root()))
         for block in blocks(len(gradient)):
             step = new.parameters[block]
             np.subtract(old.parameters[block], np.multiply(step, rate, out=step), out=step)

@@ -40,8 +40,8 @@ class Architecture:
         """Return the network at its first weights, which come from `seed` by `initialise`.
 
         With `shares` (V,) of the tokens in the text, each above 0, the scores' bias begins at their
-        logarithms, moved to lie around 0: the untrained network guesses by them. Raises ConfigurationError if `transformers` is
-        missing."""
+        logarithms, moved to lie around 0: the untrained network guesses by them. Raises ConfigurationError if
+        `transformers` is missing."""
         try:
             from transformers import AlbertConfig, AlbertForPreTraining
         except ImportError as error:

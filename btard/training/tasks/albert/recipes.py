@@ -22,9 +22,7 @@ GLOBAL_BATCH = 4096
 LARGE = Architecture(embedding=128, hidden=1024, layers=24, heads=16, intermediate=4096)
 LARGE_VOCABULARY = 30_000
 
-TINY = Architecture(
-    embedding=64, hidden=64, layers=24, heads=2, intermediate=128, embedding_factor=4.0
-)
+TINY = Architecture(embedding=64, hidden=64, layers=24, heads=2, intermediate=128, embedding_factor=4.0)
 
 TAU = 0.5
 """Of the whole gradient: 0.125 of each of 16 parts, as in the paper."""

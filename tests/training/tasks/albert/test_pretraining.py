@@ -177,15 +177,15 @@ def test_options_of_the_large_recipe_fit_each_other_or_are_refused() -> None:
 
 def test_an_informed_network_guesses_by_the_shares_of_the_tokens() -> None:
     task = replace(small(), informed=True)
-    shares = corpus().shares()
-    assert shares.sum() == pytest.approx(1)
+    shares = torch.from_numpy(corpus().shares())
+    assert float(shares.sum()) == pytest.approx(1)
     model = task.build(bytes(32))
-    bias = dict(model.named_parameters())["predictions.bias"].detach()
-    torch.testing.assert_close(bias.double(), torch.from_numpy(shares).log(), rtol=1e-6, atol=0)
+    bias = dict(model.named_parameters())["predictions.bias"].detach().double()
+    torch.testing.assert_close(bias.softmax(0), shares, rtol=1e-6, atol=0)
+    assert float(bias.min()) == pytest.approx(-float(bias.max()))
 
 
-def test_branches_begin_smaller_by_the_residual_factor() -> None:
-    plain, near = (replace(SMALL, residual=factor).build(20, 0, 16, bytes(32)) for factor in (1.0, 0.25))
-    for (name, one), two in zip(plain.named_parameters(), near.parameters(), strict=True):
-        ends = name.endswith(("attention.dense.weight", "ffn_output.weight"))
-        assert torch.equal(two, one * 0.25 if ends else one), name
+def test_embeddings_begin_larger_by_their_factor() -> None:
+    plain, larger = (replace(SMALL, embedding_factor=each).build(20, 0, 16, bytes(32)) for each in (1.0, 4.0))
+    for (name, one), two in zip(plain.named_parameters(), larger.parameters(), strict=True):
+        assert torch.equal(two, one * 4 if "embeddings.weight" in name else one), name
