@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -24,6 +26,11 @@ class Bench:
         self._recipe = recipe
         self.device = device
         self.module = build(recipe.task, seed).to(device)
+        self.on_micro_batch: Callable[[int, int], None] | None = None
+        """Called while a gradient is taken, on the thread that takes it, with the micro-batches done, from 0
+        on, and how many there are."""
+        self.loss: float | None = None
+        """The mean training loss of the last gradient that was taken; None before the first."""
         self._parameters = [parameter for _, parameter in trainable(self.module, recipe.task.name)]
         self._buffers = [buffer.clone() for buffer in self.module.buffers()]
 
@@ -58,9 +65,12 @@ class Bench:
         """
         self._place(vector)
         self.module.train()
+        self._tell(0, 1)
         with seeded(seed, self.device):
             loss = self._recipe.task.loss(self.module, seed, self._recipe.batch_size)
             pieces = torch.autograd.grad(loss, self._parameters, materialize_grads=True)
+        self.loss = float(loss.detach())
+        self._tell(1, 1)
         gradient = flatten(pieces)
         if not bool(torch.isfinite(gradient).all()):
             return torch.zeros_like(gradient)
@@ -69,6 +79,10 @@ class Bench:
             if norm > self._recipe.clip:
                 gradient *= self._recipe.clip / norm
         return gradient
+
+    def _tell(self, done: int, total: int) -> None:
+        if self.on_micro_batch is not None:
+            self.on_micro_batch(done, total)
 
     def _place(self, vector: Tensor) -> None:
         unflatten_into(vector, self._parameters)
