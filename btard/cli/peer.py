@@ -61,6 +61,9 @@ def peer(
     json: options.Json = False,
     no_out: Annotated[bool, typer.Option("--no-out", hidden=True, help="Keep nothing.")] = False,
     colluders: Annotated[str, typer.Option(hidden=True, help="Keys that collude with this one.")] = "",
+    phases: Annotated[
+        bool, typer.Option("--phases", hidden=True, help="With --json: print each second's phase.")
+    ] = False,
     tied: options.Tied = False,
 ) -> None:
     """Join a swarm by its bootstrap's address and train with it.
@@ -94,6 +97,6 @@ def peer(
         device=device,
         wait_s=wait,
     )
-    with EventConsole(json=json) as console:
+    with EventConsole(json=json, phases=phases) as console:
         ended = run(run_peer(peer_options, emit=console), tied=tied)
     raise typer.Exit(STATUS[ended.outcome])

@@ -58,7 +58,7 @@ def run_swarm(
             ends = run_in_process(spec, directory, emit)
         else:
             directory.close()  # the first peer's process writes there
-            ends = run(run_processes(spec, path, emit=emit))
+            ends = run(run_processes(spec, path, emit=emit, phases=console.is_live))
         summary = summarise(spec, begun[0], ended, ends, time.monotonic() - began)
         directory.write_summary(summary.to_dict())
     figure = _draw(summary, ended, directory)
