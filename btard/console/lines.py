@@ -13,8 +13,18 @@ NAMED_MAX = 4
 AWAITED_MAX = 2
 """Peers that the line of a phase names before it only counts them: at first, everybody is awaited."""
 
-WORK = {"gradient": "computing", "recompute": "recomputing", "fingerprint": "recomputing"}
-"""Kinds of work by other names; each other kind is a verb, or is that of its phase."""
+WORK = {
+    "gradient": "computing",
+    "aggregate": "aggregating",
+    "project": "projecting",
+    "project_rows": "projecting rows",
+    "recompute": "recomputing",
+    "fingerprint": "recomputing",
+    "update": "updating",
+    "adopt": "updating",
+    "evaluate": "evaluating",
+}
+"""What people call each kind of work while it lasts."""
 
 Name = Callable[[str], str]
 
@@ -40,7 +50,7 @@ def phase_line(event: InPhase, name: Name, peers: int) -> str:
     words = [f"{event.phase} {event.waited_s:.0f} s"]
     if event.work is not None:
         share = "" if event.share is None else f" {event.share:.0%}"
-        words.append(WORK.get(event.work, event.work.replace("_", " ")) + share)
+        words.append(WORK.get(event.work, "at work") + share)
     if event.in_dispute:
         words.append("in dispute")
     elif 0 < len(event.missing) <= AWAITED_MAX:

@@ -189,6 +189,10 @@ class Node:
     def _do(self, work: Work) -> None:
         if work is NOTHING:
             return
+        measured = NOT_MEASURED
+        if any(isinstance(output, Recorded) for output in work.outputs):
+            # Before work of the next attempt is handed out, which may be done in no time.
+            measured = self._measures.take(self.transport.counters.total, self._loop.time())
         for send in self._permitted(work.messages):
             for peer in send.to:
                 self.transport.send(peer, send.raw)
@@ -200,7 +204,7 @@ class Node:
         for fault in work.faults:
             self._count(fault)
         for output in work.outputs:
-            self._output(output)
+            self._output(output, measured)
         self._measures.see(self.machine.attempt, self._loop.time())
         self._set_timer()
 
@@ -217,12 +221,11 @@ class Node:
         kind = KINDS[type(effect)]
         self.worker.submit(lambda: self.gauge.run(kind, lambda: self._perform(effect)), take)
 
-    def _output(self, output: Output) -> None:
+    def _output(self, output: Output, measured: Measured) -> None:
         if isinstance(output, Recorded):
             if self._ledger is not None:
                 self._ledger.append(output.entry)
             self._follow(output)
-            measured = self._measures.take(self.transport.counters.total, self._loop.time())
             self.progress(Progress(output.entry, output.state, measured))
         elif isinstance(output, Diverged):
             self.fail(
