@@ -12,6 +12,7 @@ from wandb.proto import wandb_internal_pb2
 
 from btard.run.events import Event
 from btard.tracking import Tracking, make_trackers
+from tests.swarm.commands import btard
 from tests.tracking.events import BAN, BEGUN, PEERS, record
 
 BLOCK_BYTES = 32768
@@ -84,3 +85,18 @@ def test_every_step_is_logged_once_under_a_run_named_after_swarm_and_peer(offlin
     assert curves["swarm/removals"] == [0, 0, 0, 1]
     assert summary["removals"] == [f"step 3: {PEERS[3][:16]} ban, false gradient"]
     assert settings.items() >= {"run": BEGUN.run, "task": "digits", "steps": 20, "peers": 4}.items()
+
+
+def test_a_service_without_a_key_is_said_before_anything_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    done = btard("swarm", "--in-process", "--track", "wandb", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "btard: Weights & Biases has no key on this machine: run `wandb login`, or set"
+    )
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
