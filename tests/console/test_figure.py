@@ -6,10 +6,10 @@ from btard.console.figure import PANELS_MAX, panels_of
 from btard.run.events import AttemptEnded
 
 
-def record(step: int, loss: float | None = None, kind: str = "step", **metrics: float) -> AttemptEnded:
+def record(step: int, training: float | None = None, kind: str = "step", **metrics: float) -> AttemptEnded:
     always = {"index": step, "step": step, "attempt": 0, "kind": kind, "disputed": False, "roster": 4}
     return AttemptEnded.model_validate(
-        {**always, "ledger": "aa", "model": "bb", "training_loss": loss, "metrics": metrics}
+        {**always, "ledger": "aa", "model": "bb", "training_loss": training, "metrics": metrics}
     )
 
 
