@@ -88,9 +88,9 @@ class Drawn:
 
 
 def _recipe(name: str, model: partial[nn.Module], precision: torch.dtype | None = None) -> Recipe:
-    return Recipe(
-        Drawn(name, model, precision), batch_size=2, optimizer=SGD(learning_rate=0.01, momentum=0.9)
-    )
+    rate = 0.01 / FP16_SCALE if precision is torch.float16 else 0.01
+    sgd = SGD(learning_rate=rate, momentum=0.9)
+    return Recipe(Drawn(name, model, precision), batch_size=2, optimizer=sgd)
 
 
 gelu_transformer = _recipe("transformer, GELU", partial(Transformer, "gelu", 0.0))
