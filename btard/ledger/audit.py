@@ -241,7 +241,8 @@ class _Models:
             raise LedgerError(f"the checkpoint {path} lacks the aggregate of step {step}: restore it")
         self._store.retain(())
         parts = windows(self.engine.dimension, len(aggregates))
-        if aggregates != tuple(self._store.put(FP32.encode(vector[a : a + size])) for a, size in parts):
+        mixed = self.engine.order.mix(vector)
+        if aggregates != tuple(self._store.put(FP32.encode(mixed[a : a + size])) for a, size in parts):
             raise LedgerError(
                 f"record {sampled.index} of the ledger and the checkpoint {path} disagree: "
                 f"the aggregate of step {step} is another one"
