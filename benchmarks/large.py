@@ -8,7 +8,7 @@ import os
 import torch
 from torch import Tensor, nn
 
-from btard.training import LAMB, AdamW, Evaluation, Recipe
+from btard.training import LAMB, AdamW, Recipe
 
 TENSORS = 16
 
@@ -27,7 +27,9 @@ class Large:
         """Return parameters that are alike in no block."""
         model = nn.ParameterList()
         for k, size in enumerate(self._sizes):
-            model.append(nn.Parameter(torch.arange(k, k + size).remainder_(1013).float().sub_(506).mul_(1e-4)))
+            model.append(
+                nn.Parameter(torch.arange(k, k + size).remainder_(1013).float().sub_(506).mul_(1e-4))
+            )
         return model
 
     def loss(self, model: nn.Module, seed: bytes, batch_size: int) -> Tensor:
@@ -37,9 +39,9 @@ class Large:
             (w * torch.dot(p, p) for w, p in zip(weights, model.parameters(), strict=True)), torch.zeros(())
         )
 
-    def evaluate(self, model: nn.Module) -> Evaluation:
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Return the norm."""
-        return Evaluation(math.sqrt(sum(float(torch.dot(p, p)) for p in model.parameters())), 0.0)
+        return {"loss": math.sqrt(sum(float(torch.dot(p, p)) for p in model.parameters()))}
 
 
 def dimension() -> int:

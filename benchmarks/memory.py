@@ -16,6 +16,7 @@ import argparse
 import asyncio
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -42,13 +43,15 @@ class Phases:
     def __init__(self) -> None:
         self.peak_bytes: dict[str, int] = {}
         self.seconds: dict[str, float] = {}
+        self.faults: dict[str, int] = {}
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins anew
-        start = time.perf_counter()
+        faults, start = resource.getrusage(resource.RUSAGE_SELF).ru_minflt, time.perf_counter()
         yield
         spent = time.perf_counter() - start
+        self.faults[name] = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
         self.seconds[name] = min(spent, self.seconds.get(name, spent))
         self.peak_bytes[name] = max(machine.peak_bytes(), self.peak_bytes.get(name, 0))
 
@@ -94,13 +97,16 @@ def engine(recipe: str) -> dict[str, Any]:
         with phases("adopt"):
             mine.adopt(step, past)
     assert FP32.size_bytes(1) == 4
-    return {"peak_bytes": phases.peak_bytes, "seconds": phases.seconds}
+    return {"peak_bytes": phases.peak_bytes, "seconds": phases.seconds, "faults": phases.faults}
 
 
-def _received(number: int, size: int) -> bytes:
-    import numpy as np
+def _received(number: int, size: int) -> memoryview:
+    """A blob as the network hands it over."""
+    from btard.memory import octets
 
-    return np.full(size, number * 1e-3, "<f4").tobytes()
+    body = octets(4 * size)
+    body.view("<f4").fill(number * 1e-3)
+    return body.data.toreadonly()
 
 
 async def swarm(recipe: str) -> dict[str, Any]:
@@ -111,7 +117,9 @@ async def swarm(recipe: str) -> dict[str, Any]:
 
     seconds: list[float] = []
     peaks: dict[int, int] = {}
-    spec = SwarmSpec(plan_run(f"benchmarks.large:{recipe}", peers=PEERS, validators=1, steps=STEPS))
+    spec = SwarmSpec(
+        plan_run(f"benchmarks.large:{recipe}", peers=PEERS, validators=1, steps=STEPS, delta_s=2.0)
+    )
 
     def emit(event: Any) -> None:
         if (duration_s := getattr(event, "duration_s", None)) is not None:
@@ -164,7 +172,7 @@ def measure_engine(recipe: str, d: int) -> dict[str, Any]:
     base = max(apart("engine", recipe, SMALL_D)["peak_bytes"].values())
     found = apart("engine", recipe, d)
     units = {name: (peak - base) / (4 * d) for name, peak in found["peak_bytes"].items()}
-    return {"units": units, "seconds": found["seconds"]}
+    return {"units": units, "seconds": found["seconds"], "faults": found["faults"]}
 
 
 def measure_swarm(recipe: str, d: int) -> dict[str, Any]:
@@ -176,7 +184,9 @@ def measure_swarm(recipe: str, d: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print and keep; end with status 1 if a bar does not hold."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--d", type=int, default=10_000_000)
     parser.add_argument("--only", choices=("engine", "swarm"))
     parser.add_argument("--child", nargs=2, help=argparse.SUPPRESS)
@@ -193,7 +203,7 @@ def main() -> None:
         for recipe, found in report["engine"].items():
             print(recipe)
             for k in found["units"]:
-                print(f"  {k:14} {found['units'][k]:6.2f}  {found['seconds'][k]:.3f}")
+                print(f"  {k:14} {found['units'][k]:6.2f}  {found['seconds'][k]:.3f} {found['faults'][k]}")
     if options.only != "engine":
         report["swarm"] = {recipe: measure_swarm(recipe, d) for recipe in RECIPES}
         print(report["swarm"])

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from btard.errors import ConfigurationError
 from btard.training.determinism import seeded
+from btard.training.optimizers.arithmetic import norm as norm_of
 from btard.training.recipe import Recipe
 from btard.training.start import build
 from btard.training.state import trainable
-from btard.training.vector import flatten, unflatten_into
+from btard.training.vector import flatten, is_finite, unflatten_into
 
 
 class Bench:
@@ -72,10 +73,10 @@ class Bench:
         self.loss = float(loss.detach())
         self._tell(1, 1)
         gradient = flatten(pieces)
-        if not bool(torch.isfinite(gradient).all()):
+        if not is_finite(gradient):
             return torch.zeros_like(gradient)
         if self._recipe.clip is not None:
-            norm = float(gradient.double().norm())
+            norm = norm_of(gradient.numpy())
             if norm > self._recipe.clip:
                 gradient *= self._recipe.clip / norm
         return gradient
