@@ -19,6 +19,8 @@ from btard.cli.audit import audit
 from btard.cli.bootstrap import bootstrap
 from btard.cli.invite import invite
 from btard.cli.keygen import keygen
+from btard.cli.measure_norms import measure_norms
+from btard.cli.measure_tolerance import measure_tolerance
 from btard.cli.peer import peer
 from btard.cli.simulate import simulate
 from btard.cli.swarm import swarm
@@ -53,6 +55,8 @@ app.command()(peer)
 app.command()(simulate)
 app.command()(swarm)
 app.command()(arena)
+app.command()(measure_norms)
+app.command()(measure_tolerance)
 
 
 @app.callback(invoke_without_command=True)

@@ -16,6 +16,7 @@ def bootstrap(
     steps: options.Steps = None,
     validators: options.Validators = None,
     tau: options.Tau = None,
+    epsilon: options.Epsilon = None,
     clip: options.Clip = None,
     seed: options.Seed = 0,
     delta_s: Annotated[
@@ -68,6 +69,7 @@ def bootstrap(
             steps=steps,
             validators=validators,
             tau=tau,
+            epsilon=epsilon,
             clip=clip,
             seed=seed,
             delta_s=delta_s,

@@ -201,13 +201,13 @@ def _recompute(
     config: RunConfig, sample: list[_Sampled], models: _Models, banned: dict[PeerId, int], progress: Progress
 ) -> None:
     """Compare each sampled gradient with what its owner published of it. `banned` has the record of each."""
-    tau = config.protocol.tau
     for done, sampled in enumerate(sample):
         progress("gradients", done, len(sample))
         past, peer = sampled.finished, sampled.peer
         if done == 0 or sample[done - 1].index != sampled.index:
             models.place(sampled)
         seed = gradient_seed(past.seed_coin, peer)
+        tau = config.protocol.part_tau(len(past.aggregates))
         true = Recomputed(*models.engine.recompute(past.step, seed, past.aggregates, past.coin, tau))
         said = [
             PartScalars(s.projections, s.norm, s.center, s.row)
