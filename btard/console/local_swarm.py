@@ -12,6 +12,7 @@ from rich.table import Table
 
 from btard.console.event_console import EventConsole, say_where
 from btard.console.figure import draw_run
+from btard.console.metrics import metrics_line
 from btard.console.progress import printable
 from btard.ledger.directory import RunDirectory
 from btard.node.running import run
@@ -103,8 +104,8 @@ def _show(summary: Summary, directory: RunDirectory, figure: str) -> None:
             table.add_row(each.name.split(" ")[0], kind, word, str(each.step), printable(each.reason))
         console.print(table)
     score = ""
-    if summary.final_accuracy is not None and summary.final_loss is not None:
-        score = f": accuracy {summary.final_accuracy:.2%}, loss {summary.final_loss:.4f}"
+    if summary.metrics:
+        score = f": {printable(metrics_line(summary.metrics))}"
     for line in (
         *(f"{name} still holds its seat" for name in summary.seated_adversaries),
         f"\n{summary.steps} steps in {summary.seconds:.1f} s{score}",

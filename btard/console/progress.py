@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from btard.console.metrics import metrics_line
 from btard.protocol.record import BAN, LEAVE
 from btard.run.events import AttemptEnded, Stalled
 
@@ -110,8 +111,8 @@ class RunProgress(Progress):
             word = WORDS.get(removal.kind, printable(removal.kind))
             self.say(f"  step {event.step:>4}  {self.name(removal.peer)} {word}: {reason}")
             self._bans += removal.kind == BAN
-        if event.accuracy is not None and event.loss is not None:
-            self._scores = f"  loss {event.loss:.3f}  accuracy {event.accuracy:.1%}"
+        if event.metrics:
+            self._scores = "  " + metrics_line(event.metrics)
         self._roster, self._waiting = f"roster {event.roster}  bans {self._bans}", ""
         self.update(self._bar, completed=event.step + (event.kind == "step"))
 

@@ -18,7 +18,6 @@ from btard.protocol.record import STEP
 from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Noted, Outcome, Removal
 from btard.training.checkpoints import save_checkpoint, save_model
 from btard.training.engine import Engine
-from btard.training.task import Evaluation
 from btard.types import Fault, PeerId
 
 CHECKPOINT_EVERY = 10
@@ -116,14 +115,13 @@ class Recorder:
             duration_s=None if now_s is None or last_s is None else round(now_s - last_s, 6),
         )
 
-        def work() -> tuple[Evaluation | None, ConfigurationError | None]:
+        def work() -> tuple[dict[str, float], ConfigurationError | None]:
             failed = _tried(self._save_checkpoint) if checkpoint else None
-            return self.engine.evaluate() if evaluate else None, failed
+            return self.engine.evaluate() if evaluate else {}, failed
 
-        def report(done: tuple[Evaluation | None, ConfigurationError | None]) -> None:
-            found, failed = done
-            scores = {} if found is None else {"loss": found.loss, "accuracy": found.accuracy}
-            scored = event.model_copy(update=scores)
+        def report(done: tuple[dict[str, float], ConfigurationError | None]) -> None:
+            metrics, failed = done
+            scored = event.model_copy(update={"metrics": metrics})
             if checkpoint:
                 self._say_if_lacking("checkpoints", failed)
             if (run_dir := self.run_dir) is not None:

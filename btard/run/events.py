@@ -2,7 +2,8 @@
 
 The console, the processes of a local swarm, `metrics.jsonl` and monitors read the same lines. Digests and
 peers are in hexadecimal. `time` is the wall clock when the event was made, in seconds since 1970 (UTC), and
-None in virtual time.
+None in virtual time. A number that is not finite is the text "NaN", "Infinity" or "-Infinity",
+since JSON has none.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Line(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     time: float | None = Field(default_factory=time.time)
 
@@ -98,8 +99,8 @@ class Removal(BaseModel):
 
 class AttemptEnded(_Line):
     """One ledger record: an attempt that ended in a `step` or in an `abort`. `duration_s` is the time since
-    the previous record, None in virtual time and for the first record. `loss` and `accuracy` are of held-out
-    data after the step, None if it was not evaluated. `ledger` is the head after the record."""
+    the previous record, None in virtual time and for the first record. `metrics` are the task's, of held-out
+    data after the step, empty if it was not evaluated. `ledger` is the head after the record."""
 
     event: Literal["attempt_ended"] = "attempt_ended"
     index: int
@@ -111,8 +112,7 @@ class AttemptEnded(_Line):
     removals: tuple[Removal, ...] = ()
     ledger: str
     model: str
-    loss: float | None = None
-    accuracy: float | None = None
+    metrics: dict[str, float] = {}
     duration_s: float | None = None
 
 

@@ -12,7 +12,7 @@ from btard.training.optimizers import LAMB, NO_DECAY, SGD, AdamW
 from btard.training.recipe import Recipe
 from btard.training.registry import TASKS, known_tasks, load_recipe, register, trust
 from btard.training.store import BlobStore
-from btard.training.task import Evaluation, Task
+from btard.training.task import Task
 
 __all__ = [
     "LAMB",
@@ -23,7 +23,6 @@ __all__ = [
     "BlobStore",
     "Checkpoint",
     "Engine",
-    "Evaluation",
     "Recipe",
     "SeededDropout",
     "Task",

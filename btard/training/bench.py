@@ -15,7 +15,6 @@ from btard.training.micro_batches import micro_batches
 from btard.training.recipe import Recipe
 from btard.training.start import build
 from btard.training.state import trainable
-from btard.training.task import Evaluation
 from btard.training.vector import unflatten_into
 
 LOSS_SCALE = 2.0**10
@@ -28,9 +27,6 @@ class Bench:
 
     Parameters are put on it before every use, and buffers put back to what `task.build` made them, so that
     everything here is a function of its arguments. One call at a time.
-
-    `on_micro_batch` is called with (done, all) after each micro-batch, on the thread that computes.
-    `training_loss` is the mean loss of the last gradient, None before.
     """
 
     def __init__(self, recipe: Recipe, seed: bytes, device: torch.device) -> None:
@@ -39,22 +35,35 @@ class Bench:
         self._recipe = recipe
         self.device = device
         self.module = build(recipe.task, seed).to(device)
+        self.on_micro_batch: Callable[[int, int], None] | None = None
+        """Called while a gradient is taken, on the thread that takes it, with the micro-batches done, from 0
+        on, and how many there are."""
+        self.loss: float | None = None
+        """The mean training loss of the last gradient that was taken; None before the first."""
         self._parameters = [parameter for _, parameter in trainable(self.module, recipe.task.name)]
         self._buffers = [buffer.clone() for buffer in self.module.buffers()]
-        self.on_micro_batch: Callable[[int, int], None] | None = None
-        self.training_loss: float | None = None
 
     def tensors(self, vector: Tensor) -> dict[str, Tensor]:
         """Return the state_dict of the model with parameters (d,), buffers included, copied to the CPU."""
         self._place(vector)
         return {name: tensor.cpu().clone() for name, tensor in self.module.state_dict().items()}
 
-    def evaluate(self, vector: Tensor) -> Evaluation:
-        """Return the task's evaluation of the model with parameters (d,), in float32."""
+    def evaluate(self, vector: Tensor) -> dict[str, float]:
+        """Return the task's metrics of the model with parameters (d,), in float32, by name.
+
+        Raises ConfigurationError if the task returns anything else than numbers by name.
+        """
         self._place(vector)
         self.module.eval()
         with torch.no_grad():
-            return self._recipe.task.evaluate(self.module)
+            found = self._recipe.task.evaluate(self.module)
+        try:
+            return {str(name): float(value) for name, value in found.items()}
+        except (AttributeError, TypeError, ValueError):
+            raise ConfigurationError(
+                f"evaluate of task {self._recipe.task.name} returns {type(found).__name__} that is not "
+                'numbers by name: return a mapping such as {"loss": 0.5}'
+            ) from None
 
     def gradient(self, vector: Tensor, seed: bytes) -> Tensor:
         """Return the gradient (d,), float32 on the CPU, of the batch of `seed` at parameters (d,): the mean
@@ -68,11 +77,11 @@ class Bench:
         batches = micro_batches(self._recipe, seed)
         total = torch.empty(vector.numel(), dtype=torch.float32, device=self.device)
         losses = 0.0
+        self._tell(0, len(batches))
         for done, (own_seed, size) in enumerate(batches):
             losses += self._add_gradient(own_seed, size, total, first=done == 0)
-            if self.on_micro_batch is not None:
-                self.on_micro_batch(done + 1, len(batches))
-        self.training_loss = losses / len(batches)
+            self._tell(done + 1, len(batches))
+        self.loss = losses / len(batches)
         gradient = total.div_(len(batches) * self._scale).cpu()
         if not bool(torch.isfinite(gradient).all()):
             return torch.zeros_like(gradient)
@@ -100,7 +109,7 @@ class Bench:
                 place.copy_(piece)
             else:
                 place.add_(piece)
-        # On CUDA this waits until the loss is there, so `on_micro_batch` tells of work that is nearly done.
+        # On CUDA this waits for the work before it: `on_micro_batch` tells of what is done.
         return float(loss.detach())
 
     @property
@@ -113,6 +122,10 @@ class Bench:
             return nullcontext()
         kind = torch.bfloat16 if self._recipe.precision == "bf16" else torch.float16
         return torch.autocast(self.device.type, dtype=kind)
+
+    def _tell(self, done: int, total: int) -> None:
+        if self.on_micro_batch is not None:
+            self.on_micro_batch(done, total)
 
     def _place(self, vector: Tensor) -> None:
         unflatten_into(vector, self._parameters)

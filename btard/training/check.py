@@ -35,7 +35,8 @@ def check_task(
 
     They are computed twice, in another order, with other numbers of threads, in processes that use other
     instructions, and on `device`. Two gradients of one seed may differ by `epsilon` times their norm, and in
-    one process and with one number of threads not at all. A batch is shortened to two micro-batches.
+    one process and with one number of threads not at all. A batch is shortened to two micro-batches. A stage
+    that finds a fault is the last: description, loss, this process, other machines.
     Raises ConfigurationError if there is no such task or device, or its options do not fit.
     """
     check_device(device)
@@ -47,21 +48,23 @@ def check_task(
     short = shortened(recipe)
     bench = Bench(short, SEED, CPU)
     vector = flatten([parameter for parameter in bench.module.parameters() if parameter.requires_grad])
-    if not all([check_loss(short, bench, seed, report) for seed in SEEDS]):
+    if not all(check_loss(short, bench, seed, report) for seed in SEEDS):
         return report
     gradients = _in_this_process(bench, vector, report, epsilon)
-    if gradients is None:
-        return report
     _evaluate(bench, vector, report)
+    if report.faults:
+        return report
     for machine in machines():
         try:
             there = ask(machine, name, options, steps)
         except ConfigurationError as error:
             report.faults.append(str(error))
-            continue
+            return report
         _compare_starts(machine.name, start, there.start, recipe.portable, report)
         for mine, theirs in zip(gradients, there.gradients, strict=True):
             report.compare(machine.name, mine, theirs, epsilon)
+        if report.faults:
+            return report
     if device != "cpu":
         _on_device(short, vector, gradients, device, report, epsilon)
     return report
@@ -96,10 +99,8 @@ def _describe(recipe: Recipe, report: CheckReport) -> dict[str, str] | None:
     return start
 
 
-def _in_this_process(
-    bench: Bench, vector: Tensor, report: CheckReport, epsilon: float
-) -> tuple[Tensor, ...] | None:
-    """Return the gradients of the seeds, None if there are none that others can be compared with."""
+def _in_this_process(bench: Bench, vector: Tensor, report: CheckReport, epsilon: float) -> tuple[Tensor, ...]:
+    """Return the gradients of the seeds, none if others cannot be compared with them."""
     first, second = SEEDS
     threads = torch.get_num_threads()
     others = [count for count in (1, 2) if count != threads]
@@ -113,7 +114,7 @@ def _in_this_process(
             with_others.append((count, [bench.gradient(vector, seed) for seed in SEEDS]))
     except Exception as error:
         report.faults.append(f"a gradient cannot be computed: {where(error)}")
-        return None
+        return ()
     finally:
         torch.set_num_threads(threads)
     before = [gradients[1], gradients[1], gradients[0], gradients[0]]
@@ -123,7 +124,7 @@ def _in_this_process(
             f"two gradients of one seed differ by {max(unequal):.1e} of their norm: draw everything from the "
             "seed, and keep nothing between calls"
         )
-        return None
+        return ()
     report.measured["the same seed again"] = 0.0
     if not any(bool(gradient.any()) for gradient in gradients):
         report.faults.append("the gradient is zero: the model would never learn")

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+import btard
 from btard.errors import BtardError, ConfigurationError
 from btard.training.bench import Bench
 from btard.training.check_report import where
@@ -46,7 +47,7 @@ class Machine:
 def machines() -> tuple[Machine, ...]:
     """Return the kinds of processor that this one can pretend to be."""
     capability = torch.backends.cpu.get_cpu_capability()
-    features = np.show_config(mode="dicts")["SIMD Extensions"]["found"]  # type: ignore[call-overload]
+    features = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
     plain = {
         "ATEN_CPU_CAPABILITY": "default",
         "ONEDNN_MAX_CPU_ISA": "SSE41",
@@ -78,10 +79,11 @@ def ask(machine: Machine, task: str, options: Mapping[str, str], steps: int | No
             "threads": machine.threads,
             "folder": folder,
         }
+        path = os.pathsep.join([str(Path(btard.__file__).parents[1]), *filter(None, sys.path)])
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-m", "btard.training.check_elsewhere"],
             input=json.dumps(request),
-            env={**os.environ, "PYTHONHASHSEED": "1", **machine.settings},
+            env={**os.environ, "PYTHONPATH": path, "PYTHONHASHSEED": "1", **machine.settings},
             capture_output=True,
             text=True,
             check=False,

@@ -26,8 +26,8 @@ class CheckReport:
         difference = distance(one, other)
         self.measured[what] = max(difference, self.measured.get(what, 0.0))
         sentence = (
-            f"with {what} a gradient differs by {difference:.1e} of its norm, more than the run's tolerance of "
-            f"{epsilon:g}: look for kinks, for short floats, and for what depends on the process"
+            f"with {what} a gradient differs by {difference:.1e} of its norm, more than the run's tolerance "
+            f"of {epsilon:g}: look for kinks, for short floats, and for what depends on the process"
         )
         if not difference <= epsilon and not any(each.startswith(f"with {what}") for each in self.faults):
             self.faults.append(sentence)

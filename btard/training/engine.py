@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -27,7 +28,6 @@ from btard.training.recipe import Recipe
 from btard.training.start import build
 from btard.training.state import State
 from btard.training.store import BlobStore
-from btard.training.task import Evaluation
 from btard.training.torch_state import TorchState
 from btard.types import Digest, Scalars
 
@@ -59,6 +59,8 @@ class Engine:
         self._candidate: tuple[int, Tensor] | None = None
         self._gradients: OrderedDict[tuple[int, bytes], Tensor] = OrderedDict()
         self._step = 0
+        self.training_loss: float | None = None
+        """The mean loss of the last gradient that `gradient` was asked for; None before the first."""
 
     # ------------------------------------------------------------ what is
 
@@ -82,19 +84,31 @@ class Engine:
         """The digest of x_t with its optimizer and schedule: what a newcomer must arrive at."""
         return self._current.digest()
 
+    @property
+    def on_micro_batch(self) -> Callable[[int, int], None] | None:
+        """What is told how far a gradient is, own or recomputed: `Bench.on_micro_batch`."""
+        return self.bench.on_micro_batch
+
+    @on_micro_batch.setter
+    def on_micro_batch(self, told: Callable[[int, int], None] | None) -> None:
+        self.bench.on_micro_batch = told
+
     def model_tensors(self) -> dict[str, Tensor]:
         """The state_dict of x_t as the task builds it, buffers included, copied to the CPU."""
         return self.bench.tensors(self._vector)
 
-    def evaluate(self) -> Evaluation:
-        """The task's evaluation of x_t."""
+    def evaluate(self) -> dict[str, float]:
+        """The task's metrics of x_t on held-out data, by name."""
         return self.bench.evaluate(self._vector)
 
     # ------------------------------------------------------------ effects
 
     def gradient(self, step: int, seed: bytes, parts: int) -> tuple[Digest, ...]:
         """Store the gradient of (step, seed) in `parts` blobs; their digests in order."""
+        known = (step, seed) in self._gradients
         gradient = self.gradient_vector(step, seed)
+        if not known:  # another attempt at a step asks for the same gradient again
+            self.training_loss = self.bench.loss
         return tuple(
             self.store.put(self.codec.encode(gradient[start : start + size]))
             for start, size in windows(self.dimension, parts)

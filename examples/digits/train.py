@@ -42,8 +42,8 @@ def main() -> None:
         engine.adopt(step)
         coin = digest("example coin", coin)
         if (step + 1) % 25 == 0:
-            quality = engine.evaluate()
-            print(f"step {step + 1:4d}  loss {quality.loss:.3f}  accuracy {quality.accuracy:.1%}")
+            found = engine.evaluate()
+            print(f"step {step + 1:4d}  loss {found['loss']:.3f}  accuracy {found['accuracy']:.1%}")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ BAN = Removal(peer=PEERS[1], kind="ban", reason="false gradient")
 BEGUN = Begun(run="12" * 32, task="digits", steps=120, members=PEERS, seat=2)
 
 
-def step(index: int, *removals: Removal, loss: float | None = 0.5) -> AttemptEnded:
+def step(index: int, *removals: Removal, metrics: dict[str, float] | None = None) -> AttemptEnded:
     return AttemptEnded(
         index=index,
         step=index,
@@ -44,8 +44,7 @@ def step(index: int, *removals: Removal, loss: float | None = 0.5) -> AttemptEnd
         removals=removals,
         ledger="aa" * 32,
         model="bb" * 32,
-        loss=loss,
-        accuracy=loss,
+        metrics={"loss": 0.5, "accuracy": 0.5} if metrics is None else metrics,
     )
 
 
@@ -119,6 +118,12 @@ def test_a_runs_progress_fits_in_80_columns(shown: Shown) -> None:
     assert "60/120" in text
     assert "roster 8  bans 0  loss 0.500  accuracy 50.0%" in text
     assert max(len(line) for line in text.splitlines()[-3:]) <= COLUMNS
+
+
+def test_metrics_of_any_name_are_shown_and_stay_until_the_next_evaluation(shown: Shown) -> None:
+    metrics = {"perplexity": 1234.5, "order accuracy": 0.51, "loss": 0.00012}
+    text = shown([BEGUN, step(3, metrics=metrics), step(4, metrics={})])
+    assert "roster 8  bans 0  perplexity 1234.5  order accuracy 51.0%  loss 0.00012" in text
 
 
 def test_the_end_says_where_all_lies_or_how_to_keep_it_and_why_a_seat_was_lost(

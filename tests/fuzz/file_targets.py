@@ -125,8 +125,8 @@ def read_line(raw: bytes) -> object:
 def _lines() -> list[bytes]:
     removal = Removal(peer="ab", kind="ban", reason="silent")
     ended = AttemptEnded(
-        index=1, step=1, attempt=0, kind="step", disputed=False, roster=4, ledger="00", model="11", loss=1.0,
-        removals=(removal,), time=1.5,
+        index=1, step=1, attempt=0, kind="step", disputed=False, roster=4, ledger="00", model="11",
+        metrics={"loss": 1.0}, removals=(removal,), time=1.5,
     )  # fmt: skip
     last = Ended(
         peer="ab", outcome="finished", reason="done", steps=2, model="aa", ledger="bb", blob_bytes=1,

@@ -119,8 +119,8 @@ def test_the_model_is_evaluated_every_so_many_steps_and_after_the_last(
     every: int, evaluated: list[int]
 ) -> None:
     found = records(every)
-    assert [event.step for event in found if event.loss is not None] == evaluated
-    assert all(event.loss is None for event in found if event.kind == "abort")
+    assert [event.step for event in found if event.metrics] == evaluated
+    assert all(not event.metrics for event in found if event.kind == "abort")
 
 
 def test_events_have_times_and_durations_and_none_in_virtual_time() -> None:

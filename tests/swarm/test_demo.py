@@ -47,7 +47,7 @@ def test_every_attacker_of_the_demo_is_banned_for_what_it_did_and_nobody_else(de
         "false_accusation": "false accusation",
     }
     assert (summary["left"], summary["problems"]) == ([], [])
-    assert summary["final_accuracy"] > 0.95
+    assert summary["metrics"]["accuracy"] > 0.95
 
 
 def test_the_demo_leaves_a_model_to_load_a_figure_and_a_record_of_every_step(demo: Path) -> None:

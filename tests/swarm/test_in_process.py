@@ -86,7 +86,7 @@ def test_the_command_writes_the_summary_that_programs_read(command: tuple[Path, 
     assert [(each["byzantine"], each["reason"]) for each in summary["banned"]] == [
         ("wrong_aggregate", "wrong aggregate")
     ]
-    expected = {"final_accuracy", "final_loss", "steps", "seconds", "banned", "bytes_per_peer_step"}
+    expected = {"metrics", "steps", "seconds", "banned", "bytes_per_peer_step"}
     assert expected | {"bytes_ratio", "model_digest", "ledger_digest"} <= summary.keys()
 
 
