@@ -161,9 +161,12 @@ class Link:
 
     async def _exchange(self, call: Call, digest: Digest, data: bytes) -> None:
         traffic, limits = self._traffic, self._me.limits
+        clock = asyncio.get_running_loop().time
+        began = clock()
         await within(limits.stall_timeout_s, call.write(frames.pack_offer(digest, len(data))))
         traffic.blob_bytes_sent += frames.OFFER_COST
         verdict = await self._reply(call)
+        traffic.answered(clock() - began)
         if verdict == frames.UNWANTED:
             traffic.blobs_unwanted += 1
             return

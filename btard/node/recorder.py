@@ -11,6 +11,7 @@ from pathlib import Path
 
 from btard.errors import ConfigurationError
 from btard.ledger.directory import RunDirectory
+from btard.node.delays import DelayWatch
 from btard.node.node import Node, Progress
 from btard.node.worker import Worker
 from btard.protocol import outputs
@@ -59,6 +60,7 @@ class Recorder:
     keep_checkpoints: int = KEEP_CHECKPOINTS
     virtual: bool = False
     _last_s: float | None = field(default=None, init=False)
+    _delays: DelayWatch | None = field(default=None, init=False)
     _faults: set[tuple[PeerId, str]] = field(default_factory=set, init=False)
     _reported: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _error: BaseException | None = field(default=None, init=False)
@@ -76,6 +78,7 @@ class Recorder:
             node.fail(error)
 
         node.progress, node.faulted, self.worker.failed = self, self.fault, fail
+        self._delays = DelayWatch(node.transport.counters, node.machine.state.config.delta_s)
         if not self.virtual:
             node.stalled = self.emit
         try:
@@ -93,6 +96,8 @@ class Recorder:
 
     def __call__(self, progress: Progress) -> None:
         """Take a record. The engine is at the model after it when the worker gets to this piece of work."""
+        if self._delays is not None and (said := self._delays.look(progress.state.members)):
+            self.emit(Noted(text=said))
         record = progress.entry.record
         done = record.step + 1
         step = record.kind == STEP
