@@ -73,10 +73,10 @@ def peer(
     from btard.node.options import read_addresses, read_keys
     from btard.node.running import run
     from btard.run.config import RunPlan
-    from btard.training import load_recipe
+    from btard.training import trust
 
     if task is not None:
-        load_recipe(task)
+        trust(task)
     peer_options = PeerOptions(
         join=join,
         invite=invite,

@@ -20,6 +20,7 @@ from btard.training.optimizers import (
     AdamW,
     Decay,
     PortableOptimizer,
+    RestartedSGD,
     Vectors,
     WarmupLinear,
 )
@@ -35,6 +36,14 @@ OPTIMIZERS: dict[str, PortableOptimizer] = {
     "adamw": AdamW(learning_rate=1e-2, weight_decay=0.1, groups=(("*bias", 0.0),), beta2=0.99),
     "adamw without decay": AdamW(learning_rate=1e-3, schedule=WarmupLinear(2, 9)),
     "lamb": LAMB(learning_rate=1e-2, weight_decay=0.1, groups=(("*bias", 0.0),), max_norm=1.0),
+    "restarted": RestartedSGD(
+        learning_rate=0.1,
+        stages=((2, 1.0), (2, 0.5)),
+        weight_decay=0.1,
+        groups=(("*bias", 0.0),),
+        max_norm=1.0,
+    ),
+    "restarted, past its stages": RestartedSGD(learning_rate=0.1, stages=((1, 0.5),)),
     "lamb with a small bound": LAMB(learning_rate=1e-2, norm_max=0.5),
 }
 by_name = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
