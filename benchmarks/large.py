@@ -51,10 +51,10 @@ def dimension() -> int:
 
 def adamw() -> Recipe:
     """Train it with AdamW."""
-    return Recipe(Large(dimension()), batch_size=1, optimizer=AdamW(learning_rate=1e-3), steps=4, tau=1e6)
+    return Recipe(Large(dimension()), batch_size=1, optimizer=AdamW(learning_rate=1e-3), steps=4, tau=1e4, delta_max=1e5)
 
 
 def lamb() -> Recipe:
     """Train it with LAMB, clipped."""
     optimizer = LAMB(learning_rate=1e-3, weight_decay=0.01, max_norm=1.0)
-    return Recipe(Large(dimension()), batch_size=1, optimizer=optimizer, steps=4, tau=1e6)
+    return Recipe(Large(dimension()), batch_size=1, optimizer=optimizer, steps=4, tau=1e4, delta_max=1e5)

@@ -8,10 +8,13 @@ been a blob goes back to the system.
 
 from __future__ import annotations
 
+import ctypes
 import mmap
+import sys
 import weakref
 from collections import deque
 from contextlib import suppress
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +26,36 @@ ROUND_BYTES = 1 << 16
 """Sizes are rounded up to it, so that the rows of a part, together a little longer than the vector, fit where
 one was."""
 
-FREE_MAX = 4
-"""Mappings that are kept free: for a joined aggregate, and for the parameters and two moments of a candidate,
-none of which there is from a step's end to the next update."""
+FREE_MAX = 3
+"""Mappings that are kept free: those of a candidate's parameters and two moments, which there are from an update
+to the end of the step."""
 
 _free: deque[mmap.mmap] = deque()
+
+
+_M_ARENA_MAX = -8  # malloc.h of glibc
+
+
+def settle() -> None:
+    """Let all threads of this process share one heap: each would keep free memory of its own. Call it before
+    there are threads. Nothing is done without glibc."""
+    if (libc := _glibc()) is not None:
+        libc.mallopt(_M_ARENA_MAX, 1)
+
+
+def trim() -> None:
+    """Give free memory of the heap back to the system. It takes some milliseconds. Nothing is done without
+    glibc."""
+    if (libc := _glibc()) is not None:
+        libc.malloc_trim(0)
+
+
+@cache
+def _glibc() -> ctypes.CDLL | None:
+    if not sys.platform.startswith("linux"):
+        return None
+    libc = ctypes.CDLL(None)
+    return libc if hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim") else None
 
 
 def octets(count: int) -> npt.NDArray[np.uint8]:

@@ -20,7 +20,7 @@ from torch import Tensor
 from btard.aggregators import CenteredClip
 from btard.codec import FP32, Codec
 from btard.errors import ConfigurationError
-from btard.memory import floats
+from btard.memory import MAPPED_BYTES_MIN, floats, octets, trim
 from btard.parts import split_sizes, window, windows
 from btard.training.bench import Bench
 from btard.training.checkpoints import Checkpoint
@@ -103,11 +103,15 @@ class Engine:
 
     def model_tensors(self) -> dict[str, Tensor]:
         """The state_dict of x_t as the task builds it, buffers included, copied to the CPU."""
-        return self.bench.tensors(self._vector)
+        tensors = self.bench.tensors(self._vector)
+        self.bench.rest()
+        return tensors
 
     def evaluate(self) -> dict[str, float]:
         """The task's metrics of x_t on held-out data, by name."""
-        return self.bench.evaluate(self._vector)
+        metrics = self.bench.evaluate(self._vector)
+        self.bench.rest()
+        return metrics
 
     # ------------------------------------------------------------ effects
 
@@ -135,7 +139,9 @@ class Engine:
             return None, tuple(i for i in range(len(rows)) if i not in valid)
         rows_ND = np.stack(list(valid.values()), out=floats(len(rows) * size).reshape(len(rows), size))
         aggregate = CenteredClip(tau=tau)(torch.from_numpy(rows_ND))
-        return self.store.put(self.codec.share(aggregate)), ()
+        body = octets(self.codec.size_bytes(size))
+        body[:] = np.frombuffer(self.codec.share(aggregate), np.uint8)
+        return self.store.put(body.data.toreadonly()), ()
 
     def project(
         self, step: int, seed: bytes, aggregates: tuple[Digest, ...], coin: bytes, tau: float
@@ -287,4 +293,8 @@ class Engine:
 
     def compute_gradient(self, step: int, seed: bytes) -> Tensor:
         """Compute the gradient (d,) of (step, seed), in the mixed order, and keep nothing."""
-        return self.order.mix(self.bench.gradient(self._model_of(step), seed))
+        gradient = self.bench.gradient(self._model_of(step), seed)
+        self.bench.rest()
+        if self.codec.size_bytes(self.dimension) >= MAPPED_BYTES_MIN:
+            trim()  # of activations, before an update needs as much
+        return self.order.mix(gradient)

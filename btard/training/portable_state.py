@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from btard.memory import floats
 from btard.training.optimizers import PortableOptimizer, Vectors
+from btard.training.optimizers.arithmetic import Floats
 from btard.training.snapshot import Snapshot, canonical, mismatch, parse
 from btard.training.spelling import spell
 from btard.training.state import trainable
@@ -51,11 +52,12 @@ class PortableState:
         return torch.from_numpy(self._vectors.parameters)
 
     def advance(self, before: PortableState, gradient: Tensor) -> None:
-        """Become what `before`, another state of the same recipe, is after one update by `gradient` (d,)."""
+        """Become what `before`, another state of the same recipe, is after one update by `gradient` (d,),
+        in whose memory the new parameters are written."""
         assert before is not self
         self.rest()
-        made = self._empty()
-        self._optimizer.update(before.updates, before._vectors, gradient.numpy(), made, self._segments)
+        made = Vectors(gradient.numpy(), self._moments())
+        self._optimizer.update(before.updates, before._vectors, made.parameters, made, self._segments)
         self._made = made
         self._before = None if before._tree is None else (before.export(), before._tree)
         self.updates = before.updates + 1
@@ -112,4 +114,7 @@ class PortableState:
         return self._made
 
     def _empty(self) -> Vectors:
-        return Vectors(floats(self._dimension), tuple(floats(self._dimension) for _ in self._optimizer.slots))
+        return Vectors(floats(self._dimension), self._moments())
+
+    def _moments(self) -> tuple[Floats, ...]:
+        return tuple(floats(self._dimension) for _ in self._optimizer.slots)

@@ -23,7 +23,8 @@ class State(Protocol):
         ...
 
     def advance(self, before: Self, gradient: Tensor) -> None:
-        """Become what `before`, a state of the same recipe, is after one update by `gradient` (d,)."""
+        """Become what `before`, a state of the same recipe, is after one update by `gradient` (d,), whose
+        memory is this state's afterwards: do not read it any more."""
         ...
 
     def rest(self) -> None:
