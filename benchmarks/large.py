@@ -51,7 +51,9 @@ def dimension() -> int:
 
 def adamw() -> Recipe:
     """Train it with AdamW."""
-    return Recipe(Large(dimension()), batch_size=1, optimizer=AdamW(learning_rate=1e-3), steps=4, tau=1e4, delta_max=1e5)
+    return Recipe(
+        Large(dimension()), batch_size=1, optimizer=AdamW(learning_rate=1e-3), steps=4, tau=1e4, delta_max=1e5
+    )
 
 
 def lamb() -> Recipe:

@@ -22,9 +22,9 @@ import numpy.typing as npt
 MAPPED_BYTES_MIN = 1 << 20
 """Smaller ones come from the usual allocator, which is good at them."""
 
-ROUND_BYTES = 1 << 16
-"""Sizes are rounded up to it, so that the rows of a part, together a little longer than the vector, fit where
-one was."""
+ROUND_BYTES = 1 << 18
+"""Sizes are rounded up to it: what is a little longer than a vector, as the rows of a part together or aligned
+parameters, fits where one was."""
 
 FREE_MAX = 3
 """Mappings that are kept free: those of a candidate's parameters and two moments, which there are from an update
@@ -65,9 +65,14 @@ def octets(count: int) -> npt.NDArray[np.uint8]:
     return np.frombuffer(_map(count), np.uint8)
 
 
+def is_mapped(count: int) -> bool:
+    """Return whether `floats(count)` is a mapping of its own."""
+    return 4 * count >= MAPPED_BYTES_MIN
+
+
 def floats(count: int) -> npt.NDArray[np.float32]:
     """Return a float32 vector (count,) with any numbers in it, in memory that is used again."""
-    if 4 * count < MAPPED_BYTES_MIN:
+    if not is_mapped(count):
         return np.empty(count, np.float32)
     mapping = _take(-(-4 * count // ROUND_BYTES) * ROUND_BYTES)
     # Views of the vector have it as their base, not the mapping, so it lives as long as any of them.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import accumulate
 
 import torch
 from torch import Tensor, nn
 
 from btard.errors import ConfigurationError
-from btard.memory import floats
+from btard.memory import floats, is_mapped
 from btard.training.determinism import seeded
 from btard.training.dropout import reseed
 from btard.training.micro_batches import micro_batches
@@ -22,6 +23,11 @@ from btard.training.vector import is_finite, unflatten_into
 LOSS_SCALE = 2.0**10
 """What a loss is multiplied by before the derivative under fp16, so that small derivatives are not lost below
 its range. A power of two, so that dividing by it is exact; a fixed one, so that all peers use the same."""
+
+
+ALIGNED = 16
+"""Parameters begin at multiples of so many numbers, 64 bytes, as torch lays them: its kernels may round otherwise
+at other places."""
 
 
 class Bench:
@@ -56,8 +62,8 @@ class Bench:
 
     def rest(self) -> None:
         """Let go of the parameters' memory until they are put on the module again: a peer on a CPU has another
-        use for it meanwhile. Nothing is done on other devices."""
-        if self.device.type == "cpu":
+        use for it meanwhile. Nothing is done on other devices, and for small models."""
+        if self.device.type == "cpu" and is_mapped(self._dimension):
             self._resting = True
             for parameter in self._parameters:
                 parameter.data = torch.empty(0)
@@ -167,10 +173,12 @@ class Bench:
         """Give the parameters memory again."""
         if self._resting:
             self._resting = False
-            memory, start = self._empty(), 0
-            for parameter, (shape, stride) in zip(self._parameters, self._layouts, strict=True):
+            places = [0, *accumulate(-(-shape.numel() // ALIGNED) * ALIGNED for shape, _ in self._layouts)]
+            memory = torch.from_numpy(floats(places.pop()))
+            for parameter, (shape, stride), start in zip(
+                self._parameters, self._layouts, places, strict=True
+            ):
                 parameter.data = memory.as_strided(shape, stride, start)
-                start += parameter.numel()
 
     def _restore_buffers(self) -> None:
         with torch.no_grad():

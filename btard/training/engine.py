@@ -20,7 +20,7 @@ from torch import Tensor
 from btard.aggregators import CenteredClip
 from btard.codec import FP32, Codec
 from btard.errors import ConfigurationError
-from btard.memory import MAPPED_BYTES_MIN, floats, octets, trim
+from btard.memory import floats, is_mapped, octets, trim
 from btard.parts import split_sizes, window, windows
 from btard.training.bench import Bench
 from btard.training.checkpoints import Checkpoint
@@ -295,6 +295,6 @@ class Engine:
         """Compute the gradient (d,) of (step, seed), in the mixed order, and keep nothing."""
         gradient = self.bench.gradient(self._model_of(step), seed)
         self.bench.rest()
-        if self.codec.size_bytes(self.dimension) >= MAPPED_BYTES_MIN:
+        if is_mapped(self.dimension):
             trim()  # of activations, before an update needs as much
         return self.order.mix(gradient)
