@@ -5,12 +5,11 @@
 Once with the engine alone, which does in turn all that a peer of four does that is validator and target, and
 once in a swarm of 4 real processes; for AdamW and for LAMB. The gradient costs next to nothing and has no
 activations (`benchmarks.large`). Memory is the peak of resident memory, in units of the model's bytes, 4 d,
-above that of the same run with a model of 1,000 parameters: the interpreter, its libraries and threads. Times are
-the least of the steps, with one thread. Page faults are those of the last step. It needs Linux.
+above that of the same run with a model of 1,000 parameters: the interpreter, its libraries and threads. Times
+are the least of the steps, with one thread. Page faults are those of the last step. It needs Linux.
 
-Must hold: at most 14 units for the engine, and for a peer of the swarm that keeps no checkpoints. The peer that
-keeps them writes them beside the next step, and needs the state that it writes for so long: with a step as short
-as here, all the time.
+Must hold: at most 14 units for the engine, and for a peer of the swarm that keeps no checkpoints. The table
+shows the peer that keeps them as well.
 """
 
 from __future__ import annotations
@@ -202,7 +201,7 @@ def table(report: dict[str, Any]) -> str:
         "",
         f"`python -m benchmarks.memory --d {d}`. {machine.in_words(report['machine'])}",
         "",
-        f"A unit is the model's {4 * d / 1e6:,.0f} MB. Peaks are above those of a model of {SMALL_D:,} parameters.",
+        f"A unit is the model's {4 * d / 1e6:,.0f} MB. Peaks are above those of {SMALL_D:,} parameters.",
     ]
     for recipe, found in report["engine"].items():
         lines += [

@@ -41,7 +41,7 @@ class Fp32:
         return vector.detach().cpu().numpy().astype("<f4", copy=False).tobytes()
 
     def share(self, vector: Tensor) -> Bytes:
-        """The bytes of a vector (m,), which is not to be changed any more: its own memory if it lies on the CPU."""
+        """The bytes of a vector (m,), which must not change any more: its own memory, if on the CPU."""
         array = np.ascontiguousarray(vector.detach().cpu().numpy(), dtype="<f4")
         return array.view(np.uint8).data.toreadonly()
 

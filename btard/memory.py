@@ -1,9 +1,9 @@
 """Memory for large vectors and blobs, each a mapping of its own, in huge pages if the kernel has them.
 
-The usual allocator makes fresh pages for each large vector, which the kernel fills with zeros one by one: as much
-time as an update. Or it keeps those that are free in its heap, which goes to pieces between vectors and blobs of
-other sizes. Here what has been a vector is one again when its last view, numpy's or torch's, is gone, and what has
-been a blob goes back to the system.
+The usual allocator makes fresh pages for each large vector, which the kernel fills with zeros one by one: as
+much time as an update. Or it keeps those that are free in its heap, which goes to pieces between vectors and
+blobs of other sizes. Here what has been a vector is one again when its last view, numpy's or torch's, is
+gone, and what has been a blob goes back to the system.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ MAPPED_BYTES_MIN = 1 << 20
 """Smaller ones come from the usual allocator, which is good at them."""
 
 ROUND_BYTES = 1 << 18
-"""Sizes are rounded up to it: what is a little longer than a vector, as the rows of a part together or aligned
-parameters, fits where one was."""
+"""Sizes are rounded up to it: what is a little longer than a vector, as the rows of a part together or
+aligned parameters, fits where one was."""
 
 FREE_MAX = 3
-"""Mappings that are kept free: those of a candidate's parameters and two moments, which there are from an update
-to the end of the step."""
+"""Mappings that are kept free: those of a candidate's parameters and two moments, which there are from an
+update to the end of the step."""
 
 _free: deque[mmap.mmap] = deque()
 
@@ -101,7 +101,8 @@ def _map(size_bytes: int) -> mmap.mmap:
 
 
 def _give_back(mapping: mmap.mmap) -> None:
-    # Called wherever the last reference goes, also within `_take`: hence no lock. What is dropped is unmapped.
+    # Called wherever the last reference goes, also within `_take`: hence no lock. What is dropped is
+    # unmapped.
     _free.append(mapping)
     if len(_free) > FREE_MAX:
         with suppress(IndexError):

@@ -28,8 +28,8 @@ from btard.network.transport import STRANGER, Inbox
 from btard.types import Bytes, Digest, Fault, FaultKind, PeerId, short
 
 HASHED_AT_ONCE_BYTES = 256 * KIB
-"""A blob of at most this size is hashed in the event loop, in a quarter of a millisecond: a thread would take as
-long to answer."""
+"""A blob of at most this size is hashed in the event loop, in a quarter of a millisecond: a thread would take
+as long to answer."""
 
 Reader = Callable[[PeerId, Context], Awaitable[None]]
 

@@ -26,8 +26,8 @@ its range. A power of two, so that dividing by it is exact; a fixed one, so that
 
 
 ALIGNED = 16
-"""Parameters begin at multiples of so many numbers, 64 bytes, as torch lays them: its kernels may round otherwise
-at other places."""
+"""Parameters begin at multiples of so many numbers, 64 bytes, as torch lays them: its kernels may round
+otherwise at other places."""
 
 
 class Bench:
@@ -61,8 +61,8 @@ class Bench:
         return self._module
 
     def rest(self) -> None:
-        """Let go of the parameters' memory until they are put on the module again: a peer on a CPU has another
-        use for it meanwhile. Nothing is done on other devices, and for small models."""
+        """Let go of the parameters' memory until they are put on the module again: a peer on a CPU has
+        another use for it meanwhile. Nothing is done on other devices, and for small models."""
         if self.device.type == "cpu" and is_mapped(self._dimension):
             self._resting = True
             for parameter in self._parameters:

@@ -196,7 +196,7 @@ class Engine:
         if step != self._step:
             raise ConfigurationError(f"cannot update step {step}: the model is at step {self._step}")
         parts = self._parts(aggregates)
-        # What was asked of earlier gradients is answered by now; an attempt after this one computes them again.
+        # What was asked of earlier gradients is answered by now; a further attempt computes them again.
         self._forget_gradients(step)
         self._candidate = None
         self._spare.rest()

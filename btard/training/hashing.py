@@ -1,4 +1,7 @@
-"""Digests of many byte strings at once, on as many threads as torch may use: BLAKE2b lets go of the interpreter."""
+"""Digests of many byte strings at once, on as many threads as torch may use.
+
+BLAKE2b lets go of the interpreter while it works.
+"""
 
 from __future__ import annotations
 

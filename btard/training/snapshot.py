@@ -33,8 +33,8 @@ class Snapshot:
         return self.tree().digest()
 
     def tree(self, before: tuple[Snapshot, Tree] | None = None) -> Tree:
-        """Return the tree behind the digest. Leaves of chunks that have not changed since `before`, a snapshot
-        of the same tensors with its tree, are those of that one."""
+        """Return the tree behind the digest. Leaves of chunks that have not changed since `before`, a
+        snapshot of the same tensors with its tree, are those of that one."""
         layouts: list[Layout] = []
         chunks: list[_Octets] = []
         for name in sorted(self.tensors):

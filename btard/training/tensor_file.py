@@ -1,4 +1,4 @@
-"""Writes a file of safetensors from the tensors' own memory: the library makes a copy of the whole file first."""
+"""Writes files of safetensors from the tensors' own memory; the library first copies the whole file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ _KINDS = {
 def write_tensors(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], file: BinaryIO) -> None:
     """Write tensors by name, and metadata, in the format of safetensors (its README, Format).
 
-    Wider types come first, so that each number lies at a multiple of its size. Raises OSError as the disk does."""
+    Wider types come first, so that each number lies at a multiple of its size. Raises OSError as the disk
+    does."""
     names = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     start = 0

@@ -1,8 +1,8 @@
 """The digest of a training state, as a tree over chunks of its tensors: protocols/update.md, section 5.
 
-It is flat: the root is over all leaves. A state of 10^10 bytes has some ten thousand leaves, 32 bytes each, which
-is less than a single chunk, so more floors would save nothing. The leaves can be hashed side by side, and a newcomer
-that has the leaves of a certified root checks each chunk as it comes, from whomever.
+It is flat: the root is over all leaves. A state of 10^10 bytes has some ten thousand leaves, 32 bytes each,
+which is less than a single chunk, so more floors would save nothing. The leaves can be hashed side by side,
+and a newcomer that has the leaves of a certified root checks each chunk as it comes, from whomever.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """All that a state's digest is of: the settings, the tensors in the order of their names, and the leaves, one
-    for each chunk of each tensor in turn.
+    """All that a state's digest is of: the settings, the tensors in the order of their names, and the leaves,
+    one for each chunk of each tensor in turn.
 
-    Raises ConfigurationError unless there are as many leaves as chunks, so a tree of a stranger that has the root
-    that was certified is the certified one.
+    Raises ConfigurationError unless there are as many leaves as chunks, so a tree of a stranger that has the
+    root that was certified is the certified one.
     """
 
     settings: str

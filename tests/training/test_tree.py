@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import torch
 
+from btard.crypto import keystream
 from btard.errors import ConfigurationError
 from btard.training import snapshot as module
 from btard.training.snapshot import Snapshot
 from btard.training.tree import CHUNK_BYTES, Layout, Tree
 from btard.types import Bytes, Digest
+from protocols.vectors import make_tree
 
 
 @pytest.fixture
@@ -54,6 +57,20 @@ def test_the_root_is_what_the_specification_says() -> None:
         parts.append(b"".join(literal("model chunk", chunk) for chunk in chunks))
     assert state().digest() == literal("model", *parts)
     assert len(state().tree().leaves) == 4 + 1 + 1 + 1
+
+
+def test_the_stored_tree_is_made_of_the_keystream_as_specified() -> None:
+    stored = json.loads(make_tree.FILE.read_text())
+    assert make_tree.text() == make_tree.FILE.read_text()
+    parts, leaves = [stored["settings"].encode()], []
+    for line in stored["tensors"]:
+        name, size = line.split()[0], int(line.split()[-1])
+        data = keystream(bytes.fromhex(stored["seed"]), f"tensor {name}", size)
+        own = [literal("model chunk", data[start : start + 2**20]) for start in range(0, size, 2**20)]
+        leaves += own
+        parts += [line.encode(), b"".join(own)]
+    assert [leaf.hex() for leaf in leaves] == stored["leaves"]
+    assert literal("model", *parts).hex() == stored["root"]
 
 
 @pytest.mark.usefixtures("threads")

@@ -108,8 +108,8 @@ class PortableOptimizer(ABC):
     ) -> None:
         """Write into `new` what `old`, which `count` updates came before, becomes by `gradient` (d,).
 
-        `new` shares no memory with `old`, and with `gradient` none but that its parameters may be the gradient
-        itself: of each block the gradient is read before the new parameters are written."""
+        `new` shares no memory with `old`. Its parameters may be `gradient` itself, otherwise they share none:
+        of each block the gradient is read before the new parameters are written."""
         with exact():
             rate = self.learning_rate * self.schedule.factor(count)
             move = Move(count, rate, self._scale(gradient))
