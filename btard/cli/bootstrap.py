@@ -12,6 +12,7 @@ from btard.cli import options
 
 def bootstrap(
     task: options.Task = "digits",
+    option: options.Option = None,
     peers: options.Peers = 8,
     steps: options.Steps = None,
     validators: options.Validators = None,
@@ -58,6 +59,7 @@ def bootstrap(
     from btard.node.running import run
     from btard.run.config import RunPlan
     from btard.run.plan import plan_run
+    from btard.training.task_options import read_options
 
     admission = read_admission(allow, invite_only, per_address, planned=config is not None)
     plan = (
@@ -65,6 +67,7 @@ def bootstrap(
         if config is not None
         else plan_run(
             task,
+            options=read_options(option or ()),
             peers=peers,
             steps=steps,
             validators=validators,

@@ -23,6 +23,7 @@ run, network, output = _panel("The run"), _panel("Network"), _panel("Output")
 """Make an option of this panel of the help: its metavar, its text, its names if not the parameter's."""
 
 Task = Annotated[str, run("NAME", "The task to train, or module:attribute.")]
+Option = Annotated[list[str] | None, run("KEY=VALUE", "An option of the task; repeatable.", "--option")]
 Trusted = Annotated[
     str | None, run("MODULE:ATTRIBUTE", "Your own code, trusted if the run's task names it.", "--task")
 ]

@@ -78,10 +78,10 @@ def peer(
     from btard.node.running import run
     from btard.run.config import RunPlan
     from btard.tracking import Tracking, make_trackers
-    from btard.training import load_recipe
+    from btard.training import trust
 
     if task is not None:
-        load_recipe(task)
+        trust(task)
     peer_options = PeerOptions(
         join=join,
         invite=invite,

@@ -12,6 +12,7 @@ from btard.cli import options
 
 def swarm(
     task: options.Task = "digits",
+    option: options.Option = None,
     peers: options.Peers = 8,
     byzantine: Annotated[
         str, options.run("KIND[*K],...", 'Peers that misbehave: "alie(z=1.5)*2, ipm".')
@@ -44,10 +45,12 @@ def swarm(
     from btard.run.plan import plan_run
     from btard.swarm.spec import SwarmSpec
     from btard.tracking import make_trackers
+    from btard.training.task_options import read_options
 
     kinds = parse_adversaries(byzantine)
     config = plan_run(
         task,
+        options=read_options(option or ()),
         peers=peers,
         byzantine=len(kinds),
         attack_start=attack_start,

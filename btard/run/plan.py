@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from btard.errors import ConfigurationError
 from btard.protocol.constants import ProtocolConfig
 from btard.protocol.detection import default_validators, steps_to_catch
@@ -19,6 +22,7 @@ def plan_run(
     task: str,
     *,
     peers: int,
+    options: Mapping[str, str] = MappingProxyType({}),
     byzantine: int = 0,
     attack_start: int = 0,
     steps: int | None = None,
@@ -32,9 +36,9 @@ def plan_run(
 ) -> RunPlan:
     """Return a plan in which the task suggests all that is not given: steps (more if it takes more to catch
     `byzantine` attackers with probability 0.999), tau, Delta_max, and the tolerance profile, which gives
-    epsilon and the least number of directions. A quarter of the peers are validators.
-    `delta_s` is that of `ProtocolConfig`. Raises ConfigurationError for impossible values."""
-    recipe = load_recipe(task)
+    epsilon and the least number of directions. `options` are the task's. A quarter of the peers are
+    validators. `delta_s` is that of `ProtocolConfig`. Raises ConfigurationError for impossible values."""
+    recipe = load_recipe(task, options=options, steps=steps)
     profile = tolerance(recipe.tolerance)
     if peers < 2:
         raise ConfigurationError(f"peers is {peers}: use at least 2")
@@ -54,6 +58,7 @@ def plan_run(
     )
     return RunPlan.create(
         task,
+        options=options,
         steps=max(recipe.steps, needed) if steps is None else steps,
         peers=peers,
         seed=seed,

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -127,6 +128,8 @@ def test_a_recipe_says_in_text_what_peers_must_agree_on() -> None:
         "task": "digits",
         "profile": "like hardware",
         "batch_size": "8",
+        "micro_batch": "none",
+        "precision": "fp32",
         "optimizer": "torch.optim.adam.Adam(betas=(0.9, 0.99), lr=0.1)",
         "scheduler": "none",
         "clip": "1.5",
@@ -135,11 +138,15 @@ def test_a_recipe_says_in_text_what_peers_must_agree_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"batch_size": 0}, {"projections": 0}, {"clip": 0.0}, {"clip": float("inf")}]
+    "change",
+    [
+        *({"batch_size": 0}, {"projections": 0}, {"clip": 0.0}, {"clip": float("inf")}),
+        *({"micro_batch": 0}, {"micro_batch": 5}, {"micro_batch": 64}, {"precision": "fp8"}),
+    ],
 )
-def test_a_recipe_that_cannot_be_is_refused(change: dict[str, float]) -> None:
+def test_a_recipe_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="use"):
-        replace(digits(), **change)  # type: ignore[arg-type]
+        replace(digits(), **change)
 
 
 def test_eight_peers_learn_digits_to_97_percent_in_100_steps() -> None:
