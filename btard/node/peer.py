@@ -170,6 +170,7 @@ class _Peer:
             votes=votes,
             adversary=adversary,
             engine=engine,
+            clock=time.perf_counter,
         )
         every = options.evaluate_every
         recorder = Recorder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from btard.console.event_console import EventConsole
+from btard.console.progress import LOG_S
 from btard.errors import NetworkError
 from btard.run.events import (
     Announced,
@@ -19,6 +21,7 @@ from btard.run.events import (
     Failed,
     FaultSeen,
     Gathered,
+    InPhase,
     Noted,
     Outcome,
     Removal,
@@ -52,6 +55,12 @@ def stalled(*missing: str, waited_s: float = 12.3, dispute_in_s: float = 14.9) -
     return Stalled(
         step=3, attempt=0, phase="aggregate", missing=missing, waited_s=waited_s, dispute_in_s=dispute_in_s
     )
+
+
+def in_phase(work: str | None = "gradient", share: float | None = 0.5) -> InPhase:
+    return InPhase(
+        step=3, attempt=0, phase="gradient", in_dispute=False, waited_s=95.0, work=work, share=share,
+        missing=PEERS )  # fmt: skip
 
 
 def ended(outcome: Outcome, reason: str, run_dir: Path | None) -> Ended:
@@ -170,6 +179,50 @@ def test_a_strangers_text_can_neither_colour_nor_move_the_terminal(shown: Shown)
     text = shown([Noted(text=hostile), BEGUN, step(1, removal), fault])
     assert "\x1b" not in text
     assert text.count("[bold red]?[2Jbanned[/] ??") == 3
+
+
+def test_a_terminal_shows_the_phase_under_way_the_pace_and_what_remains(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(COLUMNS))
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    now = 1000.0
+    with EventConsole(clock=lambda: now) as console:
+        console(BEGUN)
+        now += 134.0
+        console(step(0).model_copy(update={"training_loss": 2.5}))
+        now += 34.0
+        console(in_phase())
+        console(stalled(A))  # it is drawn again
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().out)
+    lines = [line.rstrip() for line in text.splitlines()]
+    bar = next(line for line in lines if "1/120" in line)
+    assert bar.endswith("134.0 s/step 0:02:48 4:25:12 left")
+    assert "gradient 95 s  computing 50%  waiting for 8 of 8" in lines
+    assert "training loss 2.500" in lines
+    assert max(map(len, lines)) <= COLUMNS
+
+
+def test_a_file_gets_a_line_about_the_last_step_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    now = 0.0
+    with EventConsole(clock=lambda: now) as console:
+        console(BEGUN)
+        for k in range(100):
+            now += LOG_S / 4
+            console(in_phase())
+            console(step(k))
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("step")]
+    assert len(lines) == 25 + 1
+    assert lines[0] == "step 4/120  2.5 s/step  0:04:50 left  roster 8  bans 0  loss 0.500  accuracy 50.0%"
+
+
+def test_programs_get_the_phases_only_if_they_ask(shown: Shown) -> None:
+    assert shown([in_phase()], json=True) == ""
+    event = in_phase()
+    assert read_event(shown([event], json=True, phases=True)) == event
 
 
 def test_programs_get_each_event_as_one_line(shown: Shown, tmp_path: Path) -> None:

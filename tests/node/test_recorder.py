@@ -18,7 +18,7 @@ from btard.node.node import Progress
 from btard.node.recorder import FAULTS_SAID_MAX, KEEP_CHECKPOINTS, Recorder
 from btard.node.worker import InlineWorker
 from btard.protocol.ledger import replay
-from btard.run.events import AttemptEnded, Ended, Event, FaultSeen, Noted, Stalled
+from btard.run.events import AttemptEnded, Ended, Event, FaultSeen, InPhase, Noted, Stalled
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 from btard.training import BlobStore
@@ -71,8 +71,11 @@ def trained(
             reported = asyncio.Event()
 
             def emit(event: Event) -> None:
-                emitted.append(event)
-                reported.set()
+                if isinstance(event, InPhase):
+                    nodes.phases.append(event)
+                else:
+                    emitted.append(event)
+                    reported.set()
 
             recorder = Recorder(
                 node.engine, node.worker, emit, steps=steps, run_dir=run_dir, keep_checkpoints=keep
