@@ -98,7 +98,7 @@ class GradientAdversary(Adversary):
             """Return what the Butterfly makes of it: CenteredClip of each part, rows in seat order."""
             honest = iter(honest_gradients())
             rows = torch.stack([forged if peer in self.colluders else next(honest) for peer in peers])
-            rule = CenteredClip(tau=state.config.tau)
+            rule = CenteredClip(tau=state.config.part_tau(effect.parts))
             spans = windows(engine.dimension, effect.parts)
             return torch.cat([rule(rows[:, start : start + size]) for start, size in spans])
 

@@ -20,6 +20,8 @@ from btard.cli.bootstrap import bootstrap
 from btard.cli.check_task import check_task
 from btard.cli.invite import invite
 from btard.cli.keygen import keygen
+from btard.cli.measure_norms import measure_norms
+from btard.cli.measure_tolerance import measure_tolerance
 from btard.cli.peer import peer
 from btard.cli.simulate import simulate
 from btard.cli.swarm import swarm
@@ -55,6 +57,8 @@ app.command()(peer)
 app.command()(simulate)
 app.command()(swarm)
 app.command()(arena)
+app.command()(measure_norms)
+app.command()(measure_tolerance)
 
 
 @app.callback(invoke_without_command=True)

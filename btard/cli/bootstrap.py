@@ -17,6 +17,7 @@ def bootstrap(
     steps: options.Steps = None,
     validators: options.Validators = None,
     tau: options.Tau = None,
+    epsilon: options.Epsilon = None,
     clip: options.Clip = None,
     seed: options.Seed = 0,
     delta_s: Annotated[
@@ -71,6 +72,7 @@ def bootstrap(
             steps=steps,
             validators=validators,
             tau=tau,
+            epsilon=epsilon,
             clip=clip,
             seed=seed,
             delta_s=delta_s,

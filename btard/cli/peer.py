@@ -38,7 +38,7 @@ def peer(
     byzantine: Annotated[
         str, options.run("KIND", 'Misbehave, to try a run\'s defences: "alie(z=1.5)".')
     ] = "",
-    device: Annotated[str, options.run("DEVICE", "The device that trains: cpu, cuda:1.")] = "cpu",
+    device: options.Device = "cpu",
     host: options.Host = "0.0.0.0",
     port: options.Port = 0,
     announce: options.Announce = None,

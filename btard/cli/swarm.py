@@ -21,6 +21,7 @@ def swarm(
     steps: Annotated[int | None, options.run("N", "By default enough to catch attackers.")] = None,
     validators: options.Validators = None,
     tau: options.Tau = None,
+    epsilon: options.Epsilon = None,
     clip: options.Clip = None,
     seed: options.Seed = 0,
     in_process: Annotated[
@@ -56,6 +57,7 @@ def swarm(
         steps=steps,
         validators=validators,
         tau=tau,
+        epsilon=epsilon,
         clip=clip,
         seed=seed,
         delta_s=1.0,  # all on one machine

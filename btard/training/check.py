@@ -18,6 +18,7 @@ from btard.training.recipe import Recipe
 from btard.training.registry import load_recipe
 from btard.training.start import describe_start
 from btard.training.task import Described
+from btard.training.tolerances import tolerance
 from btard.training.vector import flatten
 
 CPU = torch.device("cpu")
@@ -27,20 +28,22 @@ def check_task(
     name: str,
     options: Mapping[str, str],
     *,
-    epsilon: float,
     steps: int | None = None,
     device: str = "cpu",
+    epsilon: float | None = None,
 ) -> CheckReport:
     """Compute gradients of a task at its first model in all ways that must not matter, and report.
 
     They are computed twice, in another order, with other numbers of threads, in processes that use other
-    instructions, and on `device`. Two gradients of one seed may differ by `epsilon` times their norm, and in
-    one process and with one number of threads not at all. A batch is shortened to two micro-batches. A stage
-    that finds a fault is the last: description, loss, this process, other machines.
-    Raises ConfigurationError if there is no such task or device, or its options do not fit.
+    instructions, and on `device`. Two gradients of one seed may differ by `epsilon` times their norm (that of
+    the recipe's tolerance, if not given), and in one process and with one number of threads not at all. A
+    batch is shortened to two micro-batches. A stage that finds a fault is the last: description, loss, this
+    process, other machines. Raises ConfigurationError if there is no such task or device, or its options do
+    not fit.
     """
     check_device(device)
     recipe = load_recipe(name, options=options, steps=steps)
+    epsilon = tolerance(recipe.tolerance).epsilon if epsilon is None else epsilon
     report = CheckReport()
     start = _describe(recipe, report)
     if start is None:
@@ -93,6 +96,15 @@ def _describe(recipe: Recipe, report: CheckReport) -> dict[str, str] | None:
             "the task has no fingerprints: give it that method if it reads data, so that a peer with other "
             "data is refused"
         )
+    if (
+        recipe.precision != "fp32"
+        and tolerance(recipe.tolerance).epsilon < tolerance(recipe.precision).epsilon
+    ):
+        report.faults.append(
+            f"the tolerance {recipe.tolerance} is too tight for gradients in {recipe.precision}: let the "
+            f'recipe have tolerance="{recipe.precision}"'
+        )
+        return None
     if start != again:
         report.faults.append(_unequal_starts("built twice", start, again))
         return None

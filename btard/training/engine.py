@@ -1,9 +1,10 @@
 """The engine: gradients, aggregates, projections and updates, as plain methods on digests.
 
 Each method performs one effect of the protocol machines. Vectors come and go as blobs in a store;
-what the protocol sees are digests and scalars. Everything is a function of the arguments and of the
-model that they name: a gradient may be asked for again, in any order, for the current step or the
-one before, and the model is not disturbed.
+what the protocol sees are digests and scalars. Gradients and aggregates, and what is cut of them, are in
+the mixed order (`order.py`); the model, its state and its checkpoints keep the model's. Everything is a
+function of the arguments and of the model that they name: a gradient may be asked for again, in any
+order, for the current step or the one before, and the model is not disturbed.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from btard.parts import split_sizes, window, windows
 from btard.training.bench import Bench
 from btard.training.checkpoints import Checkpoint
 from btard.training.optimizers import PortableOptimizer
+from btard.training.order import Order
 from btard.training.portable_state import PortableState
 from btard.training.projection import project
 from btard.training.recipe import Recipe
@@ -54,6 +56,7 @@ class Engine:
         self.bench = Bench(recipe, seed, torch.device(device))
         self._current, self._spare = self._state(seed), self._state(seed)
         self._vector = self._current.vector()
+        self.order = Order(self._vector.numel(), seed)
         self._previous: Tensor | None = None
         self._aggregate: Tensor | None = None
         self._candidate: tuple[int, Tensor] | None = None
@@ -180,7 +183,7 @@ class Engine:
         """
         if step != self._step:
             raise ConfigurationError(f"cannot update step {step}: the model is at step {self._step}")
-        vector = torch.cat(self._parts(aggregates))
+        vector = self.order.unmix(self._parts(aggregates))
         self._spare.advance(self._current, vector)
         self._candidate = step, vector
         return self._spare.digest()
@@ -244,7 +247,7 @@ class Engine:
         return self.codec.decode(data) if self.codec.is_valid(data) else None
 
     def gradient_vector(self, step: int, seed: bytes) -> Tensor:
-        """Return the gradient (d,) of (step, seed), which is kept for the questions that follow."""
+        """Return the gradient (d,) of (step, seed) in the mixed order, kept for the questions that follow."""
         key = (step, seed)
         if key not in self._gradients:
             self._gradients[key] = self.compute_gradient(step, seed)
@@ -263,5 +266,5 @@ class Engine:
         )
 
     def compute_gradient(self, step: int, seed: bytes) -> Tensor:
-        """Compute the gradient (d,) float32 of (step, seed) as `Bench.gradient` does; keep nothing."""
-        return self.bench.gradient(self._model_of(step), seed)
+        """Compute the gradient (d,) of (step, seed), in the mixed order, and keep nothing."""
+        return self.order.mix(self.bench.gradient(self._model_of(step), seed))

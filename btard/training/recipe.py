@@ -15,6 +15,7 @@ from btard.errors import ConfigurationError
 from btard.training.optimizers import PortableOptimizer
 from btard.training.spelling import spell
 from btard.training.task import Task
+from btard.training.tolerances import tolerance
 
 OptimizerFactory = Callable[[Iterable[tuple[str, nn.Parameter]]], Optimizer]
 """Takes `named_parameters()`, as every torch.optim optimizer does: `partial(torch.optim.SGD, lr=0.1)`."""
@@ -44,8 +45,9 @@ class Recipe:
     Gorbunov et al. 2022, section 4; None: not clipped), `projections` the number K of public directions
     behind the published scalars.
 
+    `tolerance` names the profile of `tolerances.py` that fits the network and its precision.
     `steps`, `tau` and `delta_max` are what the task suggests for a run of its own: they depend on the
-    scale of its gradients. A run's configuration decides.
+    scale of its gradients, whole ones; `btard measure-norms` measures it. A run's configuration decides.
     """
 
     task: Task
@@ -59,6 +61,7 @@ class Recipe:
     steps: int = 100
     tau: float = 1.0
     delta_max: float = 10.0
+    tolerance: str = "smooth"
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -75,6 +78,7 @@ class Recipe:
             raise ConfigurationError(f"projections is {self.projections}: use at least 1")
         if self.clip is not None and not (self.clip > 0 and math.isfinite(self.clip)):
             raise ConfigurationError(f"clip is {self.clip}: use a positive norm, or None")
+        tolerance(self.tolerance)
         if self.portable and self.scheduler is not None:
             raise ConfigurationError("scheduler is given: a portable optimizer takes a `schedule` of its own")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 def flatten(tensors: Sequence[Tensor]) -> Tensor:
     """Copy tensors into one float32 vector (d,) on the CPU, each in row-major order."""
-    return torch.cat([tensor.detach().reshape(-1) for tensor in tensors]).to("cpu", torch.float32, copy=True)
+    return torch.cat([tensor.detach().reshape(-1) for tensor in tensors]).to("cpu", torch.float32)
 
 
 def unflatten_into(vector: Tensor, targets: Sequence[Tensor]) -> None:

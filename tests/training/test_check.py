@@ -62,7 +62,7 @@ def check(
     module = f"checked_{abs(hash(request.node.name))}"
 
     def run(
-        *changes: tuple[str, str], epsilon: float = 1e-4, device: str = "cpu", **options: str
+        *changes: tuple[str, str], epsilon: float | None = None, device: str = "cpu", **options: str
     ) -> CheckReport:
         source = SOUND
         for old, new in changes:
@@ -138,6 +138,10 @@ FAULTS = {
         (WEIGHTS, f"{WEIGHTS}; model[0].bias.data.fill_(random.random())"),
         "built twice, the initial model is another",
     ),
+    "a tolerance that is too tight": (
+        ("micro_batch=4", "precision='bf16'"),
+        'the tolerance smooth is too tight for gradients in bf16: let the recipe have tolerance="bf16"',
+    ),
     "no data": (
         ('return {"points": "00"}', "raise ConfigurationError('points.txt is missing: fetch it')"),
         "points.txt is missing: fetch it",
@@ -183,9 +187,9 @@ def test_a_task_that_cannot_be_made_is_refused_at_once(check: Callable[..., Chec
     with pytest.raises(ConfigurationError, match="micro_batch is 4: use a divisor"):
         check(batch_size="6")
     with pytest.raises(ConfigurationError, match="there is no task"):
-        check_task("dogs", {}, epsilon=1e-4)
+        check_task("dogs", {})
     with pytest.raises(ConfigurationError, match="use cpu, cuda or cuda:N"):
-        check_task("digits", {}, epsilon=1e-4, device="banana")
+        check_task("digits", {}, device="banana")
 
 
 def test_a_device_on_which_it_cannot_be_computed_is_a_fault(
