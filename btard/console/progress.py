@@ -40,6 +40,7 @@ class RunProgress(Progress):
         self._bans = self._peers = 0
         self._scores = self._roster = self._norms = self._phase = self._waiting = ""
         self._logged = 0.0
+        self._stall: Stalled | None = None
         super().__init__(
             TextColumn("{task.description}"),
             MofNCompleteColumn(),
@@ -92,12 +93,17 @@ class RunProgress(Progress):
         self.refresh()
 
     def phase(self, event: InPhase) -> None:
-        """Show where this peer is in the step."""
+        """Show where this peer is. The record of the step before may come later: it waits for its
+        evaluation."""
         self._phase = phase_line(event, self.name, self._peers)
+        stall = self._stall
+        if stall is not None and (_place(stall) != _place(event) or event.waited_s < stall.waited_s):
+            self._waiting, self._stall = "", None
+        self._made(event.step, event.step)
 
     def stalled(self, event: Stalled) -> None:
         """Show who is waited for."""
-        self._waiting = stall_line(event, self.name)
+        self._waiting, self._stall = stall_line(event, self.name), event
         self.refresh()
 
     def ended(self, event: AttemptEnded) -> None:
@@ -114,14 +120,21 @@ class RunProgress(Progress):
         if event.kind == "step":
             self._norms = norms_line(event)
         self._peers = event.roster
-        self._roster, self._waiting = f"roster {event.roster}  bans {self._bans}", ""
-        done = event.step + (event.kind == "step")
-        if not self._pace.begun:
-            self._pace.begin(event.step, self._logged)
-        self._pace.made(done, self.get_time())
-        self.update(self._bar, completed=done)
+        self._roster = f"roster {event.roster}  bans {self._bans}"
+        stall = self._stall
+        if stall is None or (stall.step, stall.attempt) <= (event.step, event.attempt):
+            self._waiting, self._stall = "", None
+        self._made(event.step + (event.kind == "step"), event.step)
         if not self.console.is_terminal:
             self._log()
+
+    def _made(self, done: int, first: int) -> None:
+        """Take note that so many steps are made, or more; `first` is the step at which a run was joined of
+        which nothing has been heard so far."""
+        if not self._pace.begun:
+            self._pace.begin(first, self._logged)
+        self._pace.made(done, self.get_time())
+        self.update(self._bar, completed=max(done, int(self.tasks[0].completed)))
 
     def _log(self) -> None:
         """Print a line about the last step, for a file."""
@@ -139,3 +152,7 @@ class RunProgress(Progress):
             step_s, left_s = self._pace.step_s, self._pace.left_s(int(task.total or 0), self.get_time())
             task.fields["rate"] = "" if step_s is None else rate(step_s)
             task.fields["left"] = "" if left_s is None else f"{duration(left_s)} left"
+
+
+def _place(event: InPhase | Stalled) -> tuple[int, int, str]:
+    return event.step, event.attempt, event.phase

@@ -67,6 +67,8 @@ class Recorder:
     virtual: bool = False
     _me: PeerId = field(default=PeerId(b""), init=False)
     _gauge: Gauge = field(default_factory=Gauge, init=False)
+    _queued: int = field(default=0, init=False)
+    """Records that are yet to be reported: events keep their order."""
     _last_s: float | None = field(default=None, init=False)
     _delays: DelayWatch | None = field(default=None, init=False)
     _faults: set[tuple[PeerId, str]] = field(default_factory=set, init=False)
@@ -86,8 +88,8 @@ class Recorder:
             node.fail(error)
 
         node.progress, node.faulted, self.worker.failed = self, self.fault, fail
-        self._delays = DelayWatch(node.transport.counters, node.machine.state.config.delta_s)
         self._me, self._gauge = node.transport.me, node.gauge
+        self._delays = DelayWatch(node.transport.counters, node.machine.state.config.delta_s)
         if not self.virtual:
             node.reports.stalled = node.reports.working = self.emit
         try:
@@ -112,7 +114,8 @@ class Recorder:
         step = record.kind == STEP
         every = self.evaluate_every
         evaluate = step and every > 0 and (done == self.steps or done % every == 0)
-        checkpoint = step and (done >= self.steps - 1 or done % CHECKPOINT_EVERY in (0, 1))
+        due = done >= self.steps - 1 or done % CHECKPOINT_EVERY in (0, 1)
+        checkpoint = step and due and self.run_dir is not None
         now_s, last_s = (None, None) if self.virtual else (asyncio.get_running_loop().time(), self._last_s)
         self._last_s = now_s
         measured, finished = progress.measured, progress.state.finished
@@ -147,6 +150,7 @@ class Recorder:
             return self._gauge.run("evaluate", self.engine.evaluate) if evaluate else {}, failed
 
         def report(done: tuple[dict[str, float], ConfigurationError | None]) -> None:
+            self._queued -= 1
             metrics, failed = done
             scored = event.model_copy(update={"metrics": metrics})
             if checkpoint:
@@ -155,7 +159,11 @@ class Recorder:
                 self._say_if_lacking("metrics", _tried(lambda: run_dir.add_metrics(scored)))
             self.emit(scored)
 
-        self.worker.submit(work, report)
+        self._queued += 1
+        if evaluate or checkpoint or self._queued > 1:
+            self.worker.submit(work, report)
+        else:  # the worker may be busy with a gradient, which nothing here needs
+            report(work())
 
     def fault(self, fault: Fault) -> None:
         """Take a fault; the first of a peer and kind becomes an event."""
