@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from btard.errors import ConfigurationError
 from btard.training.determinism import seeded
 from btard.training.dropout import reseed
 from btard.training.micro_batches import micro_batches
+from btard.training.precision import autocast
 from btard.training.recipe import Recipe
 from btard.training.start import build
 from btard.training.state import trainable
@@ -97,7 +97,7 @@ class Bench:
         with seeded(seed, self.device):
             self._restore_buffers()
             reseed(self.module, seed)
-            with self._autocast():
+            with autocast(self._recipe.precision, self.device):
                 loss = self._recipe.task.loss(self.module, seed, size)
             scaled = loss.float() * self._scale
             pieces = torch.autograd.grad(scaled, self._parameters, materialize_grads=True)
@@ -115,13 +115,6 @@ class Bench:
     @property
     def _scale(self) -> float:
         return LOSS_SCALE if self._recipe.precision == "fp16" else 1.0
-
-    def _autocast(self) -> AbstractContextManager[object]:
-        """Return the context in which a loss is computed in the recipe's precision."""
-        if self._recipe.precision == "fp32":
-            return nullcontext()
-        kind = torch.bfloat16 if self._recipe.precision == "bf16" else torch.float16
-        return torch.autocast(self.device.type, dtype=kind)
 
     def _tell(self, done: int, total: int) -> None:
         if self.on_micro_batch is not None:

@@ -49,7 +49,9 @@ def check_task(
     if start is None:
         return report
     short = shortened(recipe)
-    bench = Bench(short, SEED, CPU)
+    # No processor computes in float16: there, the device is compared with itself alone.
+    home = torch.device(device) if recipe.precision == "fp16" else CPU
+    bench = Bench(short, SEED, home)
     vector = flatten([parameter for parameter in bench.module.parameters() if parameter.requires_grad])
     if not all(check_loss(short, bench, seed, report) for seed in SEEDS):
         return report
@@ -57,7 +59,7 @@ def check_task(
     _evaluate(bench, vector, report)
     if report.faults:
         return report
-    for machine in machines():
+    for machine in machines() if home == CPU else ():
         try:
             there = ask(machine, name, options, steps)
         except ConfigurationError as error:
@@ -68,7 +70,7 @@ def check_task(
             report.compare(machine.name, mine, theirs, epsilon)
         if report.faults:
             return report
-    if device != "cpu":
+    if torch.device(device) != home:
         _on_device(short, vector, gradients, device, report, epsilon)
     return report
 

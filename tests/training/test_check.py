@@ -164,6 +164,17 @@ def test_a_defect_is_named_in_one_sentence(
     assert "\n" not in report.faults[0]
 
 
+def test_short_floats_are_compared_within_their_own_tolerance(check: Callable[..., CheckReport]) -> None:
+    report = check(("micro_batch=4", "precision='bf16', tolerance='bf16'"))
+    assert report.faults == []
+    assert report.measured["ATEN_CPU_CAPABILITY=default"] < 5e-2
+
+
+def test_float16_is_checked_on_the_device_that_has_it(check: Callable[..., CheckReport]) -> None:
+    with pytest.raises(ConfigurationError, match="precision is fp16 on cpu: use a CUDA device, or bf16"):
+        check(("micro_batch=4", "precision='fp16', tolerance='fp16'"))
+
+
 def test_a_difference_above_the_tolerance_is_a_fault(check: Callable[..., CheckReport]) -> None:
     (fault,) = check(epsilon=1e-12).faults
     assert fault.startswith("with ")
