@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor
@@ -97,7 +98,7 @@ class Bench:
         with seeded(seed, self.device):
             self._restore_buffers()
             reseed(self.module, seed)
-            with autocast(self._recipe.precision, self.device):
+            with self._autocast():
                 loss = self._recipe.task.loss(self.module, seed, size)
             scaled = loss.float() * self._scale
             pieces = torch.autograd.grad(scaled, self._parameters, materialize_grads=True)
@@ -115,6 +116,10 @@ class Bench:
     @property
     def _scale(self) -> float:
         return LOSS_SCALE if self._recipe.precision == "fp16" else 1.0
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        """Return the context in which a loss is computed in the recipe's precision."""
+        return autocast(self._recipe.precision, self.device)
 
     def _tell(self, done: int, total: int) -> None:
         if self.on_micro_batch is not None:
