@@ -190,5 +190,5 @@ def test_a_plan_has_the_epsilon_of_the_tasks_profile_or_the_one_that_it_is_given
 
 
 def test_a_profile_that_does_not_exist_is_refused_when_the_recipe_is_made() -> None:
-    with pytest.raises(ConfigurationError, match="tolerance is 'exact': use one of smooth, kinked"):
+    with pytest.raises(ConfigurationError, match="tolerance is 'exact': use one of smooth, bf16-alike, kinked"):
         replace(digits(), tolerance="exact")
