@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def measure_norms(
     task: options.Task = "digits",
+    option: options.Option = None,
     peers: options.Peers = 8,
     steps: options.Steps = None,
     with_tau: Annotated[
@@ -35,8 +36,9 @@ def measure_norms(
 
     from btard.lab.norms import measure
     from btard.training import check_device, load_recipe
+    from btard.training.task_options import read_options
 
-    recipe = load_recipe(task)
+    recipe = load_recipe(task, options=read_options(option or ()), steps=steps)
     count = recipe.steps if steps is None else steps
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
