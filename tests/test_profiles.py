@@ -38,7 +38,7 @@ def join(*options: str) -> str:
 
 def test_profile_takes_the_options_that_the_command_takes() -> None:
     command = typer.main.get_command(app).commands["peer"]  # type: ignore[attr-defined]
-    programs = {"profile", "colluders", "json", "no_out", "tied"}
+    programs = {"profile", "colluders", "json", "no_out", "phases", "tied"}
     assert set(Profile.model_fields) == {option.name for option in command.params} - programs
 
 

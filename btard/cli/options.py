@@ -47,4 +47,8 @@ Announce = Annotated[
 Key = Annotated[Path, output("PATH", "The key file: made if missing, never overwritten.")]
 Overwrite = Annotated[bool, output(None, "Replace an earlier run in the directory.", "--overwrite")]
 Json = Annotated[bool, output(None, "Print JSON, one object a line, for programs.", "--json")]
+Track = Annotated[
+    list[str] | None,
+    output("TRACKER", "Curves: tensorboard, tensorboard:DIR, wandb or wandb:PROJECT; repeatable."),
+]
 Tied = Annotated[bool, typer.Option("--tied", hidden=True, help="End when standard input ends.")]

@@ -58,9 +58,13 @@ def peer(
     keep_checkpoints: Annotated[
         int, options.output("N", "Keep the newest N checkpoints; 0: all.", min=0)
     ] = 20,
+    track: options.Track = None,
     json: options.Json = False,
     no_out: Annotated[bool, typer.Option("--no-out", hidden=True, help="Keep nothing.")] = False,
     colluders: Annotated[str, typer.Option(hidden=True, help="Keys that collude with this one.")] = "",
+    phases: Annotated[
+        bool, typer.Option("--phases", hidden=True, help="With --json: print each second's phase.")
+    ] = False,
     tied: options.Tied = False,
 ) -> None:
     """Join a swarm by its bootstrap's address and train with it.
@@ -73,6 +77,7 @@ def peer(
     from btard.node.options import read_addresses, read_keys
     from btard.node.running import run
     from btard.run.config import RunPlan
+    from btard.tracking import Tracking, make_trackers
     from btard.training import trust
 
     if task is not None:
@@ -94,6 +99,7 @@ def peer(
         device=device,
         wait_s=wait,
     )
-    with EventConsole(json=json) as console:
-        ended = run(run_peer(peer_options, emit=console), tied=tied)
+    trackers = make_trackers(track or [], out)
+    with EventConsole(json=json, phases=phases) as console, Tracking(console, trackers) as emit:
+        ended = run(run_peer(peer_options, emit=emit), tied=tied)
     raise typer.Exit(STATUS[ended.outcome])

@@ -46,6 +46,7 @@ def swarm(
     name: Annotated[str, options.output("NAME", "Short for --out runs/NAME.")] = "swarm",
     out: Annotated[Path | None, options.output("DIR", "The run directory.")] = None,
     overwrite: options.Overwrite = False,
+    track: options.Track = None,
     json: options.Json = False,
 ) -> None:
     """Start a bootstrap and peers on this machine, train to the end, and say who was banned and why.
@@ -56,6 +57,7 @@ def swarm(
     from btard.console.local_swarm import run_swarm
     from btard.run.plan import plan_run
     from btard.swarm.spec import SwarmSpec
+    from btard.tracking import make_trackers
     from btard.training.task_options import read_options
 
     kinds = parse_adversaries(byzantine)
@@ -73,12 +75,14 @@ def swarm(
         seed=seed,
         delta_s=1.0,  # all on one machine
     )
+    path = out or Path("runs") / name
     good = run_swarm(
         SwarmSpec(config, kinds, attack_start),
-        out or Path("runs") / name,
+        path,
         in_process=in_process,
         require_bans=require_bans,
         replace=overwrite,
         json=json,
+        trackers=make_trackers(track or [], path),
     )
     raise typer.Exit(0 if good else 3)

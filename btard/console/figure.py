@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from btard.console.metrics import is_share, metric
-from btard.protocol.record import BAN
+from btard.protocol.record import BAN, STEP
 from btard.run.events import AttemptEnded
 from btard.swarm.summary import Exit, Summary
 
@@ -28,7 +28,7 @@ def draw_run(summary: Summary, records: Sequence[AttemptEnded], path: Path) -> P
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    panels = _panels(records)
+    panels = panels_of(records)
     figure = Figure(figsize=(9, 2.6 + 1.8 * max(2, len(panels))), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(panels) + 1, 1, sharex=True, height_ratios=(*(2 for _ in panels), 1.6))
@@ -48,13 +48,16 @@ def draw_run(summary: Summary, records: Sequence[AttemptEnded], path: Path) -> P
     return path
 
 
-def _panels(records: Sequence[AttemptEnded]) -> list[dict[str, Curve]]:
-    """Return the curves of each panel by name: one panel at least, and all shares in one."""
+def panels_of(records: Sequence[AttemptEnded]) -> list[dict[str, Curve]]:
+    """Return the curves of each panel by name: one panel at least, all shares in one, both losses in one."""
     panels: dict[str, dict[str, list[tuple[int, float]]]] = {}
     for record in records:
         for name, value in record.metrics.items():
             panel = panels.setdefault("%" if is_share(name) else name, {})
             panel.setdefault(name, []).append((record.step + 1, value))
+        if record.training_loss is not None and record.kind == STEP:
+            panel = panels.setdefault("loss", {})
+            panel.setdefault("training loss", []).append((record.step + 1, record.training_loss))
     return [dict(curves) for curves in list(panels.values())[:PANELS_MAX]] or [{}]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -23,6 +23,7 @@ from btard.swarm.in_process import run_in_process
 from btard.swarm.processes import run_processes
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.summary import Summary, peer_names, summarise
+from btard.tracking import Tracker, Tracking
 
 
 def run_swarm(
@@ -33,14 +34,17 @@ def run_swarm(
     require_bans: bool,
     json: bool = False,
     replace: bool = False,
+    trackers: Sequence[Tracker] = (),
 ) -> bool:
     """Run the swarm and show it; return whether all went as it must. `json` prints the events of the first
-    peer and how each peer ended, and nothing else. Raises BtardError if the swarm cannot run."""
+    peer and how each peer ended, and nothing else. `trackers` get the events of the first peer. Raises
+    BtardError if the swarm cannot run."""
     began = time.monotonic()
     begun: list[str] = []
     ended: list[AttemptEnded] = []
     with (
         EventConsole(json=json, names=peer_names(spec)) as console,
+        Tracking(console, trackers) as tracking,
         RunDirectory.create(path, replace) as directory,
     ):
         for line in _opening(spec):
@@ -51,14 +55,14 @@ def run_swarm(
                 begun.append(event.run)
             elif isinstance(event, AttemptEnded):
                 ended.append(event)
-            console(event)
+            tracking(event)
 
         if in_process:
             torch.set_num_threads(1)  # tensors are small, and threads that wait for each other cost more
             ends = run_in_process(spec, directory, emit)
         else:
             directory.close()  # the first peer's process writes there
-            ends = run(run_processes(spec, path, emit=emit))
+            ends = run(run_processes(spec, path, emit=emit, phases=console.is_live))
         summary = summarise(spec, begun[0], ended, ends, time.monotonic() - began)
         directory.write_summary(summary.to_dict())
     figure = _draw(summary, ended, directory)

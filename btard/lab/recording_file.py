@@ -62,7 +62,7 @@ def load_recording(path: Path) -> Recording:
     steps = sorted(int(found[1]) for name in tensors if (found := _NORMS.fullmatch(name)))
     if about is None or steps[:1] != [0] or len(steps) > 2 or len(tensors) != 2 * len(steps):
         raise wrong
-    count = len(tensors["norms 0"])
+    count = tensors["norms 0"].size
     for step in steps:
         for name, shape in ((f"sketches {step}", (count, SIZE)), (f"norms {step}", (count,))):
             found = tensors.get(name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from btard.adversary import AdversarialMachine, Adversary, tampered
 from btard.codec import FP32
@@ -10,6 +10,7 @@ from btard.crypto import Identity
 from btard.ledger.file import LedgerFile
 from btard.machine import Perform
 from btard.network import PeerRecord, Transport
+from btard.node.gauge import Gauge
 from btard.node.node import Node
 from btard.node.performer import Performer
 from btard.node.votes import VoteLog
@@ -36,10 +37,12 @@ def assemble(
     votes: VoteLog | None = None,
     adversary: Adversary | None = None,
     engine: Engine | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> Node:
     """Return a node at the beginning of a run. Its coin shares and salts derive from `secret`: 32 bytes of
     fresh entropy, never of its key, since what it reveals is public. `votes` keeps it from signing twice what
     an earlier process with its key may have signed: needed by whoever can be started again.
+    `clock` times its work (`Gauge`).
     Making an `engine` takes seconds: a peer that is waited for makes it beforehand (`config.engine`).
 
     Raises ConfigurationError or RunMismatchError if this machine cannot do the run's task."""
@@ -53,4 +56,4 @@ def assemble(
     if adversary is not None:
         perform = tampered(adversary, perform, engine)
         machine = AdversarialMachine(adversary, *arguments)
-    return Node(machine, perform, engine, transport, worker, records, ledger, votes)
+    return Node(machine, perform, engine, transport, worker, records, ledger, votes, Gauge(clock))

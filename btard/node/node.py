@@ -10,22 +10,26 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from btard.errors import RunMismatchError
 from btard.ledger.file import LedgerFile
 from btard.machine import Effect, Output, Perform, Send
 from btard.network import PeerRecord, Transport
 from btard.node.driver import NOTHING, Driver, Offer, Work
+from btard.node.gauge import Gauge
+from btard.node.measures import NOTHING as NOT_MEASURED
+from btard.node.measures import Measured, Measures
+from btard.node.performer import KINDS
+from btard.node.reports import Reports
 from btard.node.votes import VoteLog
 from btard.node.worker import Worker
-from btard.protocol.constants import ASK_SHARE
 from btard.protocol.outputs import Diverged, Ended, Recorded
 from btard.protocol.peer import PeerMachine
 from btard.protocol.record import BAN, LEAVE, Entry
 from btard.protocol.state import RosterState
-from btard.run.events import Stalled
 from btard.training.engine import Engine
-from btard.types import Digest, Fault, FaultKind, PeerId
+from btard.types import Bytes, Digest, Fault, FaultKind, PeerId
 
 ROSTER_PHASES = 3
 """How long to wait for the roster before the first step, in units of phase_s. A peer that never arrives does
@@ -38,16 +42,14 @@ in units of delta_s."""
 LINGER_MESSAGES = 64
 """Messages of such a peer that are read: it asks for those of the attempts that it has missed."""
 
-STALL_S = 1.0
-"""Interval between reports of a phase that lasts, in seconds; the first comes with the machine's tick."""
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a node reports after each record."""
+    """What a node reports after each record; `measured` is of the attempt that it ended."""
 
     entry: Entry
     state: RosterState
+    measured: Measured = NOT_MEASURED
 
 
 @dataclass(slots=True)
@@ -62,10 +64,8 @@ class Node:
     """Runs `machine` (honest, or an adversary's) until the run is over for it.
 
     `perform` does its effects on `engine`; `records` are the addresses of the roster. What is signed is in
-    `votes`, if given, before it leaves. `progress` is called
-    after each record, `faulted` with each fault, `stalled` each second while a phase lasts longer than
-    ASK_SHARE of phase_s, all in the loop. Without `stalled` the protocol's timers are the only ones: others
-    would change the order of those of one instant, which matters in virtual time. Times are the loop's."""
+    `votes`, if given, before it leaves. `gauge` reads its work. `progress` is called after each record,
+    `faulted` with each fault, and what `reports` has as it says, all in the loop. Times are the loop's."""
 
     def __init__(
         self,
@@ -77,6 +77,7 @@ class Node:
         records: Mapping[PeerId, PeerRecord],
         ledger: LedgerFile | None = None,
         votes: VoteLog | None = None,
+        gauge: Gauge | None = None,
     ) -> None:
         self.faults: Counter[tuple[PeerId, str]] = Counter()
         self.machine = machine
@@ -85,7 +86,6 @@ class Node:
         self.engine = engine
         self.worker = worker
         self.progress: Callable[[Progress], None] = lambda _: None
-        self.stalled: Callable[[Stalled], None] | None = None
         self.faulted: Callable[[Fault], None] = lambda _: None
         self._perform = perform
         self._records = records
@@ -94,7 +94,10 @@ class Node:
         self._votes = votes
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
-        self._stall_timer: asyncio.TimerHandle | None = None
+        self.gauge = gauge or Gauge()
+        self.reports = Reports(transport.me, lambda: machine.attempt, self.gauge)
+        self._measures = Measures(self.gauge)
+        engine.on_micro_batch = self.gauge.micro_batch
         self._over: asyncio.Future[Ended] = self._loop.create_future()
         worker.failed = self.fail
 
@@ -108,7 +111,9 @@ class Node:
         Raises what broke (LedgerError) and leaves the ledger whole."""
         self._connect(self.machine.state)
         await self._wait_for_roster()
+        self._measures.begin(self.machine.attempt, self._loop.time())
         self._do(self.driver.begin(self._loop.time()))
+        self.reports.begin()
         return await self._over
 
     async def _wait_for_roster(self) -> None:
@@ -119,15 +124,16 @@ class Node:
 
     def halt(self) -> None:
         """Do nothing any more; the transport is for its owner to stop."""
-        for timer in (self._timer, self._stall_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        self.reports.stop()
         self.worker.stop()
 
     def fail(self, error: BaseException) -> None:
         """End the run with an error of our own."""
         if not self._over.done():
             self._over.set_exception(error)
+            self.reports.stop()
 
     # ------------------------------------------------------------ what comes in (network.Inbox)
 
@@ -154,7 +160,7 @@ class Node:
             self._loop.call_soon(self._unless_over, lambda: self.driver.held(digest, self._loop.time()))
         return answer is Offer.WANTED
 
-    def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
+    def blob(self, sender: PeerId, digest: Digest, data: Bytes) -> None:
         """Take a blob that was wanted."""
         self._unless_over(lambda: self.driver.arrived(digest, data, self._loop.time()))
 
@@ -183,6 +189,10 @@ class Node:
     def _do(self, work: Work) -> None:
         if work is NOTHING:
             return
+        measured = NOT_MEASURED
+        if any(isinstance(output, Recorded) for output in work.outputs):
+            # Before work of the next attempt is handed out, which may be done in no time.
+            measured = self._measures.take(self.transport.counters.total, self._loop.time())
         for send in self._permitted(work.messages):
             for peer in send.to:
                 self.transport.send(peer, send.raw)
@@ -194,7 +204,8 @@ class Node:
         for fault in work.faults:
             self._count(fault)
         for output in work.outputs:
-            self._output(output)
+            self._output(output, measured)
+        self._measures.see(self.machine.attempt, self._loop.time())
         self._set_timer()
 
     def _permitted(self, messages: list[Send]) -> list[Send]:
@@ -203,17 +214,19 @@ class Node:
         return messages if self._votes is None else self._votes.permit(messages, (state.step, state.attempt))
 
     def _submit(self, effect: Effect) -> None:
-        self.worker.submit(
-            lambda: self._perform(effect),
-            lambda result: self._unless_over(lambda: self.driver.done(effect, result, self._loop.time())),
-        )
+        def take(result: Any) -> None:
+            self._measures.performed(effect, self.engine)
+            self._unless_over(lambda: self.driver.done(effect, result, self._loop.time()))
 
-    def _output(self, output: Output) -> None:
+        kind = KINDS[type(effect)]
+        self.worker.submit(lambda: self.gauge.run(kind, lambda: self._perform(effect)), take)
+
+    def _output(self, output: Output, measured: Measured) -> None:
         if isinstance(output, Recorded):
             if self._ledger is not None:
                 self._ledger.append(output.entry)
             self._follow(output)
-            self.progress(Progress(output.entry, output.state))
+            self.progress(Progress(output.entry, output.state, measured))
         elif isinstance(output, Diverged):
             self.fail(
                 RunMismatchError(
@@ -223,6 +236,7 @@ class Node:
             )
         elif isinstance(output, Ended) and not self._over.done():
             self._over.set_result(output)
+            self.reports.stop()
 
     def _follow(self, recorded: Recorded) -> None:
         """Keep the links to those that a record leaves: the members, and for a while who has lost its seat,
@@ -250,24 +264,4 @@ class Node:
 
     def _tick(self) -> None:
         self._unless_over(lambda: self.driver.tick(self._loop.time()))
-        if self._stall_timer is None and self.stalled is not None:
-            self._report_stall(self.stalled)
-
-    def _report_stall(self, report: Callable[[Stalled], None]) -> None:
-        self._stall_timer = None
-        now, attempt = self._loop.time(), self.machine.attempt
-        waited_s = attempt.waited(now)
-        limit_s = min(attempt.state.patience_s(attempt.phase), attempt.state.config.phase_s)
-        due_s = ASK_SHARE * limit_s - 1e-6  # floats round
-        if not self._over.done() and waited_s >= due_s:
-            report(
-                Stalled(
-                    step=attempt.state.step,
-                    attempt=attempt.state.attempt,
-                    phase=attempt.phase,
-                    missing=tuple(peer.hex() for peer in attempt.awaited if peer != self.transport.me),
-                    waited_s=waited_s,
-                    dispute_in_s=max(0.0, attempt.hard - now),
-                )
-            )
-            self._stall_timer = self._loop.call_later(STALL_S, self._report_stall, report)
+        self.reports.ticked()

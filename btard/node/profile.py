@@ -35,6 +35,7 @@ class Profile(BaseModel):
     wait: float | None = None
     evaluate_every: int | None = None
     keep_checkpoints: int | None = None
+    track: list[str] | None = None
 
 
 def load_profile(name_or_path: str) -> dict[str, Any]:

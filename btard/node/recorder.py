@@ -12,7 +12,9 @@ from pathlib import Path
 from btard.errors import ConfigurationError
 from btard.ledger.directory import RunDirectory
 from btard.node.delays import DelayWatch
+from btard.node.gauge import Gauge
 from btard.node.node import Node, Progress
+from btard.node.norms import norms_of
 from btard.node.worker import Worker
 from btard.protocol import outputs
 from btard.protocol.record import STEP
@@ -40,6 +42,10 @@ def _tried(write: Callable[[], None]) -> ConfigurationError | None:
     return None
 
 
+def _rounded(seconds: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in seconds.items()}
+
+
 @dataclass(slots=True)
 class Recorder:
     """Records one peer's run: `await recorder.run(node)`. Events go to `emit`, in order.
@@ -59,6 +65,10 @@ class Recorder:
     run_dir: RunDirectory | None = None
     keep_checkpoints: int = KEEP_CHECKPOINTS
     virtual: bool = False
+    _me: PeerId = field(default=PeerId(b""), init=False)
+    _gauge: Gauge = field(default_factory=Gauge, init=False)
+    _queued: int = field(default=0, init=False)
+    """Records that are yet to be reported: events keep their order."""
     _last_s: float | None = field(default=None, init=False)
     _delays: DelayWatch | None = field(default=None, init=False)
     _faults: set[tuple[PeerId, str]] = field(default_factory=set, init=False)
@@ -78,9 +88,10 @@ class Recorder:
             node.fail(error)
 
         node.progress, node.faulted, self.worker.failed = self, self.fault, fail
+        self._me, self._gauge = node.transport.me, node.gauge
         self._delays = DelayWatch(node.transport.counters, node.machine.state.config.delta_s)
         if not self.virtual:
-            node.stalled = self.emit
+            node.reports.stalled = node.reports.working = self.emit
         try:
             over = await node.run()
         except asyncio.CancelledError:
@@ -103,9 +114,14 @@ class Recorder:
         step = record.kind == STEP
         every = self.evaluate_every
         evaluate = step and every > 0 and (done == self.steps or done % every == 0)
-        checkpoint = step and (done >= self.steps - 1 or done % CHECKPOINT_EVERY in (0, 1))
+        due = done >= self.steps - 1 or done % CHECKPOINT_EVERY in (0, 1)
+        checkpoint = step and due and self.run_dir is not None
         now_s, last_s = (None, None) if self.virtual else (asyncio.get_running_loop().time(), self._last_s)
         self._last_s = now_s
+        measured, finished = progress.measured, progress.state.finished
+        norms = None
+        if step and finished is not None and measured.tau is not None:
+            norms = norms_of(finished, self._me, measured.tau)
         event = AttemptEnded(
             time=self._now(),
             index=record.index,
@@ -118,13 +134,23 @@ class Recorder:
             ledger=record.digest.hex(),
             model=record.model.hex(),
             duration_s=None if now_s is None or last_s is None else round(now_s - last_s, 6),
+            training_loss=measured.training_loss,
+            norms=norms,
+            phases_s={} if self.virtual else _rounded(measured.phases_s),
+            deadlines=measured.deadlines,
+            disputes=measured.disputes,
+            dispute_s=None if self.virtual else round(measured.dispute_s, 6),
+            work_s=_rounded(measured.work_s),
+            sent_bytes=measured.sent_bytes,
+            received_bytes=measured.received_bytes,
         )
 
         def work() -> tuple[dict[str, float], ConfigurationError | None]:
             failed = _tried(self._save_checkpoint) if checkpoint else None
-            return self.engine.evaluate() if evaluate else {}, failed
+            return self._gauge.run("evaluate", self.engine.evaluate) if evaluate else {}, failed
 
         def report(done: tuple[dict[str, float], ConfigurationError | None]) -> None:
+            self._queued -= 1
             metrics, failed = done
             scored = event.model_copy(update={"metrics": metrics})
             if checkpoint:
@@ -133,7 +159,11 @@ class Recorder:
                 self._say_if_lacking("metrics", _tried(lambda: run_dir.add_metrics(scored)))
             self.emit(scored)
 
-        self.worker.submit(work, report)
+        self._queued += 1
+        if evaluate or checkpoint or self._queued > 1:
+            self.worker.submit(work, report)
+        else:  # the worker may be busy with a gradient, which nothing here needs
+            report(work())
 
     def fault(self, fault: Fault) -> None:
         """Take a fault; the first of a peer and kind becomes an event."""

@@ -8,7 +8,7 @@ from btard.training.device import check_device
 from btard.training.dropout import SeededDropout, seed_dropout
 from btard.training.engine import Engine
 from btard.training.initialisation import initialise
-from btard.training.optimizers import LAMB, NO_DECAY, SGD, AdamW
+from btard.training.optimizers import LAMB, NO_DECAY, SGD, AdamW, RestartedSGD
 from btard.training.recipe import Recipe
 from btard.training.registry import TASKS, known_tasks, load_recipe, register, trust
 from btard.training.store import BlobStore
@@ -24,6 +24,7 @@ __all__ = [
     "Checkpoint",
     "Engine",
     "Recipe",
+    "RestartedSGD",
     "SeededDropout",
     "Task",
     "check_device",

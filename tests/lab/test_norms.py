@@ -34,7 +34,7 @@ def test_the_suggestion_hardly_depends_on_the_number_of_peers() -> None:
     assert few.delta_max == pytest.approx(many.delta_max, rel=0.3)
     assert few.tau < few.delta_max
     for step in many.steps[6:]:
-        assert step.longest < 1.6 * step.shortest, "parts are alike"
+        assert step.unevenness < 1.6, "parts are alike"
 
 
 def test_training_by_the_suggested_tau_suggests_it_again() -> None:

@@ -123,6 +123,11 @@ def test_impossible_numbers_are_refused(gradients: int, steps: int) -> None:
         record(blobs(), gradients, steps)
 
 
+def test_a_gradient_that_is_not_finite_is_refused_and_not_compared_as_zero() -> None:
+    with pytest.raises(ConfigurationError, match="a gradient of step 0 has no length"):
+        on(math.inf)
+
+
 def altered(path: Path, change: str) -> None:
     """A stranger's file: what `save_recording` wrote, and one thing wrong with it."""
     tensors = load_file(path)
@@ -152,6 +157,8 @@ def altered(path: Path, change: str) -> None:
             tensors["norms -4"] = tensors.pop("norms 4")
         case "long name":
             tensors["norms " + "4" * 5000] = tensors.pop("norms 4")
+        case "one number":
+            tensors["norms 0"] = np.array(1.0)
         case "square model":
             tensors["parameters"] = tensors["parameters"].reshape(1, -1)
     save_file(tensors, path, about)
@@ -171,7 +178,7 @@ def altered(path: Path, change: str) -> None:
             "no x_0",
             "more",
         ),
-        *("odd name", "long name", "square model"),
+        *("odd name", "long name", "one number", "square model"),
     ],
 )
 def test_a_file_that_is_something_else_is_refused_in_one_sentence(tmp_path: Path, change: str) -> None:

@@ -103,6 +103,8 @@ def taken() -> Iterator[str]:
         ("swarm --in-process --option learning_rate=fast", "use a finite number"),
         ("bootstrap --option steps=3", "use --steps"),
         ("swarm --in-process --tau -1", "must be positive"),
+        ("swarm --in-process --track mlflow", "use tensorboard, tensorboard:DIR, wandb or wandb:PROJECT"),
+        (f"peer --join {NOBODY} --track nothing", "there is no tracker 'nothing'"),
         ("swarm --in-process --peers 4 --validators 3", "use at most 2"),
         ("swarm --in-process --steps 5 --attack-start 5", "5 steps"),
         ("swarm --in-process --out .", "choose another"),

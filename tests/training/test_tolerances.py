@@ -12,13 +12,14 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from itertools import permutations
 from typing import Any
 
 import pytest
 import torch
 
+from benchmarks.networks import Drawn, Transformer
 from btard.errors import ConfigurationError
 from btard.machine import Recomputed
 from btard.protocol.constants import EPSILON_MAX, EPSILON_MIN, ProtocolConfig
@@ -29,6 +30,7 @@ from btard.run.plan import plan_run
 from btard.training import Recipe
 from btard.training.tasks.digits import digits
 from btard.training.tolerances import MARGIN, TOLERANCES, fitting, tolerance
+from btard.training.vector import flatten
 from btard.types import Scalars
 from tests.training.machines import machines
 
@@ -133,6 +135,23 @@ def test_unlike_machines_do_differ_in_low_precision() -> None:
     norm = min(entry[1] for entry in mine)
     unlike = torch.backends.cpu.get_cpu_capability() != "DEFAULT"
     assert not unlike or max(off) > 1e-4 * norm
+
+
+@pytest.mark.parametrize(("profile", "precision"), [("fp16", torch.float16), ("bf16", torch.bfloat16)])
+def test_low_precision_is_so_near_to_float32_that_any_two_kernels_are_within_the_profile(
+    profile: str, precision: torch.dtype
+) -> None:
+    network = partial(Transformer, "gelu", 0.0, width=64, layers=6)
+    exact, rounded = (Drawn("any", network, each) for each in (None, precision))
+    models = [task.build(bytes(32)) for task in (exact, rounded)]
+    for k in range(3):
+        gradients = [
+            flatten(torch.autograd.grad(task.loss(model, bytes([k]) * 32, 2), list(model.parameters())))
+            for task, model in zip((exact, rounded), models, strict=True)
+        ]
+        one, other = (gradient / gradient.norm() for gradient in gradients)
+        off = float((one - other).norm())
+        assert 1e-5 < off < tolerance(profile).epsilon / 2
 
 
 # ---------------------------------------------------------------- names and plans
