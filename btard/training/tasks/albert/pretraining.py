@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from btard.data.text import Corpus, TokenisedText
+from btard.errors import ConfigurationError
 from btard.training.tasks.albert.batch import draw_batch, fixed_batch
 from btard.training.tasks.albert.model import Architecture, scores
 from btard.training.tasks.albert.spans import Spans, cut_into_spans
@@ -39,6 +40,10 @@ class Pretraining:
     evaluated: int = 64
     vocabulary: int | None = None
     informed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.evaluated < 1:
+            raise ConfigurationError(f"evaluated is {self.evaluated}: use at least 1 sequence")
 
     def build(self, seed: bytes) -> nn.Module:
         """Return the network at its first weights: the same bytes on every platform."""

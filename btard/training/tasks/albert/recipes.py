@@ -41,6 +41,7 @@ def albert_large(
     micro_batch: int = 4,
     precision: str = "fp32",
     text: str = WIKITEXT,
+    evaluated: int = 64,
 ) -> Recipe:
     """Return the recipe of `--task albert-large`: ALBERT-large from scratch, 17.8 million parameters.
 
@@ -48,13 +49,14 @@ def albert_large(
     sequences a step of 16 peers, the aggregate clipped to norm 1. `batch` is a peer's share, computed
     `micro_batch` sequences at a time (all at once if the batch is smaller). `precision` is the recipe's, and
     brings its tolerance. `text` is one that `btard prepare-data` left, or "python-topics".
+    `evaluated` sequences are evaluated on: a peer that does it computes nothing else meanwhile.
     """
     task = Pretraining(
         "albert-large",
         partial(load_corpus, text),
         LARGE,
         length,
-        evaluated=256,
+        evaluated=evaluated,
         vocabulary=LARGE_VOCABULARY,
     )
     return Recipe(

@@ -167,6 +167,7 @@ def test_options_of_the_large_recipe_fit_each_other_or_are_refused() -> None:
     assert (albert_large().micro_batch, albert_large().tolerance) == (4, "smooth")
     for options, sentence in (
         ({"batch": "0"}, "batch_size is 0"),
+        ({"evaluated": "0"}, "evaluated is 0: use at least 1"),
         ({"micro_batch": "3"}, "micro_batch is 3: use a divisor"),
         ({"precision": "int8"}, "precision is 'int8': use fp32"),
         ({"text": "../secrets"}, "not the name of a text"),
