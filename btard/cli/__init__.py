@@ -22,6 +22,7 @@ from btard.cli.invite import invite
 from btard.cli.keygen import keygen
 from btard.cli.measure_norms import measure_norms
 from btard.cli.measure_tolerance import measure_tolerance
+from btard.cli.new_task import new_task
 from btard.cli.peer import peer
 from btard.cli.simulate import simulate
 from btard.cli.swarm import swarm
@@ -53,6 +54,7 @@ app.command()(audit)
 app.command()(bootstrap)
 app.command("check-task")(check_task)
 app.command()(invite)
+app.command("new-task")(new_task)
 app.command()(peer)
 app.command()(simulate)
 app.command()(swarm)

@@ -13,9 +13,8 @@ def check_task(
     task: Annotated[str, typer.Argument(metavar="TASK", help="The task, or module:attribute.")],
     option: options.Option = None,
     steps: options.Steps = None,
-    device: Annotated[
-        str, options.run("DEVICE", "Compute the gradient on this device, too: cpu, cuda:1.")
-    ] = "cpu",
+    device: options.Device = "cpu",
+    epsilon: options.Epsilon = None,
     json: options.Json = False,
 ) -> None:
     """Compute a task's gradient in all ways that must not matter, and name what would trouble a swarm.
@@ -25,13 +24,10 @@ def check_task(
     from dataclasses import asdict
     from json import dumps
 
-    from btard.protocol.constants import ProtocolConfig
     from btard.training.check import check_task as check
     from btard.training.task_options import read_options
 
-    report = check(
-        task, read_options(option or ()), epsilon=ProtocolConfig().epsilon, steps=steps, device=device
-    )
+    report = check(task, read_options(option or ()), steps=steps, device=device, epsilon=epsilon)
     if json:
         typer.echo(dumps({"holds": not report.faults, **asdict(report)}))
     else:

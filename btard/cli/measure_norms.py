@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 def measure_norms(
     task: options.Task = "digits",
+    option: options.Option = None,
     peers: options.Peers = 8,
     steps: options.Steps = None,
     with_tau: Annotated[
@@ -35,8 +36,9 @@ def measure_norms(
 
     from btard.lab.norms import measure
     from btard.training import check_device, load_recipe
+    from btard.training.task_options import read_options
 
-    recipe = load_recipe(task)
+    recipe = load_recipe(task, options=read_options(option or ()), steps=steps)
     count = recipe.steps if steps is None else steps
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
@@ -62,7 +64,8 @@ def _show(norms: Norms) -> None:
     from rich.table import Table
 
     console = Console(soft_wrap=True, highlight=False)
-    table = Table("steps", "|g_i|", "|g_i - v|: least", "10 %", "median", "90 %", "greatest", "parts, median")
+    title = f"|g_i - v| of {norms.peers} peers"
+    table = Table("steps", "|g_i|", "least", "10 %", "median", "90 %", "greatest", "parts", title=title)
     for group in norms.stages(6):
         whole = [norm for step in group for norm in step.whole]
         cells = (float(np.quantile(whole, share)) for share in (0.0, 0.1, 0.5, 0.9, 1.0))
@@ -70,11 +73,10 @@ def _show(norms: Norms) -> None:
             f"{group[0].step} to {group[-1].step}",
             f"{float(np.median([step.gradient for step in group])):.3g}",
             *(f"{each:.3g}" for each in cells),
-            f"{min(step.shortest for step in group):.3g} to {max(step.longest for step in group):.3g}",
+            f"x {max(step.unevenness for step in group):.2f}",
         )
     console.print(table)
     console.print(
-        f"Of {norms.peers} peers. Norms of parts are multiplied by the root of their number, to compare with "
-        "those of whole gradients."
+        "|g_i|: the median. parts: how much longer the longest part was than the shortest, at most."
     )
     console.print(f"suggested: tau={norms.tau:g}, the median; delta_max={norms.delta_max:g}")

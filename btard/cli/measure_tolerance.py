@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 def measure_tolerance(
     task: options.Task = "digits",
+    option: options.Option = None,
     steps: Annotated[
         int, options.run("S", "Measure after so many steps, too; with --against, as there.", min=0)
     ] = 20,
@@ -43,9 +44,10 @@ def measure_tolerance(
     from btard.lab.recording import record
     from btard.lab.recording_file import load_recording, save_recording
     from btard.training import check_device, load_recipe
+    from btard.training.task_options import read_options
 
     theirs = None if against is None else load_recording(against)
-    recipe = load_recipe(task)
+    recipe = load_recipe(task, options=read_options(option or ()))
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         row = bar.add_task("gradients", total=None)

@@ -39,6 +39,11 @@ class StepNorms:
     shortest: float
     longest: float
 
+    @property
+    def unevenness(self) -> float:
+        """By how much the longest part is longer than the shortest."""
+        return self.longest / self.shortest if self.shortest > 0 else math.inf
+
 
 @dataclass(frozen=True, slots=True)
 class Norms:

@@ -69,7 +69,7 @@ def record(
     """Compute `gradients` gradients at x_0, and as many after `steps` steps of a lone seat if that is not 0.
 
     With `against`, as many as there, at the same models. Raises RunMismatchError if this machine's task is
-    not that of `against`, ConfigurationError for impossible numbers or if the data are missing.
+    not that of `against`, ConfigurationError for impossible numbers, missing data, or a gradient of length 0.
     """
     described = {**recipe.describe(), **describe_start(recipe, SEED)}
     if against is not None:
@@ -95,6 +95,10 @@ def record(
             gradient = engine.bench.gradient(parameters, _seed("measured gradient", k))
             sketches[k], norms[k] = sketch(gradient, SEED), float(gradient.double().norm())
             told()
+        if not norms.all():
+            raise ConfigurationError(
+                f"a gradient of step {step} has no length, so it was not finite: use fewer steps"
+            )
         return Gradients(step, sketches, norms)
 
     parameters = None if against is None else against.parameters
@@ -130,12 +134,11 @@ def _check(gradients: int, steps: int) -> None:
 
 
 def differences(mine: Recording, theirs: Recording) -> dict[int, list[float]]:
-    """Return |g - g'| / |g| of each gradient, ascending, by step; 0 for two gradients of length 0."""
+    """Return |g - g'| / |g|, g the longer one, of each gradient, ascending, by step."""
     result = {}
     for here, there in zip(mine.at, theirs.at, strict=True):
         lengths = np.linalg.norm(here.sketches - there.sketches, axis=1)
-        longest = np.maximum(here.norms, there.norms)
-        result[here.step] = sorted((lengths / np.where(longest > 0, longest, 1.0)).tolist())
+        result[here.step] = sorted((lengths / np.maximum(here.norms, there.norms)).tolist())
     return result
 
 

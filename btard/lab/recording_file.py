@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from btard.lab.recording import GRADIENTS_MAX, STEPS_MAX, Gradients, Recording
 from btard.lab.sketch import SIZE
 
 FORMAT = "btard-gradients-1"
+
+_NORMS = re.compile("norms ([0-9]{1,6})")
 
 TEXT_MAX = 1 << 20
 """Characters of the description that a file may have: it comes from somebody else."""
@@ -56,10 +59,10 @@ def load_recording(path: Path) -> Recording:
         raise ConfigurationError(f"cannot read the recording {path}: {error}") from error
     about = _about(metadata.get("about", ""))
     parameters = tensors.pop("parameters", None)
-    steps = sorted(int(name[6:]) for name in tensors if name.startswith("norms ") and name[6:].isdecimal())
+    steps = sorted(int(found[1]) for name in tensors if (found := _NORMS.fullmatch(name)))
     if about is None or steps[:1] != [0] or len(steps) > 2 or len(tensors) != 2 * len(steps):
         raise wrong
-    count = len(tensors["norms 0"])
+    count = tensors["norms 0"].size
     for step in steps:
         for name, shape in ((f"sketches {step}", (count, SIZE)), (f"norms {step}", (count,))):
             found = tensors.get(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from itertools import accumulate
 
 import torch
@@ -15,6 +15,7 @@ from btard.training.determinism import seeded
 from btard.training.dropout import reseed
 from btard.training.micro_batches import micro_batches
 from btard.training.optimizers.arithmetic import norm as norm_of
+from btard.training.precision import autocast
 from btard.training.recipe import Recipe
 from btard.training.start import build
 from btard.training.state import trainable
@@ -149,10 +150,7 @@ class Bench:
 
     def _autocast(self) -> AbstractContextManager[object]:
         """Return the context in which a loss is computed in the recipe's precision."""
-        if self._recipe.precision == "fp32":
-            return nullcontext()
-        kind = torch.bfloat16 if self._recipe.precision == "bf16" else torch.float16
-        return torch.autocast(self.device.type, dtype=kind)
+        return autocast(self._recipe.precision, self.device)
 
     def _tell(self, done: int, total: int) -> None:
         if self.on_micro_batch is not None:

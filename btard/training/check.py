@@ -18,6 +18,7 @@ from btard.training.recipe import Recipe
 from btard.training.registry import load_recipe
 from btard.training.start import describe_start
 from btard.training.task import Described
+from btard.training.tolerances import tolerance
 from btard.training.vector import flatten
 
 CPU = torch.device("cpu")
@@ -27,26 +28,30 @@ def check_task(
     name: str,
     options: Mapping[str, str],
     *,
-    epsilon: float,
     steps: int | None = None,
     device: str = "cpu",
+    epsilon: float | None = None,
 ) -> CheckReport:
     """Compute gradients of a task at its first model in all ways that must not matter, and report.
 
     They are computed twice, in another order, with other numbers of threads, in processes that use other
-    instructions, and on `device`. Two gradients of one seed may differ by `epsilon` times their norm, and in
-    one process and with one number of threads not at all. A batch is shortened to two micro-batches. A stage
-    that finds a fault is the last: description, loss, this process, other machines.
-    Raises ConfigurationError if there is no such task or device, or its options do not fit.
+    instructions, and on `device`. Two gradients of one seed may differ by `epsilon` times their norm (that of
+    the recipe's tolerance, if not given), and in one process and with one number of threads not at all. A
+    batch is shortened to two micro-batches. A stage that finds a fault is the last: description, loss, this
+    process, other machines. Raises ConfigurationError if there is no such task or device, or its options do
+    not fit.
     """
     check_device(device)
     recipe = load_recipe(name, options=options, steps=steps)
+    epsilon = tolerance(recipe.tolerance).epsilon if epsilon is None else epsilon
     report = CheckReport()
     start = _describe(recipe, report)
     if start is None:
         return report
     short = shortened(recipe)
-    bench = Bench(short, SEED, CPU)
+    # No processor computes in float16: there, the device is compared with itself alone.
+    home = torch.device(device) if recipe.precision == "fp16" else CPU
+    bench = Bench(short, SEED, home)
     vector = flatten([parameter for parameter in bench.module.parameters() if parameter.requires_grad])
     if not all(check_loss(short, bench, seed, report) for seed in SEEDS):
         return report
@@ -54,7 +59,7 @@ def check_task(
     _evaluate(bench, vector, report)
     if report.faults:
         return report
-    for machine in machines():
+    for machine in machines() if home == CPU else ():
         try:
             there = ask(machine, name, options, steps)
         except ConfigurationError as error:
@@ -65,7 +70,7 @@ def check_task(
             report.compare(machine.name, mine, theirs, epsilon)
         if report.faults:
             return report
-    if device != "cpu":
+    if torch.device(device) != home:
         _on_device(short, vector, gradients, device, report, epsilon)
     return report
 
@@ -93,6 +98,15 @@ def _describe(recipe: Recipe, report: CheckReport) -> dict[str, str] | None:
             "the task has no fingerprints: give it that method if it reads data, so that a peer with other "
             "data is refused"
         )
+    if (
+        recipe.precision != "fp32"
+        and tolerance(recipe.tolerance).epsilon < tolerance(recipe.precision).epsilon
+    ):
+        report.faults.append(
+            f"the tolerance {recipe.tolerance} is too tight for gradients in {recipe.precision}: let the "
+            f'recipe have tolerance="{recipe.precision}"'
+        )
+        return None
     if start != again:
         report.faults.append(_unequal_starts("built twice", start, again))
         return None

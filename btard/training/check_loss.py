@@ -10,6 +10,7 @@ from btard.training.bench import Bench
 from btard.training.check_report import CheckReport, listed, where
 from btard.training.determinism import seeded
 from btard.training.dropout import reseed
+from btard.training.precision import autocast
 from btard.training.recipe import Recipe
 from btard.training.state import trainable
 
@@ -30,9 +31,10 @@ def check_loss(recipe: Recipe, bench: Bench, seed: bytes, report: CheckReport) -
     model.train()
     with seeded(seed, bench.device):
         reseed(model, seed)
-        drawn = torch.get_rng_state()
+        drawn = _drawn(bench.device)
         try:
-            loss = recipe.task.loss(model, seed, recipe.micro_batch or recipe.batch_size)
+            with autocast(recipe.precision, bench.device):
+                loss = recipe.task.loss(model, seed, recipe.micro_batch or recipe.batch_size)
         except Exception as error:
             report.faults.append(f"the loss cannot be computed: {where(error)}")
             return False
@@ -44,7 +46,7 @@ def check_loss(recipe: Recipe, bench: Bench, seed: bytes, report: CheckReport) -
         except RuntimeError as error:
             report.faults.append(f"the loss has no deterministic derivative: {where(error)}")
             return False
-        if GENERATOR not in report.notes and not torch.equal(drawn, torch.get_rng_state()):
+        if GENERATOR not in report.notes and drawn != _drawn(bench.device):
             report.notes.append(GENERATOR)
     gradients = {name: piece for (name, _), piece in zip(named, pieces, strict=True)}
     if unused := [name for name, piece in gradients.items() if piece is None]:
@@ -79,6 +81,14 @@ def _of_loss(loss: object) -> Iterator[str]:
             f"the loss is {float(loss.detach())}, so its gradient would count as zero: look for a logarithm, "
             "a division or a root of zero"
         )
+
+
+def _drawn(device: torch.device) -> list[list[int]]:
+    """Return the states of torch's generators that a loss on `device` may draw from."""
+    states = [torch.get_rng_state()]
+    if device.type == "cuda":
+        states.append(torch.cuda.get_rng_state(device))
+    return [state.tolist() for state in states]
 
 
 def _changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> list[str]:

@@ -62,7 +62,7 @@ def check(
     module = f"checked_{abs(hash(request.node.name))}"
 
     def run(
-        *changes: tuple[str, str], epsilon: float = 1e-4, device: str = "cpu", **options: str
+        *changes: tuple[str, str], epsilon: float | None = None, device: str = "cpu", **options: str
     ) -> CheckReport:
         source = SOUND
         for old, new in changes:
@@ -138,6 +138,10 @@ FAULTS = {
         (WEIGHTS, f"{WEIGHTS}; model[0].bias.data.fill_(random.random())"),
         "built twice, the initial model is another",
     ),
+    "a tolerance that is too tight": (
+        ("micro_batch=4", "precision='bf16'"),
+        'the tolerance smooth is too tight for gradients in bf16: let the recipe have tolerance="bf16"',
+    ),
     "no data": (
         ('return {"points": "00"}', "raise ConfigurationError('points.txt is missing: fetch it')"),
         "points.txt is missing: fetch it",
@@ -158,6 +162,17 @@ def test_a_defect_is_named_in_one_sentence(
     assert len(report.faults) == 1, report.faults
     assert re.search(sentence, report.faults[0])
     assert "\n" not in report.faults[0]
+
+
+def test_short_floats_are_compared_within_their_own_tolerance(check: Callable[..., CheckReport]) -> None:
+    report = check(("micro_batch=4", "precision='bf16', tolerance='bf16'"))
+    assert report.faults == []
+    assert report.measured["ATEN_CPU_CAPABILITY=default"] < 5e-2
+
+
+def test_float16_is_checked_on_the_device_that_has_it(check: Callable[..., CheckReport]) -> None:
+    with pytest.raises(ConfigurationError, match="precision is fp16 on cpu: use a CUDA device, or bf16"):
+        check(("micro_batch=4", "precision='fp16', tolerance='fp16'"))
 
 
 def test_a_difference_above_the_tolerance_is_a_fault(check: Callable[..., CheckReport]) -> None:
@@ -183,9 +198,9 @@ def test_a_task_that_cannot_be_made_is_refused_at_once(check: Callable[..., Chec
     with pytest.raises(ConfigurationError, match="micro_batch is 4: use a divisor"):
         check(batch_size="6")
     with pytest.raises(ConfigurationError, match="there is no task"):
-        check_task("dogs", {}, epsilon=1e-4)
+        check_task("dogs", {})
     with pytest.raises(ConfigurationError, match="use cpu, cuda or cuda:N"):
-        check_task("digits", {}, epsilon=1e-4, device="banana")
+        check_task("digits", {}, device="banana")
 
 
 def test_a_device_on_which_it_cannot_be_computed_is_a_fault(
