@@ -29,7 +29,7 @@ from btard.protocol.peer import PeerMachine
 from btard.protocol.record import BAN, LEAVE, Entry
 from btard.protocol.state import RosterState
 from btard.training.engine import Engine
-from btard.types import Digest, Fault, FaultKind, PeerId
+from btard.types import Bytes, Digest, Fault, FaultKind, PeerId
 
 ROSTER_PHASES = 3
 """How long to wait for the roster before the first step, in units of phase_s. A peer that never arrives does
@@ -160,7 +160,7 @@ class Node:
             self._loop.call_soon(self._unless_over, lambda: self.driver.held(digest, self._loop.time()))
         return answer is Offer.WANTED
 
-    def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
+    def blob(self, sender: PeerId, digest: Digest, data: Bytes) -> None:
         """Take a blob that was wanted."""
         self._unless_over(lambda: self.driver.arrived(digest, data, self._loop.time()))
 

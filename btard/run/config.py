@@ -55,7 +55,7 @@ class RunPlan(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal["btard/3"] = "btard/3"
+    version: Literal["btard/4"] = "btard/4"
     task: Annotated[str, Field(max_length=64)]
     options: Annotated[dict[OptionName, OptionText], Field(max_length=OPTIONS_MAX)] = {}
     recipe: dict[str, str]

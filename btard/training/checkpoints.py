@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from btard.errors import ConfigurationError
 from btard.training.snapshot import Snapshot
+from btard.training.tensor_file import write_tensors
 from btard.types import Digest
 
 FORMAT = "btard-checkpoint-1"
@@ -61,7 +61,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
 def _write(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path) -> None:
     temporary = path.with_name(path.name + ".part")
     try:
-        temporary.write_bytes(save(dict(tensors), dict(metadata)))
+        with temporary.open("wb") as file:
+            write_tensors(tensors, metadata, file)
         os.replace(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from btard.crypto import keystream
+from btard.memory import floats
 from btard.training.optimizers.arithmetic import Floats
 
 Places = npt.NDArray[np.intp]
@@ -42,7 +43,7 @@ class Order:
     def mix(self, vector: Tensor) -> Tensor:
         """Return a copy of a float32 vector (d,) of the model's order in the mixed order."""
         assert vector.numel() == self.dimension, "the vector is of another model"
-        mixed = np.empty(self.dimension, np.float32)
+        mixed = floats(self.dimension)
         source: Floats = vector.numpy()
         # "clip" lets numpy write to `out` without a buffer in between; no number is out of range.
         np.take(self._rows(source), self._blocks, axis=0, out=self._rows(mixed), mode="clip")
@@ -50,16 +51,16 @@ class Order:
         mixed[end:] = source[end:]
         return torch.from_numpy(mixed)
 
-    def unmix(self, pieces: Sequence[Tensor]) -> Tensor:
+    def unmix(self, pieces: Sequence[Tensor | Floats]) -> Tensor:
         """Return the float32 vector (d,) in the model's order whose mixed one consists of `pieces`, in turn.
 
         The inverse of `mix`, in one copy: a block that two pieces share is put together of both.
         """
-        assert sum(piece.numel() for piece in pieces) == self.dimension, "the pieces are of another model"
-        vector = np.empty(self.dimension, np.float32)
+        assert sum(map(len, pieces)) == self.dimension, "the pieces are of another model"
+        vector = floats(self.dimension)
         position = 0
         for piece in pieces:
-            values: Floats = piece.numpy()
+            values: Floats = np.asarray(piece)
             while len(values):
                 count = self._put_back(vector, position, values)
                 values = values[count:]

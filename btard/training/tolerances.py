@@ -30,7 +30,6 @@ TOLERANCES = {
     each.name: each
     for each in (
         Tolerance("smooth", 1e-4, 4, "float32, smooth activations (GELU, SiLU, tanh); any hardware"),
-        Tolerance("bf16-alike", 4e-3, 16, "bfloat16 autocast; processors of one kind"),
         Tolerance("kinked", 8e-3, 16, "float32, ReLU or max-pooling; any hardware"),
         Tolerance("fp16", 1e-2, 16, "float16 autocast; any hardware"),
         Tolerance("bf16", 5e-2, 16, "bfloat16 autocast; any hardware"),

@@ -46,7 +46,7 @@ from btard.training import SGD, BlobStore, Engine, Recipe
 from btard.training.sampling import normal
 from btard.training.tolerances import TOLERANCES
 torch.set_num_threads(int(sys.argv[1]))
-PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16, "bf16-alike": torch.bfloat16}
+PRECISIONS = {"fp16": torch.float16, "bf16": torch.bfloat16}
 found = {}
 for name, profile in TOLERANCES.items():
     network = partial(Transformer, "relu" if name == "kinked" else "gelu", 0.0, width=64, layers=2)
@@ -106,10 +106,7 @@ def config(profile: str, tau: float) -> ProtocolConfig:
 
 @pytest.mark.parametrize("profile", TOLERANCES)
 def test_no_honest_peer_convicts_another_on_unlike_hardware(profile: str) -> None:
-    """A profile for processors of one kind is for this machine, and the first, which has other threads."""
-    count = len(machines())
-    alike = (0, count) if profile.endswith("-alike") else range(count + 1)
-    everybody = [computed(index)[profile] for index in alike]
+    everybody = [computed(index)[profile] for index in range(len(machines()) + 1)]
     for mine, theirs in permutations(everybody, 2):
         run = config(profile, mine["tau"])
         assert mine["tau"] == theirs["tau"]
@@ -190,5 +187,5 @@ def test_a_plan_has_the_epsilon_of_the_tasks_profile_or_the_one_that_it_is_given
 
 
 def test_a_profile_that_does_not_exist_is_refused_when_the_recipe_is_made() -> None:
-    with pytest.raises(ConfigurationError, match="tolerance is 'exact': use one of smooth, bf16-alike, kinked"):
+    with pytest.raises(ConfigurationError, match="tolerance is 'exact': use one of smooth, kinked"):
         replace(digits(), tolerance="exact")

@@ -105,6 +105,26 @@ def test_an_update_is_the_written_one_to_the_last_bit(optimizer: PortableOptimiz
 
 
 @by_name
+def test_new_parameters_may_be_written_where_the_gradient_is(optimizer: PortableOptimizer) -> None:
+    rng = np.random.default_rng(2)
+    sizes = [("a.weight", BLOCK + 77), ("a.bias", 1500)]
+    total = sum(size for _, size in sizes)
+    old, apart, within = (
+        Vectors(
+            rng.normal(size=total).astype(np.float32),
+            tuple(rng.random(total).astype(np.float32) for _ in optimizer.slots),
+        )
+        for _ in range(3)
+    )
+    for count in range(4):
+        gradient = rng.normal(size=total).astype(np.float32)
+        optimizer.update(count, old, gradient, apart, optimizer.segments(sizes))
+        within.parameters[:] = gradient
+        optimizer.update(count, old, within.parameters, within, optimizer.segments(sizes))
+        assert same([within.parameters, *within.moments], [apart.parameters, *apart.moments])
+
+
+@by_name
 def test_tensors_of_more_than_a_block_are_updated_as_written(optimizer: PortableOptimizer) -> None:
     rng = np.random.default_rng(1)
     sizes = [("a.weight", BLOCK + 77), ("a.bias", 1500)]
