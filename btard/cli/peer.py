@@ -55,9 +55,8 @@ def peer(
     evaluate_every: Annotated[
         int, options.output("STEPS", "Evaluate the model so often; 0: never.", min=0)
     ] = 5,
-    keep_checkpoints: Annotated[
-        int, options.output("N", "Keep the newest N checkpoints; 0: all.", min=0)
-    ] = 20,
+    checkpoint_every: options.CheckpointEvery = 10,
+    keep_checkpoints: options.KeepCheckpoints = 20,
     json: options.Json = False,
     no_out: Annotated[bool, typer.Option("--no-out", hidden=True, help="Keep nothing.")] = False,
     colluders: Annotated[str, typer.Option(hidden=True, help="Keys that collude with this one.")] = "",
@@ -90,6 +89,7 @@ def peer(
         adversary=parse_adversary(byzantine) if byzantine else None,
         colluders=read_keys(colluders),
         evaluate_every=evaluate_every,
+        checkpoint_every=checkpoint_every,
         keep_checkpoints=keep_checkpoints,
         device=device,
         wait_s=wait,

@@ -31,6 +31,8 @@ def swarm(
     name: Annotated[str, options.output("NAME", "Short for --out runs/NAME.")] = "swarm",
     out: Annotated[Path | None, options.output("DIR", "The run directory.")] = None,
     overwrite: options.Overwrite = False,
+    checkpoint_every: options.CheckpointEvery = 10,
+    keep_checkpoints: options.KeepCheckpoints = 20,
     json: options.Json = False,
 ) -> None:
     """Start a bootstrap and peers on this machine, train to the end, and say who was banned and why.
@@ -56,7 +58,7 @@ def swarm(
         delta_s=1.0,  # all on one machine
     )
     good = run_swarm(
-        SwarmSpec(config, kinds, attack_start),
+        SwarmSpec(config, kinds, attack_start, checkpoint_every, keep_checkpoints),
         out or Path("runs") / name,
         in_process=in_process,
         require_bans=require_bans,

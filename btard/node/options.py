@@ -16,6 +16,7 @@ from btard.network.address import check_address
 from btard.network.daemon import check_free
 from btard.network.join import JoinLine
 from btard.network.libp2p import listen_multiaddr
+from btard.node.keeper import CHECKPOINT_EVERY, KEEP_CHECKPOINTS
 from btard.run.admission import LISTED_MAX, Admission, Invite, Open, allowing
 from btard.run.config import RunPlan
 from btard.run.invitation import ID_BYTES, Invitation
@@ -31,8 +32,9 @@ class PeerOptions:
     """How to take part in a run. `join` is the line to join by, `invite` an invitation, if the run needs
     one. `out` is the run directory; an earlier
     run in it is refused unless `replace`. The peer listens on `host`:`port` (0: a free one) and is reached at
-    `announce` (HOST:PORT each), or at the addresses of this machine if that is empty. The newest
-    `keep_checkpoints` are kept (0: all). `expected` is the
+    `announce` (HOST:PORT each), or at the addresses of this machine if that is empty. Of every
+    `checkpoint_every`-th step the model before and after it is kept, of these the newest `keep_checkpoints`
+    (0: all). `expected` is the
     plan that the run must be of, if any. `adversary` is how the peer misbehaves, None if it
     is honest. `wait_s` bounds each wait for others."""
 
@@ -47,7 +49,8 @@ class PeerOptions:
     adversary: AdversaryTerm | None = None
     colluders: tuple[PeerId, ...] = ()
     evaluate_every: int = 5
-    keep_checkpoints: int = 20
+    checkpoint_every: int = CHECKPOINT_EVERY
+    keep_checkpoints: int = KEEP_CHECKPOINTS
     device: str = "cpu"
     wait_s: float = 600.0
     invite: str | None = None

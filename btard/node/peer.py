@@ -179,6 +179,7 @@ class _Peer:
             steps=config.steps,
             evaluate_every=every,
             run_dir=run_dir,
+            checkpoint_every=options.checkpoint_every,
             keep_checkpoints=options.keep_checkpoints,
         )
         door.node = node
