@@ -52,6 +52,9 @@ def peer(
         Path | None, options.output("PATH", "The key file: made if missing; by default DIR.key beside DIR.")
     ] = None,
     overwrite: options.Overwrite = False,
+    resume: Annotated[
+        bool, options.output(None, "Go on with the run in --out, after this peer was killed.", "--resume")
+    ] = False,
     evaluate_every: Annotated[
         int, options.output("STEPS", "Evaluate the model so often; 0: never.", min=0)
     ] = 5,
@@ -82,6 +85,7 @@ def peer(
         key=key or out.absolute().with_name(f"{out.absolute().name}.key"),
         out=None if no_out else out,
         replace=overwrite,
+        resume=resume,
         host=host,
         port=port,
         announce=read_addresses(announce),

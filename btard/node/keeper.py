@@ -10,9 +10,11 @@ from dataclasses import replace
 
 from btard.errors import ConfigurationError
 from btard.ledger.directory import RunDirectory
+from btard.node.kept_store import KeptStore
 from btard.training.checkpoint_store import CheckpointStore
 from btard.training.checkpoints import Checkpoint, Origin
 from btard.training.engine import Engine
+from btard.types import Digest
 
 CHECKPOINT_EVERY = 10
 """Steps. The models before and after each are kept: an auditor recomputes gradients of these steps."""
@@ -56,6 +58,13 @@ class CheckpointKeeper:
     def is_due(self, done: int) -> bool:
         """Return whether the model after so many steps is kept."""
         return done >= self._steps - 1 or done % self._every in (0, 1 % self._every)
+
+    def stepped(self, step: int, aggregates: tuple[Digest, ...]) -> None:
+        """Take note of a step: a store that can keeps its aggregates until a checkpoint makes up for them."""
+        if isinstance(self._engine.store, KeptStore):
+            self._engine.store.pin(step, aggregates)
+            on_disk = [each for each in self._store.steps() if each <= step]
+            self._engine.store.unpin_before(max(on_disk, default=0))
 
     def take(self, origin: Origin) -> None:
         """Copy the engine's model, and have it written. Waits while too many copies are not on the disk."""

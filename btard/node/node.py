@@ -15,13 +15,15 @@ from btard.errors import RunMismatchError
 from btard.ledger.file import LedgerFile
 from btard.machine import Effect, Output, Perform, Send
 from btard.network import PeerRecord, Transport
-from btard.node.driver import NOTHING, Driver, Offer, Work
+from btard.node.driver import NOTHING, Driver, Offer, Push, Work
+from btard.node.journal import Journal
+from btard.node.revival import Revived, is_own
 from btard.node.votes import VoteLog
 from btard.node.worker import Worker
 from btard.protocol.constants import ASK_SHARE
 from btard.protocol.outputs import Diverged, Ended, Recorded
 from btard.protocol.peer import PeerMachine
-from btard.protocol.record import BAN, LEAVE, Entry
+from btard.protocol.record import BAN, LEAVE, STEP, Entry
 from btard.protocol.state import RosterState
 from btard.run.events import Stalled
 from btard.training.engine import Engine
@@ -44,10 +46,11 @@ STALL_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a node reports after each record."""
+    """What a node reports after each record. `stale`: the model has changed since."""
 
     entry: Entry
     state: RosterState
+    stale: bool = False
 
 
 @dataclass(slots=True)
@@ -62,10 +65,11 @@ class Node:
     """Runs `machine` (honest, or an adversary's) until the run is over for it.
 
     `perform` does its effects on `engine`; `records` are the addresses of the roster. What is signed is in
-    `votes`, if given, before it leaves. `progress` is called
-    after each record, `faulted` with each fault, `stalled` each second while a phase lasts longer than
-    ASK_SHARE of phase_s, all in the loop. Without `stalled` the protocol's timers are the only ones: others
-    would change the order of those of one instant, which matters in virtual time. Times are the loop's."""
+    `votes` and in `journal`, if given, before it leaves. `revived` is the machine again that an earlier
+    process was: the node goes on with it, as if no time had passed. `progress` is called after each record,
+    `faulted` with each fault, `stalled` each second while a phase lasts longer than ASK_SHARE of phase_s, all
+    in the loop. Without `stalled` the protocol's timers are the only ones: others would change the order of
+    those of one instant, which matters in virtual time. Times are the loop's."""
 
     def __init__(
         self,
@@ -77,6 +81,8 @@ class Node:
         records: Mapping[PeerId, PeerRecord],
         ledger: LedgerFile | None = None,
         votes: VoteLog | None = None,
+        journal: Journal | None = None,
+        revived: Revived | None = None,
     ) -> None:
         self.faults: Counter[tuple[PeerId, str]] = Counter()
         self.machine = machine
@@ -92,11 +98,17 @@ class Node:
         self._ledger = ledger
         self._leaving: dict[PeerId, _Leaving] = {}
         self._votes = votes
+        self._journal = journal
+        self._revived = revived
+        self._away_s = 0.0
+        self._latest = 0.0
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._over: asyncio.Future[Ended] = self._loop.create_future()
         worker.failed = self.fail
+        if journal is not None:
+            self.driver.note = journal.event
 
     # ------------------------------------------------------------ running
 
@@ -108,8 +120,35 @@ class Node:
         Raises what broke (LedgerError) and leaves the ledger whole."""
         self._connect(self.machine.state)
         await self._wait_for_roster()
-        self._do(self.driver.begin(self._loop.time()))
+        if self._revived is None:
+            work = self.driver.begin(self._now())
+            self._begin_journal()
+            self._do(work)
+        else:
+            self._take_up(self._revived)
         return await self._over
+
+    def _now(self) -> float:
+        """The machine's time: it stands still while its peer is away."""
+        self._latest = max(self._latest, self._loop.time() - self._away_s)
+        return self._latest
+
+    def _take_up(self, revived: Revived) -> None:
+        """Go on where an earlier process was: say again what others may have missed."""
+        self._latest, self._away_s = revived.now, self._loop.time() - revived.now
+        for recorded in revived.unwritten:
+            self._write(recorded)
+        for recorded in revived.unreported:
+            stale = recorded.state.step < revived.machine.state.step
+            self.progress(Progress(recorded.entry, recorded.state, stale))
+        work = self.driver.take_up(self._now())
+        held = ((push.to, push.digest, self.engine.store.get(push.digest)) for push in revived.pushes)
+        pushes = [Push(to, name, data) for to, name, data in held if data is not None]
+        again = Work(revived.sends, pushes, revived.effects)
+        if revived.machine.ended is not None:
+            again.outputs.append(revived.machine.ended)
+        self._do(again)
+        self._do(work)
 
     async def _wait_for_roster(self) -> None:
         others = [peer for peer in self.machine.state.members if peer != self.transport.me]
@@ -143,7 +182,7 @@ class Node:
             if not self.allows(sender):
                 return
             self._leaving[sender].messages -= 1
-        self._drive(lambda: self.driver.received(sender, raw, self._loop.time()))
+        self._drive(lambda: self.driver.received(sender, raw, self._now()))
 
     def wants(self, sender: PeerId, digest: Digest, size: int) -> bool:
         """Answer the offer of a blob."""
@@ -151,12 +190,12 @@ class Node:
             return False
         answer = self.driver.offered(sender, digest, size)
         if answer is Offer.HELD:
-            self._loop.call_soon(self._unless_over, lambda: self.driver.held(digest, self._loop.time()))
+            self._loop.call_soon(self._unless_over, lambda: self.driver.held(digest, self._now()))
         return answer is Offer.WANTED
 
     def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
         """Take a blob that was wanted."""
-        self._unless_over(lambda: self.driver.arrived(digest, data, self._loop.time()))
+        self._unless_over(lambda: self.driver.arrived(digest, data, self._now()))
 
     def fault(self, fault: Fault) -> None:
         """Count a peer's misbehaviour, and report it. What a flood holds up, others are asked for."""
@@ -183,6 +222,9 @@ class Node:
     def _do(self, work: Work) -> None:
         if work is NOTHING:
             return
+        for output in work.outputs:
+            if isinstance(output, Recorded):
+                self._write(output)
         for send in self._permitted(work.messages):
             for peer in send.to:
                 self.transport.send(peer, send.raw)
@@ -199,19 +241,34 @@ class Node:
 
     def _permitted(self, messages: list[Send]) -> list[Send]:
         """What may leave: all, unless an earlier process with this key may have said something else."""
+        if not messages:
+            return messages
         state = self.machine.attempt.state
-        return messages if self._votes is None else self._votes.permit(messages, (state.step, state.attempt))
+        if self._votes is not None:
+            messages = self._votes.permit(messages, (state.step, state.attempt))
+        if self._journal is not None:
+            self._journal.said([send.raw for send in messages if is_own(send.raw, self.transport.me)])
+        return messages
+
+    def _write(self, recorded: Recorded) -> None:
+        """Bring a record to the disk, before anything leaves that rests on it."""
+        if self._ledger is not None:
+            self._ledger.append(recorded.entry)
+        if recorded.entry.record.kind == STEP:
+            self._begin_journal()
+
+    def _begin_journal(self) -> None:
+        if self._journal is not None:
+            self._journal.begin(self.machine.beginning)
 
     def _submit(self, effect: Effect) -> None:
         self.worker.submit(
             lambda: self._perform(effect),
-            lambda result: self._unless_over(lambda: self.driver.done(effect, result, self._loop.time())),
+            lambda result: self._unless_over(lambda: self.driver.done(effect, result, self._now())),
         )
 
     def _output(self, output: Output) -> None:
         if isinstance(output, Recorded):
-            if self._ledger is not None:
-                self._ledger.append(output.entry)
             self._follow(output)
             self.progress(Progress(output.entry, output.state))
         elif isinstance(output, Diverged):
@@ -246,16 +303,17 @@ class Node:
             self._timer = None
         wake = self.driver.wake
         if wake is not None and not self._over.done():
-            self._timer = self._loop.call_at(wake, self._tick)
+            self._timer = self._loop.call_at(wake + self._away_s, self._tick)
 
     def _tick(self) -> None:
-        self._unless_over(lambda: self.driver.tick(self._loop.time()))
+        self._latest = max(self._latest, self.driver.wake or 0.0)  # floats round
+        self._unless_over(lambda: self.driver.tick(self._now()))
         if self._stall_timer is None and self.stalled is not None:
             self._report_stall(self.stalled)
 
     def _report_stall(self, report: Callable[[Stalled], None]) -> None:
         self._stall_timer = None
-        now, attempt = self._loop.time(), self.machine.attempt
+        now, attempt = self._now(), self.machine.attempt
         waited_s = attempt.waited(now)
         limit_s = min(attempt.state.patience_s(attempt.phase), attempt.state.config.phase_s)
         due_s = ASK_SHARE * limit_s - 1e-6  # floats round

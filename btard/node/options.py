@@ -29,19 +29,19 @@ DAYS_MAX = 3650
 
 @dataclass(frozen=True, slots=True)
 class PeerOptions:
-    """How to take part in a run. `join` is the line to join by, `invite` an invitation, if the run needs
-    one. `out` is the run directory; an earlier
-    run in it is refused unless `replace`. The peer listens on `host`:`port` (0: a free one) and is reached at
-    `announce` (HOST:PORT each), or at the addresses of this machine if that is empty. Of every
-    `checkpoint_every`-th step the model before and after it is kept, of these the newest `keep_checkpoints`
-    (0: all). `expected` is the
-    plan that the run must be of, if any. `adversary` is how the peer misbehaves, None if it
-    is honest. `wait_s` bounds each wait for others."""
+    """How to take part in a run. `join` is the line to join by, `invite` an invitation, if the run needs one.
+    `out` is the run directory; an earlier run in it is refused unless `replace`, or gone on with by `resume`.
+    The peer listens on `host`:`port` (0: a free one) and is reached at `announce` (HOST:PORT each), or at the
+    addresses of this machine if that is empty. Of every `checkpoint_every`-th step the model before and after
+    it is kept, of these the newest `keep_checkpoints` (0: all). `expected` is the plan that the run must be
+    of, if any. `adversary` is how the peer misbehaves, None if it is honest. `wait_s` bounds each wait for
+    others."""
 
     join: str
     key: Path
     out: Path | None = None
     replace: bool = False
+    resume: bool = False
     host: str = "0.0.0.0"
     port: int = 0
     announce: tuple[str, ...] = ()
@@ -60,6 +60,8 @@ class PeerOptions:
         JoinLine.parse(self.join)
         if self.invite is not None and Invitation.parse(self.invite) is None:
             raise ConfigurationError("the invitation is not one: paste all of what `btard invite` printed")
+        if self.resume and (self.out is None or self.replace):
+            raise ConfigurationError("--resume goes on with the run in --out: leave --overwrite out")
         if self.wait_s < 0:
             raise ConfigurationError(f"--wait is {self.wait_s:g}: use 0 or more seconds")
         check_device(self.device)

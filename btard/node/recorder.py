@@ -40,7 +40,8 @@ class Recorder:
     The model is evaluated after every `evaluate_every` steps (0: never) and after the last of `steps`. Into
     `run_dir`, if given, go the metrics, the checkpoints (`CheckpointKeeper`) of every `checkpoint_every`-th
     step and the last, of which the newest `keep_checkpoints` stay (0: all), and the newest model when the run
-    ends. Metrics and checkpoints that cannot be written are left out, and training goes on. `virtual`: the
+    ends. Metrics and checkpoints that cannot be written are left out, and training goes on. `resumable` says
+    why the run could not be resumed from here, None if it could. `virtual`: the
     events have no time, since the loop's is not real, and nobody is told of stalls, which are over at
     once."""
 
@@ -54,6 +55,7 @@ class Recorder:
     checkpoint_every: int = CHECKPOINT_EVERY
     keep_checkpoints: int = KEEP_CHECKPOINTS
     virtual: bool = False
+    resumable: Callable[[], ConfigurationError | None] = lambda: None
     _last_s: float | None = field(default=None, init=False)
     _faults: set[tuple[PeerId, str]] = field(default_factory=set, init=False)
     _reported: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -108,10 +110,14 @@ class Recorder:
         """Take a record. The engine is at the model after it when the worker gets to this piece of work."""
         record = progress.entry.record
         done = record.step + 1
-        step = record.kind == STEP
+        finished = progress.state.finished
+        step = record.kind == STEP and not progress.stale
         every = self.evaluate_every
         evaluate = step and every > 0 and (done == self.steps or done % every == 0)
         keeper = self._keeper if step and self._keeper is not None and self._keeper.is_due(done) else None
+        if record.kind == STEP and self._keeper is not None and finished is not None:
+            self._keeper.stepped(record.step, finished.aggregates)
+        self._say_if_lacking("the files that a resume takes", self.resumable())
         origin = Origin(Digest(record.run), record.digest, Digest(record.model))
         now_s, last_s = (None, None) if self.virtual else (asyncio.get_running_loop().time(), self._last_s)
         self._last_s = now_s

@@ -32,8 +32,8 @@ STEP_TEXT = re.compile(r"[0-9]{1,15}")
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a checkpoint is from: the run's id, the ledger's head and the model's digest after the record that
-    led to it. What a file says of itself proves nothing: a ledger does."""
+    """Where a checkpoint is from: the run's id, the ledger's head and the model's digest after the record
+    that led to it. What a file says of itself proves nothing: a ledger does."""
 
     run: Digest
     ledger: Digest

@@ -1,0 +1,157 @@
+"""Makes of a journal the machine that its process was, with all that was left to do.
+
+The machine is told what it was told before, and arrives where it was: pure, so this takes no network and no
+engine. Nothing that it signed before is signed otherwise: what the journal says was said must come again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from btard.crypto import digest
+from btard.machine import Abandon, Actions, Adopt, Done, Effect, Event, PushBlob, Received, Send, Update
+from btard.node.journal import Segment
+from btard.node.votes import Place
+from btard.protocol.beginning import Beginning
+from btard.protocol.messages import REQUESTS, Need, ViewRelay, Want
+from btard.protocol.outputs import Recorded
+from btard.protocol.peer import PeerMachine
+from btard.protocol.state import RosterState
+from btard.types import Digest, PeerId
+from btard.wire import SEALED_PREFIX, Claim, Rejection, decode, read_claim
+
+Make = Callable[[Beginning, bytes], PeerMachine]
+"""Returns the machine of this peer that begins so, with this secret."""
+
+
+@dataclass(slots=True)
+class Revived:
+    """A machine as it was at `now`, by its own clock. `recorded` are the records that it went through,
+    `sends` and `pushes` what it said that others may lack, `effects` what it waits for. `update` is the
+    candidate that it has asked for and knows, if it is about to vote or has voted. Of the records
+    `unwritten` are not in the ledger yet, `unreported` are not in the metrics."""
+
+    machine: PeerMachine
+    now: float
+    secret: bytes
+    recorded: list[Recorded] = field(default_factory=list)
+    sends: list[Send] = field(default_factory=list)
+    pushes: list[PushBlob] = field(default_factory=list)
+    effects: list[Effect] = field(default_factory=list)
+    update: tuple[Update, Digest] | None = None
+    unwritten: list[Recorded] = field(default_factory=list)
+    unreported: list[Recorded] = field(default_factory=list)
+
+    @property
+    def place(self) -> Place:
+        """Step and attempt of the machine."""
+        state = self.machine.state
+        return state.step, state.attempt
+
+
+def is_own(raw: bytes, me: PeerId) -> bool:
+    """Return whether a message fills a slot of this peer: it is its author's, or the relay of its view."""
+    claim = read_claim(raw)
+    if isinstance(claim, Claim):
+        return claim.envelope.sender == me
+    relay = decode(ViewRelay, raw)
+    if isinstance(relay, Rejection):
+        return False
+    view = read_claim(relay.view)
+    return isinstance(view, Claim) and view.envelope.sender == me
+
+
+def said_digest(raw: bytes) -> Digest:
+    """Return the name of a message in a journal."""
+    return digest("said", raw)
+
+
+def revive(
+    me: PeerId, segments: Sequence[Segment], states: Mapping[int, RosterState], make: Make, last: Place
+) -> Revived | None:
+    """Return the machine of the last two of `segments`, or of the last alone if they do not follow each
+    other. `states` are those of the ledger, by the index of the next record.
+
+    None if there is no machine that has said all that was said up to `last` (`VoteLog.before`), and in the
+    segments: then its peer has to be silent there."""
+    for chosen in (segments[-2:], segments[-1:]):
+        if chosen and chosen[0].index in states:
+            revived = _replay(me, chosen, states[chosen[0].index], make, last)
+            if revived is not None:
+                return revived
+    return None
+
+
+def _replay(
+    me: PeerId, segments: Sequence[Segment], state: RosterState, make: Make, last: Place
+) -> Revived | None:
+    first = segments[0]
+    early = tuple(event for event in first.early if isinstance(event, Received))
+    machine = make(Beginning(state, first.now, first.reported, early), first.secret)
+    revived = Revived(machine, first.now, first.secret)
+    told: list[Event] = []
+    said = _Said(me)
+    for number, segment in enumerate(segments):
+        if number == 0:
+            said.take(revived, machine.begin(first.now))
+        elif machine.beginning.state.index != segment.index or segment.secret != first.secret:
+            return None
+        for now, event in segment.events:
+            told.append(event)
+            said.take(revived, machine.handle(event, now))
+            revived.now = now
+    everything = frozenset().union(*(segment.said for segment in segments))
+    if revived.place < last or not everything <= said.names:
+        return None
+    if segments[-1].index != machine.beginning.state.index and revived.place <= last:
+        return None  # something was said in a step of which nothing is left
+    done = {event.effect: event.result for event in told if isinstance(event, Done)}
+    _finish(revived, me, done)
+    return revived
+
+
+class _Said:
+    """Collects what a machine says, and what is left of it at the end."""
+
+    def __init__(self, me: PeerId) -> None:
+        self._me = me
+        self.names: set[Digest] = set()
+
+    def take(self, revived: Revived, out: Actions) -> None:
+        """Take what follows from an event."""
+        revived.recorded += [output for output in out.outputs if isinstance(output, Recorded)]
+        revived.sends += out.messages
+        self.names.update(said_digest(send.raw) for send in out.messages if is_own(send.raw, self._me))
+        for effect in out.effects:
+            if isinstance(effect, Abandon | Adopt):  # all before it was for an attempt that is over
+                revived.effects.clear()
+                revived.pushes.clear()
+            elif isinstance(effect, PushBlob):
+                revived.pushes.append(effect)
+            else:
+                revived.effects.append(effect)
+
+
+def _finish(revived: Revived, me: PeerId, done: Mapping[Effect, object]) -> None:
+    """Leave what is still of use to others, and the effects whose results have not come."""
+    over = {(each.entry.record.step, each.entry.record.attempt) for each in revived.recorded}
+    revived.sends = [
+        send
+        for send in dict.fromkeys(revived.sends)
+        if (is_own(send.raw, me) and _place(send.raw) in {revived.place, *over})
+        or (not send.raw.startswith(SEALED_PREFIX) and _place(send.raw) == revived.place)
+    ]
+    for effect in revived.effects:
+        if isinstance(effect, Update) and effect in done:
+            revived.update = effect, Digest(done[effect])  # type: ignore[arg-type]
+    revived.effects = [effect for effect in revived.effects if effect not in done]
+
+
+def _place(raw: bytes) -> Place | None:
+    """Return the attempt that a message is of."""
+    claim = read_claim(raw)
+    if isinstance(claim, Claim):
+        return claim.envelope.step, claim.envelope.attempt
+    request: Need | Want | ViewRelay | Rejection = decode(REQUESTS, raw)
+    return None if isinstance(request, Rejection) else (request.step, request.attempt)
