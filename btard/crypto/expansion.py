@@ -7,7 +7,8 @@ a stream is a domain-separated digest of the seed, so streams of different domai
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from struct import iter_unpack
 from typing import TYPE_CHECKING, TypeVar
 
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -30,7 +31,7 @@ _CHUNK_BYTES = 1 << 20
 _ZEROS = bytes(_CHUNK_BYTES)
 _WORD_BYTES = 8
 _WORDS = 1 << (8 * _WORD_BYTES)
-_DRAW_BYTES = 512
+_DRAW_BYTES = 256 * _WORD_BYTES
 
 
 def keystream(seed: bytes, domain: str, length: int) -> bytes:
@@ -51,7 +52,7 @@ class Draw:
     def __init__(self, seed: bytes, domain: str) -> None:
         self._key = digest("keystream", domain.encode(), seed)
         self._offset = 0
-        self._buffer = memoryview(b"")
+        self._words: Iterator[tuple[int]] = iter(())
 
     def below(self, bound: int) -> int:
         """Draw a uniform integer in [0, bound), 1 <= bound <= 2^64.
@@ -76,11 +77,11 @@ class Draw:
         return tuple(shuffled)
 
     def _word(self) -> int:
-        if not self._buffer:
-            self._buffer = memoryview(_window(self._key, self._offset, _DRAW_BYTES))
-            self._offset += _DRAW_BYTES
-        word, self._buffer = self._buffer[:_WORD_BYTES], self._buffer[_WORD_BYTES:]
-        return int.from_bytes(word, "big")
+        for (word,) in self._words:
+            return word
+        self._words = iter_unpack(">Q", _window(self._key, self._offset, _DRAW_BYTES))
+        self._offset += _DRAW_BYTES
+        return self._word()
 
 
 def directions(seed: bytes, domain: str, count: int, start: int, length: int) -> torch.Tensor:

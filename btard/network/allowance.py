@@ -22,21 +22,29 @@ BYTE_S = 4e-9
 HANDSHAKE_S = 2e-3
 """Seconds of processor time that a new connection takes until its hello is accepted."""
 
+FLOOD_FACTOR = 4
+"""A sender that has had to wait gets so many times less, until it has been quiet for long enough to save up
+all that it may: honest peers save up for their bursts, and a flood never stops."""
+
 _PAUSE_S = 0.01
 """The least time for which a sender waits: it is read in bursts, not message by message."""
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """Seconds that may be spent: they grow at the rate of `share` up to `burst_s`, and may be overdrawn."""
+    """Seconds that may be spent: they grow at a `rate` up to `burst_s`, and may be overdrawn."""
 
     level_s: float = 0.0
     at: float = -inf
     waited: bool = False
     """Whether its sender has had to wait since the bucket was last full."""
 
+    def rate(self, share: float) -> float:
+        """Return the seconds that it gains in one."""
+        return share / FLOOD_FACTOR if self.waited else share
+
     def fill(self, share: float, burst_s: float, now: float) -> None:
-        self.level_s = min(burst_s, self.level_s + share * (now - self.at))
+        self.level_s = min(burst_s, self.level_s + self.rate(share) * (now - self.at))
         self.at = now
         self.waited = self.waited and self.level_s < burst_s
 
@@ -45,9 +53,10 @@ class Allowances:
     """The seconds of processor time that senders may still cost.
 
     Of each second of the clock, all senders together may take `share` (above 0), each an equal part of it,
-    and `spare` (above 0) more goes to those who come first, but to nobody that has had to wait until it has
-    saved up all that it may: a flood would take all of it. A sender may save up `burst_s` seconds. Times
-    `now` are in seconds of any origin, never decreasing."""
+    and `spare` (above 0) more goes to those who come first. A sender may save up `burst_s` seconds. One that
+    has had to wait gets nothing of the spare, and less of the share (FLOOD_FACTOR), until it has saved up all
+    that it may: a flood would take all of it. Times `now` are in seconds of any origin, never
+    decreasing."""
 
     def __init__(self, share: float, spare: float, burst_s: float) -> None:
         self.senders = 1
@@ -70,7 +79,7 @@ class Allowances:
         if own.level_s > 0 or self._has_spare(own):
             return 0.0
         own.waited = True
-        return -own.level_s * self.senders / self._share + _PAUSE_S
+        return -own.level_s / own.rate(self._share / self.senders) + _PAUSE_S
 
     def keep(self, roster: Container[PeerId], senders: int) -> None:
         """Divide the share among `senders`, and forget who is outside of the roster."""

@@ -29,9 +29,16 @@ class Sets(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Seating:
-    """The participants of an attempt that begins in `state`, and the seats that they hold in it."""
+    """The participants of an attempt that begins in `state`, and the seats that they hold in it.
+
+    Derived: part p belongs to seat `aggregators[p]`."""
 
     state: RosterState
+    aggregators: tuple[int, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        seat_of = {peer: seat for seat, peer in enumerate(self.state.participants)}
+        object.__setattr__(self, "aggregators", tuple(seat_of[peer] for peer in self.state.aggregators))
 
     @property
     def participants(self) -> tuple[PeerId, ...]:
@@ -55,12 +62,6 @@ class Seating:
         number = {peer: index for index, peer in enumerate(self.everyone)}
         found = ((number[a], number[b]) for a, b in self.state.pairs if a in number and b in number)
         return tuple(pair for pair in found if pair[0] < len(self.participants))
-
-    @property
-    def aggregators(self) -> tuple[int, ...]:
-        """The seats that aggregate: part p belongs to seat `aggregators[p]`."""
-        peers = self.participants
-        return tuple(peers.index(peer) for peer in self.state.aggregators)
 
     @property
     def parts(self) -> int:

@@ -189,7 +189,7 @@ class AttemptMachine:
         if isinstance(post, Rejection):
             self._out.faults.append(Fault(sender, post.reason, post.detail))
             return self.run(now)
-        self._ballots.take(post, self._vote)
+        self._ballots.take(post)
         if self.board.add(post):
             self._spoke(post, now)
             self._asking.came(sealed.envelope.sender, sealed.envelope.phase, sender)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Any
 
 from btard.crypto import Identity
@@ -34,14 +34,16 @@ from btard.types import Digest, PeerId, Scalars
 from btard.wire import encode
 
 
-class Due(Enum):
-    """How far the time of a phase has gone: what is lacking is not missed yet, is asked for, or is reported.
+class Due(IntEnum):
+    """How far the time of a phase has gone: what is lacking is not missed yet, is asked for, is reported; or
+    is reported even if this peer began the phase before the others.
 
     All that a vote depends on is asked for: what came to one honest peer then comes to all."""
 
     WORKING = auto()
     ASKING = auto()
     LATE = auto()
+    OVERDUE = auto()
 
 
 class Duties:
@@ -67,6 +69,7 @@ class Duties:
         self._results = Results()
         self._rows: tuple[Digest, ...] = ()
         self._wanted: set[Digest] = set()
+        self._early = False
         self._seed = gradient_seed(state.coin, self._me)
         self._share, self._salt = mprng.share(secret, state.place)
         self._examination = Examination(seating, self._seat, secret, blobs, self._results)
@@ -164,7 +167,10 @@ class Duties:
         if missing:
             if public and due is Due.ASKING:
                 self._want(rows[seat] for seat in missing)
-            return replace(nothing, missing=missing) if due is Due.LATE else None
+            # Liars cannot keep back so many: the others have yet to learn the last messages of GRADIENT.
+            self._early |= due is Due.LATE and len(missing) > self._state.tolerated
+            complains = due is Due.OVERDUE or (due is Due.LATE and not self._early)
+            return replace(nothing, missing=missing) if complains else None
         if self._part is None:
             return nothing
         result = self._results.of(Aggregate(rows, self._state.config.tau))
@@ -176,7 +182,7 @@ class Duties:
 
     def _reveal(self, agreed: Agreed, due: Due) -> messages.CoinReveal | None:
         available = tuple(part for part, name in enumerate(agreed.aggregates) if self._fits(name, part))
-        if len(available) < len(self._aggregators) and due is not Due.LATE:
+        if len(available) < len(self._aggregators) and due < Due.LATE:
             if due is Due.ASKING:
                 self._has_aggregates(agreed)
             return None
@@ -196,14 +202,14 @@ class Duties:
         return messages.PublishedScalars(agreed.previous_set, tuple(on_wire(s) for s in parts), promise)
 
     def _accuse(self, agreed: Agreed, due: Due) -> messages.Accusations | None:
-        findings = self._examination.findings(agreed, due is Due.LATE)
+        findings = self._examination.findings(agreed, due >= Due.LATE)
         if findings is None:
             return None
         found, lacking = findings
         return messages.Accusations(agreed.previous_set, found, *self._examination.opening(agreed), lacking)
 
     def _verdict(self, agreed: Agreed, due: Due) -> messages.Verdicts | None:
-        votes = self._examination.verdicts(agreed, due is Due.LATE)
+        votes = self._examination.verdicts(agreed, due >= Due.LATE)
         if votes is None and due is Due.ASKING:
             self._want(self._examination.lacking(agreed))
         return None if votes is None else messages.Verdicts(agreed.previous_set, votes)

@@ -41,8 +41,12 @@ def after_phase(seating: Seating, phase: Phase, sets: Sets) -> Phase | Ending:
         equivocal = _named(seating, [said.equivocal for said in sets[GRADIENT]])
         bans = dict.fromkeys(equivocal, Cause.EQUIVOCATION)
         misses = dict.fromkeys(silent, Cause.SILENT_IN_RECORD)
-        slow = seating.state.too_late(pace.agreed(sets[GRADIENT]))
-        leaves = {seating.participants.index(p): Cause.SLOW for p in slow if p in seating.participants}
+        seen = pace.agreed(sets[GRADIENT])
+        slow = {late.peer for late in seen.late}
+        leaves = {
+            seating.everyone.index(peer): Cause.SLOW if peer in slow else Cause.UNREACHABLE
+            for peer in seating.state.exhausted(seen)
+        }
         removed = bans or misses or leaves
         return _abort(seating, bans=bans, leaves=leaves, misses=misses) if removed else AGGREGATE
     if phase == AGGREGATE:

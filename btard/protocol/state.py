@@ -194,12 +194,10 @@ class RosterState:
         ends = sorted({peer for pair in complaints for peer in pair})
         return tuple(peer for peer in ends if self.account(peer, complaints) >= self.credit)
 
-    def too_late(self, seen: Seen) -> tuple[PeerId, ...]:
-        """Return the members whose account reaches the credit by what they were late by."""
+    def exhausted(self, seen: Seen) -> tuple[PeerId, ...]:
+        """Return the members whose account reaches the credit, what they were late by included."""
         after = replace(self, delays=self._delays(seen))
-        return tuple(
-            PeerId(late.peer) for late in seen.late if after.account(PeerId(late.peer)) >= self.credit
-        )
+        return tuple(peer for peer in self.members if after.account(peer) >= self.credit)
 
     def asking_s(self, phase: Phase, limit_s: float) -> float:
         """Return after how many seconds a peer asks the others for what it lacks in a phase in which it waits

@@ -106,7 +106,13 @@ class _Rejected(Exception):
 def read_claim(raw: bytes) -> Claim | Rejection:
     """Return what sealed bytes claim: size and canonical form are checked, the signature is not.
 
-    For receivers that can refuse a message before they pay for its signature. Never raises."""
+    For receivers that can refuse a message before they pay for its signature. Never raises. Memoised as
+    `open_sealed` is, which reads the same bytes next."""
+    raw = bytes(raw)
+    return _claim_once(raw) if len(raw) <= _CACHED_MESSAGE_BYTES_MAX else _claim(raw)
+
+
+def _claim(raw: bytes) -> Claim | Rejection:
     signed = decode(_Signed, raw)
     if isinstance(signed, Rejection):
         return signed
@@ -126,4 +132,5 @@ def _open(raw: bytes) -> Sealed:
     return Sealed(claim.envelope, raw, claim.digest)
 
 
+_claim_once = lru_cache(maxsize=_CACHED_MESSAGES_MAX)(_claim)
 _open_once = lru_cache(maxsize=_CACHED_MESSAGES_MAX)(_open)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btard.network.allowance import Allowances
+from btard.network.allowance import FLOOD_FACTOR, Allowances
 from btard.types import PeerId
 
 A, B = PeerId(b"a" * 32), PeerId(b"b" * 32)
@@ -19,15 +19,23 @@ def spent(allowances: Allowances, sender: PeerId, now: float, cost: float) -> in
     return count
 
 
-def test_sender_that_never_stops_gets_its_share_over_time_and_the_spare_once() -> None:
+def test_sender_that_never_stops_gets_a_fraction_of_its_share_over_time_and_the_spare_once() -> None:
     allowances = Allowances(share=0.2, spare=0.1, burst_s=1.0)
     allowances.keep({A, B}, 4)
     assert spent(allowances, A, now=0.0, cost=0.25) == 8  # both bursts
     later = sum(spent(allowances, A, now=1.0 + second, cost=0.001) for second in range(100))
-    assert later / 100 == pytest.approx(0.2 / 4 * 1000, rel=0.05)
+    assert later / 100 == pytest.approx(0.2 / 4 / FLOOD_FACTOR * 1000, rel=0.1)
     assert spent(allowances, B, now=101.0, cost=0.25) == 8  # all of the spare is there for others
     allowances.wait_s(A, 200.0)
     assert spent(allowances, A, now=200.0, cost=0.25) == 8  # and for this one, once it has been quiet
+
+
+def test_sender_that_keeps_to_its_share_gets_all_of_it() -> None:
+    allowances = Allowances(share=0.2, spare=1e-9, burst_s=1.0)
+    allowances.keep({A}, 4)
+    for second in range(100):
+        assert allowances.wait_s(A, float(second)) == 0
+        allowances.spend(A, 0.2 / 4, float(second))
 
 
 def test_flood_of_one_leaves_the_share_of_another_alone() -> None:

@@ -278,6 +278,17 @@ def test_a_delay_and_a_complaint_are_of_one_account() -> None:
     assert step(state, took=TOOK, late=(Late(PEERS[4], 6000 + SPARE),)).account(PEERS[4]) == 2
 
 
+def test_an_account_that_is_used_up_by_several_causes_ends_the_seat_without_a_further_charge() -> None:
+    pairs = tuple((PEERS[seat], PEERS[4], 0) for seat in range(3))
+    four_parts = tuple(digest("blob", bytes([part])) for part in range(4))  # PEERS[4] aggregates none
+    told = {seat: {"took": TOOK, "parts": four_parts} for seat in range(5)}
+    for delay, leaves in ((2000, []), (3000, [(PEERS[4], LEAVE, "unreachable")])):
+        state = {"paces": pace(100).paces, "complaints": pairs, "delays": ((PEERS[4], delay),)}
+        follows = after_phase(attempt(**state), GRADIENT, sets(gradient=told))
+        found = follows.removals if isinstance(follows, Ending) else ()
+        assert [(r.peer, r.kind, r.reason) for r in found] == leaves
+
+
 def test_a_step_that_was_made_again_does_not_tell_how_long_a_gradient_takes() -> None:
     again = replace(pace(1000), retried=True)
     told = step(again, took=(3, *(7,) * (len(PHASES) - 1)))

@@ -88,6 +88,7 @@ def test_detection_notices_accusations_without_an_outcome(monkeypatch: pytest.Mo
 
 def test_detection_notices_a_seat_that_silence_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RosterState, "miss", lambda self, peer, reason: Removal(peer, MISS, reason))
+    monkeypatch.setattr(RosterState, "exhausted", lambda self, seen: ())
     assert violated(swarm(byzantine=cheats("silent", 2), steps=5)) == "detection"
 
 

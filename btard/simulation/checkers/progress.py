@@ -15,13 +15,13 @@ from btard.types import PeerId
 def attempt_max_s(config: ProtocolConfig, peers: int) -> float:
     """The longest time from a steady peer's first event in an attempt to its record of it.
 
-    A phase lasts until the hard deadline, phase_s + SLACK_ROUNDS delta_s, of the last that calls for a
-    dispute: honest peers enter it ASK_SHARE phase_s + 2 delta_s apart, and a call takes delta_s to arrive.
-    The dispute takes 2 delta_s for each of f + 1 rounds. A dispute goes on in the same phase at most once
-    (dispute.py, rule 5), so a phase costs at most two of both. An endorsement takes delta_s more. Validation
-    takes a gradient, and a vote on cases one for each."""
+    A phase lasts until the hard deadline of the last that calls for a dispute, which is latest in AGGREGATE:
+    (1 + 2 ASK_SHARE) phase_s + (SLACK_ROUNDS + 2) delta_s. Honest peers enter a phase ASK_SHARE phase_s +
+    2 delta_s apart, and a call takes delta_s to arrive. The dispute takes 2 delta_s for each of f + 1 rounds.
+    A dispute goes on in the same phase at most once (dispute.py, rule 5), so a phase costs at most two of
+    both. An endorsement takes delta_s more. Validation takes a gradient, and a vote on cases one for each."""
     dispute_s = 2 * config.delta_s * (tolerated(peers) + 1)
-    deadline_s = (1 + ASK_SHARE) * config.phase_s + (SLACK_ROUNDS + 3) * config.delta_s
+    deadline_s = (1 + 3 * ASK_SHARE) * config.phase_s + (SLACK_ROUNDS + 5) * config.delta_s
     phase_s = deadline_s + dispute_s
     gradients_s = (1 + peers) * config.gradient_s
     return 2 * (len(PHASES) * phase_s + gradients_s) + config.delta_s

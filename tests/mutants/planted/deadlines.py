@@ -17,15 +17,25 @@ MUTANTS = (
     Mutant(
         "soft-deadline-ignored",
         "btard/protocol/duties.py",
-        "return replace(nothing, missing=missing) if due is Due.LATE else None",
+        "return replace(nothing, missing=missing) if complains else None",
         "return None",
         (f"{OUTCOME}[withheld_part]",),
     ),
     Mutant(
+        "complains-of-all-that-are-behind",
+        "btard/protocol/duties.py",
+        "self._early |= due is Due.LATE and len(missing) > self._state.tolerated",
+        "self._early = False",
+        (
+            "tests/adversary/test_exploits.py::"
+            "test_a_gradient_told_to_one_peer_alone_does_not_make_it_complain_of_everybody",
+        ),
+    ),
+    Mutant(
         "early-question-unasked",
         "btard/protocol/clock.py",
-        "Due.ASKING if now >= self._early else Due.WORKING",
-        "Due.WORKING",
+        "for deadline in (self._early, self.soft, self.overdue))",
+        "for deadline in (self.soft, self.soft, self.overdue))",
         (
             "tests/protocol/test_clock.py::test_what_is_lacking_is_asked_for_early_and_reported_at_the_soft_deadline",
         ),
