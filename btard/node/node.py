@@ -10,6 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from btard.errors import RunMismatchError
 from btard.ledger.file import LedgerFile
@@ -100,9 +101,9 @@ class Node:
         self._votes = votes
         self._journal = journal
         self._revived = revived
-        self._away_s = 0.0
-        self._latest = 0.0
         self._loop = asyncio.get_running_loop()
+        self._latest = 0.0 if revived is None else revived.now
+        self._away_s = 0.0 if revived is None else self._loop.time() - revived.now
         self._timer: asyncio.TimerHandle | None = None
         self._stall_timer: asyncio.TimerHandle | None = None
         self._over: asyncio.Future[Ended] = self._loop.create_future()
@@ -135,12 +136,14 @@ class Node:
 
     def _take_up(self, revived: Revived) -> None:
         """Go on where an earlier process was: say again what others may have missed."""
-        self._latest, self._away_s = revived.now, self._loop.time() - revived.now
+        self._away_s = self._loop.time() - self._latest  # the wait for the others counts as being away
         for recorded in revived.unwritten:
             self._write(recorded)
         for recorded in revived.unreported:
             stale = recorded.state.step < revived.machine.state.step
             self.progress(Progress(recorded.entry, recorded.state, stale))
+        for effect in revived.repeated:
+            self.worker.submit(partial(self._perform, effect), lambda _: None)
         work = self.driver.take_up(self._now())
         held = ((push.to, push.digest, self.engine.store.get(push.digest)) for push in revived.pushes)
         pushes = [Push(to, name, data) for to, name, data in held if data is not None]

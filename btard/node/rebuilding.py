@@ -44,7 +44,7 @@ def rebuild(
             )
         if engine.update(applied.step, applied.aggregates) != applied.model:
             raise _other(applied.step)
-        engine.adopt(applied.step, tuple(keep))
+        engine.adopt(applied.step, (*keep, *ahead[-1].aggregates))
 
 
 def resume_candidate(engine: Engine, revived: Revived) -> None:

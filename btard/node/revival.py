@@ -10,11 +10,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from btard.crypto import digest
-from btard.machine import Abandon, Actions, Adopt, Done, Effect, Event, PushBlob, Received, Send, Update
+from btard.machine import (
+    Abandon,
+    Actions,
+    Adopt,
+    ComputeGradient,
+    Done,
+    Effect,
+    Event,
+    Project,
+    PushBlob,
+    Received,
+    Send,
+    Update,
+)
 from btard.node.journal import Segment
 from btard.node.votes import Place
 from btard.protocol.beginning import Beginning
-from btard.protocol.messages import REQUESTS, Need, ViewRelay, Want
+from btard.protocol.messages import PHASES, REQUESTS, Need, Phase, ViewRelay, Want
 from btard.protocol.outputs import Recorded
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
@@ -28,7 +41,8 @@ Make = Callable[[Beginning, bytes], PeerMachine]
 @dataclass(slots=True)
 class Revived:
     """A machine as it was at `now`, by its own clock. `recorded` are the records that it went through,
-    `sends` and `pushes` what it said that others may lack, `effects` what it waits for. `update` is the
+    `sends` and `pushes` what it said that others may lack, `effects` what it waits for.
+    `repeated` are effects that it knows the results of, on which later ones rest. `update` is the
     candidate that it has asked for and knows, if it is about to vote or has voted. Of the records
     `unwritten` are not in the ledger yet, `unreported` are not in the metrics."""
 
@@ -39,6 +53,7 @@ class Revived:
     sends: list[Send] = field(default_factory=list)
     pushes: list[PushBlob] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
+    repeated: list[Effect] = field(default_factory=list)
     update: tuple[Update, Digest] | None = None
     unwritten: list[Recorded] = field(default_factory=list)
     unreported: list[Recorded] = field(default_factory=list)
@@ -108,6 +123,9 @@ def _replay(
         return None  # something was said in a step of which nothing is left
     done = {event.effect: event.result for event in told if isinstance(event, Done)}
     _finish(revived, me, done)
+    now = PHASES.index(machine.attempt.phase)
+    # Nobody is more than a phase behind; and what is not expected any more counts against its sender.
+    revived.pushes = [push for phase, push in said.pushes if PHASES.index(phase) >= now - 1]
     return revived
 
 
@@ -117,6 +135,7 @@ class _Said:
     def __init__(self, me: PeerId) -> None:
         self._me = me
         self.names: set[Digest] = set()
+        self.pushes: list[tuple[Phase, PushBlob]] = []
 
     def take(self, revived: Revived, out: Actions) -> None:
         """Take what follows from an event."""
@@ -126,9 +145,9 @@ class _Said:
         for effect in out.effects:
             if isinstance(effect, Abandon | Adopt):  # all before it was for an attempt that is over
                 revived.effects.clear()
-                revived.pushes.clear()
+                self.pushes.clear()
             elif isinstance(effect, PushBlob):
-                revived.pushes.append(effect)
+                self.pushes.append((revived.machine.attempt.phase, effect))
             else:
                 revived.effects.append(effect)
 
@@ -145,6 +164,8 @@ def _finish(revived: Revived, me: PeerId, done: Mapping[Effect, object]) -> None
     for effect in revived.effects:
         if isinstance(effect, Update) and effect in done:
             revived.update = effect, Digest(done[effect])  # type: ignore[arg-type]
+    if not any(isinstance(effect, Project) for effect in done if effect in revived.effects):
+        revived.repeated = [e for e in revived.effects if isinstance(e, ComputeGradient) and e in done]
     revived.effects = [effect for effect in revived.effects if effect not in done]
 
 

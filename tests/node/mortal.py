@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from btard.errors import HaltedError
 from btard.ledger.directory import RunDirectory
 from btard.ledger.file import LedgerFile
 from btard.ledger.header import LedgerHeader
@@ -19,6 +20,7 @@ from btard.node.assembly import assemble
 from btard.node.footing import Footing, find_footing
 from btard.node.journal import Journal
 from btard.node.kept_store import KeptStore
+from btard.node.node import Node
 from btard.node.recorder import Recorder
 from btard.node.resumption import open_run
 from btard.node.worker import InlineWorker
@@ -78,16 +80,20 @@ class Swarm:
     async def _live(self, fate: Fate) -> list[Ended]:
         hub = MemoryHub(latency_s=0.001)
         with ExitStack() as stack:
-            lives = []
+            lives = {}
             for index, peer in enumerate(self.spec.peers):
-                transport = Witness(hub, peer, self, fate)
-                lives.append(await self._peer(index, transport, stack))
-            ends = [asyncio.ensure_future(life) for life in lives]
-            honest = [end for index, end in enumerate(ends) if self.spec.kind(index) is None]
-            await asyncio.gather(*honest)
-            return [end.result() for end in ends if end.done()]
+                try:
+                    recorder, node = await self._peer(index, Witness(hub, peer, self, fate), stack)
+                except HaltedError:  # it had lost its seat
+                    assert self.spec.kind(index) is not None
+                    continue
+                lives[index] = asyncio.ensure_future(recorder.run(node))
+            await asyncio.gather(*(life for index, life in lives.items() if self.spec.kind(index) is None))
+            return [life.result() for life in lives.values() if life.done()]
 
-    async def _peer(self, index: int, transport: MemoryTransport, stack: ExitStack):
+    async def _peer(
+        self, index: int, transport: MemoryTransport, stack: ExitStack
+    ) -> tuple[Recorder, Node]:
         spec, config, path = self.spec, self.spec.config, self.run_dir(index)
         identity, adversary = spec.identity(index), spec.adversary(index)
         earlier = None
@@ -140,7 +146,7 @@ class Swarm:
             virtual=True,
         )
         await transport.start(node)
-        return recorder.run(node)
+        return recorder, node
 
 
 class Witness(MemoryTransport):
