@@ -79,13 +79,16 @@ class Journal:
         self.failed, self._link = None, FIRST_LINK
         try:
             self.base.parent.mkdir(mode=0o700, exist_ok=True)
-            self._file = FileIO(os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "r+b")
+            part = path.with_suffix(".part")
+            self._file = FileIO(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), "r+b")
         except OSError as error:
             self._fail(error)
             return
         said = (self._secret, self._silent, beginning.reported, beginning.early)
         self._write(["begin", index, beginning.now, *said], MAGIC)
         self._sync()
+        if self._file is not None:
+            os.replace(part, path)
         for each in older[: len(older) + 1 - SEGMENTS_KEPT]:
             with suppress(OSError):
                 _path(self.base, each).unlink()
@@ -149,10 +152,11 @@ class Journal:
 
 
 def read_segments(base: Path) -> list[Segment]:
-    """Return the segments of a journal, in order, as far as they are whole; none for one without a whole
-    first frame. Raises OSError as the disk does."""
-    read = (_read(_path(base, index), index) for index in sorted(_indices(base)))
-    return [segment for segment in read if segment is not None]
+    """Return the segments of a journal, in order, as far as they are whole: without one whose first frame is
+    not, and none at all if that is the last, of which anything may have been said. Raises OSError as the disk
+    does."""
+    read = [_read(_path(base, index), index) for index in sorted(_indices(base))]
+    return [segment for segment in read if segment is not None] if read and read[-1] is not None else []
 
 
 def delete_segments(base: Path) -> None:

@@ -144,6 +144,9 @@ class Node:
             self.progress(Progress(recorded.entry, recorded.state, stale))
         for effect in revived.repeated:
             self.worker.submit(partial(self._perform, effect), lambda _: None)
+        for send in revived.past:  # as it was said before, if it was: no step that is over is spoken in anew
+            for peer in send.to:
+                self.transport.send(peer, send.raw)
         work = self.driver.take_up(self._now())
         held = ((push.to, push.digest, self.engine.store.get(push.digest)) for push in revived.pushes)
         pushes = [Push(to, name, data) for to, name, data in held if data is not None]
@@ -225,10 +228,11 @@ class Node:
     def _do(self, work: Work) -> None:
         if work is NOTHING:
             return
+        permitted = self._permitted(work.messages)
         for output in work.outputs:
             if isinstance(output, Recorded):
                 self._write(output)
-        for send in self._permitted(work.messages):
+        for send in permitted:
             for peer in send.to:
                 self.transport.send(peer, send.raw)
         for push in work.pushes:

@@ -40,16 +40,17 @@ Make = Callable[[Beginning, bytes], PeerMachine]
 
 @dataclass(slots=True)
 class Revived:
-    """A machine as it was at `now`, by its own clock. `recorded` are the records that it went through,
-    `sends` and `pushes` what it said that others may lack, `effects` what it waits for.
-    `repeated` are effects that it knows the results of, on which later ones rest. `update` is the
-    candidate that it has asked for and knows, if it is about to vote or has voted. Of the records
-    `unwritten` are not in the ledger yet, `unreported` are not in the metrics."""
+    """A machine as it was at `now`, by its own clock. `recorded` are the records that it went through, `past`
+    what it said in attempts that are over, `sends` and `pushes` in the one under way, `effects` what it waits
+    for. `repeated` are effects that it knows the results of, on which later ones rest. `update` is the
+    candidate that it has asked for and knows, if it is about to vote or has voted. Of the records `unwritten`
+    are not in the ledger yet, `unreported` are not in the metrics."""
 
     machine: PeerMachine
     now: float
     secret: bytes
     recorded: list[Recorded] = field(default_factory=list)
+    past: list[Send] = field(default_factory=list)
     sends: list[Send] = field(default_factory=list)
     pushes: list[PushBlob] = field(default_factory=list)
     effects: list[Effect] = field(default_factory=list)
@@ -119,8 +120,6 @@ def _replay(
     everything = frozenset().union(*(segment.said for segment in segments))
     if revived.place < last or not everything <= said.names:
         return None
-    if segments[-1].index != machine.beginning.state.index and revived.place <= last:
-        return None  # something was said in a step of which nothing is left
     done = {event.effect: event.result for event in told if isinstance(event, Done)}
     _finish(revived, me, done)
     now = PHASES.index(machine.attempt.phase)
@@ -155,11 +154,13 @@ class _Said:
 def _finish(revived: Revived, me: PeerId, done: Mapping[Effect, object]) -> None:
     """Leave what is still of use to others, and the effects whose results have not come."""
     over = {(each.entry.record.step, each.entry.record.attempt) for each in revived.recorded}
+    sends = dict.fromkeys(revived.sends)
+    revived.past = [send for send in sends if is_own(send.raw, me) and _place(send.raw) in over]
     revived.sends = [
         send
-        for send in dict.fromkeys(revived.sends)
-        if (is_own(send.raw, me) and _place(send.raw) in {revived.place, *over})
-        or (not send.raw.startswith(SEALED_PREFIX) and _place(send.raw) == revived.place)
+        for send in sends
+        if _place(send.raw) == revived.place
+        and (is_own(send.raw, me) or not send.raw.startswith(SEALED_PREFIX))
     ]
     for effect in revived.effects:
         if isinstance(effect, Update) and effect in done:

@@ -1,4 +1,4 @@
-"""A swarm of real nodes, files and all, in which every process dies at one instant, and which is taken up again.
+"""A swarm of real nodes, files and all, whose processes all die at one instant, and which is taken up again.
 
 Death comes at any point at which something leaves a process: a message, a write to a file. Nothing after it
 happens, and nothing that was on its way arrives."""
@@ -6,10 +6,11 @@ happens, and nothing that was on its way arrives."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 from btard.errors import HaltedError
 from btard.ledger.directory import RunDirectory
@@ -26,9 +27,11 @@ from btard.node.resumption import open_run
 from btard.node.worker import InlineWorker
 from btard.run.events import Ended, Event
 from btard.swarm.spec import SwarmSpec
-from btard.swarm.virtual_time import run_virtually
+from btard.swarm.virtual_time import VirtualTimeLoop
 from btard.types import Digest, PeerId
 from btard.wire import Claim, read_claim
+
+T = TypeVar("T")
 
 
 class Killed(KeyboardInterrupt):
@@ -50,8 +53,8 @@ class Fate:
 
 @dataclass
 class Swarm:
-    """The peers of `spec`, whose files lie in `folder`. `signed` has the digests of what each peer signed, over
-    all its lives; `events` what each peer reported."""
+    """The peers of `spec`, whose files lie in `folder`. `signed` has the digests of what each peer signed,
+    over all lives; `events` what each peer reported; `silent` are the peers that did not dare to speak."""
 
     spec: SwarmSpec
     folder: Path
@@ -71,7 +74,7 @@ class Swarm:
         fate = Fate(kill_at)
         try:
             with hooked(fate):
-                return run_virtually(self._live(fate))
+                return run_to_death(self._live(fate))
         except Killed:
             return None
         finally:
@@ -91,9 +94,7 @@ class Swarm:
             await asyncio.gather(*(life for index, life in lives.items() if self.spec.kind(index) is None))
             return [life.result() for life in lives.values() if life.done()]
 
-    async def _peer(
-        self, index: int, transport: MemoryTransport, stack: ExitStack
-    ) -> tuple[Recorder, Node]:
+    async def _peer(self, index: int, transport: MemoryTransport, stack: ExitStack) -> tuple[Recorder, Node]:
         spec, config, path = self.spec, self.spec.config, self.run_dir(index)
         identity, adversary = spec.identity(index), spec.adversary(index)
         earlier = None
@@ -147,6 +148,23 @@ class Swarm:
         )
         await transport.start(node)
         return recorder, node
+
+
+def run_to_death(main: Coroutine[Any, Any, T]) -> T:
+    """Run in virtual time, and leave nothing behind if all are killed."""
+    loop = VirtualTimeLoop()
+    task = loop.create_task(main)
+    try:
+        return loop.run_until_complete(task)
+    finally:
+        while pending := asyncio.all_tasks(loop):
+            for each in pending:
+                each.cancel()
+            with suppress(Killed):
+                loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        if task.done() and not task.cancelled():
+            task.exception()
+        loop.close()
 
 
 class Witness(MemoryTransport):
