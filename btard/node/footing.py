@@ -70,8 +70,26 @@ def find_footing(
 ) -> Footing:
     """Begin the logs of a run, or take up those of an `earlier` process, whose model `engine` then has.
     `entropy(n)` returns n random bytes. Raises BtardError if the logs or the model cannot be had."""
-    base = votes_path(key, config.digest)
-    votes = VoteLog(base, config.digest, identity.peer)
+    votes = VoteLog(votes_path(key, config.digest), config.digest, identity.peer)
+    try:
+        return _find(identity, config, header, engine, votes, run_dir, earlier, adversary, entropy)
+    except BaseException:
+        votes.close()
+        raise
+
+
+def _find(
+    identity: Identity,
+    config: RunConfig,
+    header: LedgerHeader,
+    engine: Engine,
+    votes: VoteLog,
+    run_dir: RunDirectory | None,
+    earlier: Resumption | None,
+    adversary: Adversary | None,
+    entropy: Callable[[int], bytes],
+) -> Footing:
+    base = votes.path
     state = RosterState.genesis(config.digest, config.protocol, header.members, config.steps)
     footing = Footing(state, entropy(SECRET_BYTES), votes)
     if run_dir is None:

@@ -70,16 +70,17 @@ class PeerOptions:
 
 @dataclass(frozen=True, slots=True)
 class BootstrapOptions:
-    """The plan of the run to announce; where its entrance listens, and where it is reached. `dht_port` is
-    that of the directory's first node, on the same host; with an announced address others reach it at that
-    host too."""
+    """The plan of the run to announce, or, in its place, `resume`, a member's directory of the run to go on
+    with; where its entrance listens, and where it is reached. `dht_port` is that of the directory's first
+    node, on the same host; with an announced address others reach it at that host too."""
 
-    plan: RunPlan
+    plan: RunPlan | None
     key: Path
     host: str = "0.0.0.0"
     port: int = 0
     announce: tuple[str, ...] = ()
     dht_port: int = 0
+    resume: Path | None = None
 
     def check(self) -> None:
         """Raise NetworkError for an address that is malformed or taken."""

@@ -29,7 +29,8 @@ STEPS = 4
 
 
 def a_spec(*byzantine: str) -> SwarmSpec:
-    return SwarmSpec(a_plan(4, STEPS), parse_adversaries(",".join(byzantine)), 1 if byzantine else 0)
+    peers = 5 if byzantine else 4
+    return SwarmSpec(a_plan(peers, STEPS), parse_adversaries(",".join(byzantine)), 1 if byzantine else 0)
 
 
 def course(swarm: Swarm, index: int = 0) -> list[tuple[object, ...]]:
@@ -51,6 +52,12 @@ def uninterrupted(*byzantine: str) -> tuple[tuple[object, ...], int]:
     return tuple(course(swarm)), swarm.ticks
 
 
+def signed_twice(swarm: Swarm) -> list[object]:
+    """The slots in which an honest peer signed two things, in whatever lives."""
+    cheats = swarm.spec.colluders if swarm.spec.byzantine else ()
+    return [slot for slot, said in swarm.signed.items() if len(said) > 1 and slot[0] not in cheats]
+
+
 def goes_on_as_if_nothing_had_been(folder: Path, kills: list[int], *byzantine: str) -> Swarm:
     swarm = Swarm(a_spec(*byzantine), folder)
     for kill_at in kills:
@@ -58,7 +65,7 @@ def goes_on_as_if_nothing_had_been(folder: Path, kills: list[int], *byzantine: s
     ends = swarm.live()
     assert ends is not None
     assert course(swarm) == list(uninterrupted(*byzantine)[0])
-    assert {slot: said for slot, said in swarm.signed.items() if len(said) > 1} == {}
+    assert signed_twice(swarm) == []
     assert swarm.silent == set()
     assert {end.outcome for end in ends} <= {"finished", "seat_lost"}
     honest = [end for end in ends if end.outcome == "finished"]
@@ -142,7 +149,7 @@ def test_a_peer_without_its_journal_is_silent_in_the_attempt_and_misses_the_step
     assert swarm.silent == {3}
     removals = [removal for each in course(swarm) for removal in each[-1]]  # type: ignore[attr-defined]
     assert [(removal.peer, removal.kind) for removal in removals] == [(swarm.spec.peers[3].hex(), "miss")]
-    assert {slot: said for slot, said in swarm.signed.items() if len(said) > 1} == {}
+    assert signed_twice(swarm) == []
 
 
 def test_a_ledger_that_was_altered_is_named_and_left_as_it_is(tmp_path: Path) -> None:
