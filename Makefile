@@ -15,7 +15,7 @@ MUTANTS_ARGS ?=
 # `MODEL_ARGS='broadcast --peers 3'` checks one model in one size.
 MODEL_ARGS ?=
 # What `make bench` measures; arguments only make sense for one of them.
-BENCH ?= aggregators coin draco lab strangers throughput update
+BENCH ?= aggregators coin draco lab memory strangers throughput update
 BENCH_ARGS ?=
 
 MAKEFLAGS += --no-print-directory

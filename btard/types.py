@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import NewType
+from typing import NewType, TypeAlias
 
 PeerId = NewType("PeerId", bytes)
 """An Ed25519 public key, 32 bytes. It names a peer in rosters, messages and the ledger."""
 
 Digest = NewType("Digest", bytes)
 """A 32-byte BLAKE2b digest with domain separation (`btard.crypto.digest`)."""
+
+Bytes: TypeAlias = "bytes | memoryview"
+"""Bytes of a vector or a file, perhaps those of an array itself: a memoryview that is only read."""
 
 
 def short(peer: bytes) -> str:

@@ -38,7 +38,7 @@ def join(*options: str) -> str:
 
 def test_profile_takes_the_options_that_the_command_takes() -> None:
     command = typer.main.get_command(app).commands["peer"]  # type: ignore[attr-defined]
-    programs = {"profile", "colluders", "json", "no_out", "tied"}
+    programs = {"profile", "colluders", "json", "no_out", "phases", "tied"}
     assert set(Profile.model_fields) == {option.name for option in command.params} - programs
 
 
@@ -86,9 +86,10 @@ def test_missing_profile_is_refused_with_the_names_that_there_are() -> None:
 @pytest.mark.parametrize("kind", ADVERSARIES)
 def test_table_has_every_adversary_with_its_parameters_and_their_defaults(kind: str) -> None:
     adversary = make_adversary(kind, Identity.from_seed(bytes(32)), b"")
-    holder = adversary.attack if isinstance(adversary, GradientAdversary) else adversary
+    holders = [adversary.attack, adversary] if isinstance(adversary, GradientAdversary) else [adversary]
     names = [name for name in parameters(kind) if name not in ("start", "period")]
-    defaults = AdversaryTerm("", {name: getattr(holder, name) for name in names}).text
+    held = {name: next(getattr(each, name) for each in holders if hasattr(each, name)) for name in names}
+    defaults = AdversaryTerm("", held).text
     assert [row[1] for row in ROWS if row[0] == kind] == [defaults.replace("=None", "").strip("()")]
 
 

@@ -95,7 +95,8 @@ class Dodge(Adversary):
         # A balance is bounded by the length of the row that it stands for.
         usual = float(torch.stack([(row - centre).norm() for row in known]).median())
         most = self.strength * min(effect.tau, usual)
-        direction, low, high = -mean / mean.norm(), 0.0, self.seating.state.config.delta_max
+        direction, low = -mean / mean.norm(), 0.0
+        high = self.seating.state.config.part_delta_max(len(self.seating.aggregators))
         for _ in range(30):
             middle = (low + high) / 2
             pull = _pull(known, centre + middle * direction, effect.tau)

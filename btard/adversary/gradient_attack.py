@@ -15,7 +15,7 @@ from torch import Tensor
 
 from btard.adversary.base import Adversary
 from btard.adversary.knowledge import own_gradient, put
-from btard.adversary.labels import FlippedLabels
+from btard.adversary.labels import FlippedLabels, LabelRule
 from btard.aggregators import CenteredClip
 from btard.attacks import Attack, AttackContext
 from btard.crypto import digest
@@ -37,6 +37,9 @@ class GradientAdversary(Adversary):
 
     spares_own_part: ClassVar[bool] = False
     """Whether the part that it aggregates itself stays honest."""
+
+    labels: LabelRule = field(init=False, default="mirror")
+    """Which wrong labels an attack gets that asks for them."""
 
     attack: Attack
     _forged: dict[int, Tensor] = field(init=False, default_factory=dict, repr=False)
@@ -98,12 +101,12 @@ class GradientAdversary(Adversary):
             """Return what the Butterfly makes of it: CenteredClip of each part, rows in seat order."""
             honest = iter(honest_gradients())
             rows = torch.stack([forged if peer in self.colluders else next(honest) for peer in peers])
-            rule = CenteredClip(tau=state.config.tau)
+            rule = CenteredClip(tau=state.config.part_tau(effect.parts))
             spans = windows(engine.dimension, effect.parts)
             return torch.cat([rule(rows[:, start : start + size]) for start, size in spans])
 
         def relabelled() -> Tensor:
-            with FlippedLabels() as labels:
+            with FlippedLabels(self.labels) as labels:
                 gradient = engine.compute_gradient(step, effect.seed)
             if not labels.flipped:
                 raise ConfigurationError(
@@ -136,3 +139,10 @@ class InvalidGradient(GradientAdversary):
     reasons: ClassVar[frozenset[str]] = frozenset({"withheld part", "unreachable"})
 
     spares_own_part: ClassVar[bool] = True
+
+
+@dataclass(kw_only=True, eq=False)
+class FlippedGradient(GradientAdversary):
+    """Sends its gradient on wrong labels: `mirror`, C - 1 - y, or `next`, (y + 1) mod C."""
+
+    labels: LabelRule = "mirror"

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+LabelRule = Literal["mirror", "next"]
+"""C - 1 - y, as Gorbunov et al. 2022 do with images (l -> 9 - l), or (y + 1) mod C, as their experiment with
+ALBERT does with tokens; with two classes, the order of sentences, both swap them."""
+
 _LOSSES = (functional.cross_entropy, functional.nll_loss)
 
 
 class FlippedLabels(TorchFunctionMode):
-    """Within this block every class label y of a cross-entropy over C classes is C - 1 - y.
+    """Within this block every class label y of a cross-entropy over C classes is another one, by `rule`.
 
     A task is a pure function that knows nothing of attacks, so the labels are changed in the losses:
     `torch.nn.functional.cross_entropy` and `nll_loss`, and the modules made of them. Ignored labels
     (`ignore_index`) stay. `flipped` says whether there were any labels. For the gradient attack "label
-    flipping" of Gorbunov et al. 2022, section 4.1 (l -> 9 - l on CIFAR-10)."""
+    flipping" of Gorbunov et al. 2022, section 4.1."""
 
-    def __init__(self) -> None:
+    def __init__(self, rule: LabelRule = "mirror") -> None:
         super().__init__()
+        self._rule = rule
         self.flipped = False
 
     def __torch_function__(
@@ -45,4 +50,5 @@ class FlippedLabels(TorchFunctionMode):
     def _flip(self, scores: Tensor, target: Tensor, ignored: int) -> Tensor:
         self.flipped = True
         classes = scores.shape[1] if scores.dim() > 1 else scores.shape[0]
-        return torch.where(target == ignored, target, classes - 1 - target)
+        wrong = classes - 1 - target if self._rule == "mirror" else (target + 1) % classes
+        return torch.where(target == ignored, target, wrong)

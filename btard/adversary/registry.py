@@ -17,7 +17,7 @@ from btard.adversary.false_offer import FalseOffer
 from btard.adversary.false_reveal import FalseReveal
 from btard.adversary.flood import Flood
 from btard.adversary.garbage import Garbage
-from btard.adversary.gradient_attack import GradientAdversary, InvalidGradient
+from btard.adversary.gradient_attack import FlippedGradient, GradientAdversary, InvalidGradient
 from btard.adversary.late import Late
 from btard.adversary.late_publisher import LatePublisher
 from btard.adversary.lazy_validator import LazyValidator
@@ -44,6 +44,7 @@ _ATTACKS: Mapping[str, type[Attack]] = {
 
 _CLASSES: Mapping[str, type[Adversary]] = {
     **dict.fromkeys(_ATTACKS, GradientAdversary),
+    "label_flip": FlippedGradient,
     "nan_gradient": InvalidGradient,
     "colluding_aggregate": ColludingAggregate,
     "composite": Composite,

@@ -74,8 +74,13 @@ class RowView:
     def __init__(self, rows_ND: Tensor, mixing: Matrix | None = None, source: RowView | None = None) -> None:
         self._rows_ND = rows_ND
         self._mixing = mixing
-        self._source = source or self
+        self._origin = source
         self._gram: Gram | None = None
+
+    @property
+    def _source(self) -> RowView:
+        """The view of the rows themselves. Not an attribute: rows in a circle would outlive their use."""
+        return self._origin or self
 
     def __len__(self) -> int:
         return self._rows_ND.shape[0] if self._mixing is None else len(self._mixing)

@@ -17,9 +17,14 @@ from btard import __version__
 from btard.cli.arena import arena
 from btard.cli.audit import audit
 from btard.cli.bootstrap import bootstrap
+from btard.cli.check_task import check_task
 from btard.cli.invite import invite
 from btard.cli.keygen import keygen
+from btard.cli.measure_norms import measure_norms
+from btard.cli.measure_tolerance import measure_tolerance
+from btard.cli.new_task import new_task
 from btard.cli.peer import peer
+from btard.cli.prepare_data import prepare_data
 from btard.cli.simulate import simulate
 from btard.cli.swarm import swarm
 from btard.errors import BtardError, HaltedError
@@ -30,7 +35,7 @@ STATUSES = """Exit status:
 0: done; a peer, a bootstrap and a swarm of processes also after SIGTERM, once all is closed in order.
 1: an error, said in one sentence.
 2: a command or option that does not exist.
-3: the answer is no: an audit, a simulation, a cell of the arena or a swarm failed.
+3: the answer is no: an audit, a simulation, a task, a cell of the arena or a swarm failed.
 4: this peer lost its seat, or the run has none for it: do not restart it.
 130: interrupted by Ctrl-C.
 
@@ -48,11 +53,16 @@ app = typer.Typer(
 app.command()(keygen)
 app.command()(audit)
 app.command()(bootstrap)
+app.command("check-task")(check_task)
 app.command()(invite)
+app.command("new-task")(new_task)
 app.command()(peer)
 app.command()(simulate)
 app.command()(swarm)
 app.command()(arena)
+app.command()(measure_norms)
+app.command()(measure_tolerance)
+app.command()(prepare_data)
 
 
 @app.callback(invoke_without_command=True)
@@ -71,6 +81,8 @@ def main() -> None:
 
     Any other exception is a defect of ours and keeps its traceback.
     """
+    # Read by CUDA's library once, as it starts: before that, and for the children of `btard swarm`, too.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     try:
         app()
     except SystemExit as stop:

@@ -32,10 +32,10 @@ def audit(
 
     from btard.errors import LedgerError
     from btard.ledger.audit import audit as verify
-    from btard.training import load_recipe
+    from btard.training import trust
 
     if task is not None:
-        load_recipe(task)
+        trust(task)
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
         names = ("ledger", "gradients") if recompute else ("ledger",)

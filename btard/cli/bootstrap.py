@@ -12,10 +12,12 @@ from btard.cli import options
 
 def bootstrap(
     task: options.Task = "digits",
+    option: options.Option = None,
     peers: options.Peers = 8,
     steps: options.Steps = None,
     validators: options.Validators = None,
     tau: options.Tau = None,
+    epsilon: options.Epsilon = None,
     clip: options.Clip = None,
     seed: options.Seed = 0,
     delta_s: Annotated[
@@ -61,6 +63,7 @@ def bootstrap(
     from btard.node.running import run
     from btard.run.config import RunPlan
     from btard.run.plan import plan_run
+    from btard.training.task_options import read_options
 
     def start(plan: RunPlan | None) -> None:
         bootstrap_options = BootstrapOptions(
@@ -78,10 +81,12 @@ def bootstrap(
         if config is not None
         else plan_run(
             task,
+            options=read_options(option or ()),
             peers=peers,
             steps=steps,
             validators=validators,
             tau=tau,
+            epsilon=epsilon,
             clip=clip,
             seed=seed,
             delta_s=delta_s,

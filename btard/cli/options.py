@@ -23,15 +23,20 @@ run, network, output = _panel("The run"), _panel("Network"), _panel("Output")
 """Make an option of this panel of the help: its metavar, its text, its names if not the parameter's."""
 
 Task = Annotated[str, run("NAME", "The task to train, or module:attribute.")]
+Option = Annotated[list[str] | None, run("KEY=VALUE", "An option of the task; repeatable.", "--option")]
 Trusted = Annotated[
     str | None, run("MODULE:ATTRIBUTE", "Your own code, trusted if the run's task names it.", "--task")
 ]
 Peers = Annotated[int, run("N", "Seats of the first roster, 2 to 64.")]
 Steps = Annotated[int | None, run("N", "Steps to train; by default the task's.")]
 Validators = Annotated[int | None, run("N", "Peers examined in each step; by default a quarter.")]
-Tau = Annotated[float | None, run("NORM", "Clipping radius; by default the task's.")]
+Tau = Annotated[float | None, run("NORM", "Clipping radius of a whole gradient; by default the task's.")]
+Epsilon = Annotated[
+    float | None, run("SHARE", "How far honest gradients may differ; by default the task's profile's.")
+]
 Clip = Annotated[float | None, run("NORM", "Clip each gradient to this norm first (BTARD-Clipped-SGD).")]
 Seed = Annotated[int, run("N", "The seed of the initial model and the batches.")]
+Device = Annotated[str, run("DEVICE", "The device that trains: cpu, cuda:1.")]
 Config = Annotated[Path | None, run("FILE", "The run's plan, as --print-config wrote it.")]
 Host = Annotated[str, network("IP", "The address to listen on; 0.0.0.0: all.")]
 Port = Annotated[int, network("N", "The port to listen on; 0: a free one.", min=0, max=65535)]
@@ -48,4 +53,8 @@ KeepCheckpoints = Annotated[
     int, output("N", "Keep the newest N checkpoints; 0: all.", "--keep-checkpoints", min=0)
 ]
 Json = Annotated[bool, output(None, "Print JSON, one object a line, for programs.", "--json")]
+Track = Annotated[
+    list[str] | None,
+    output("TRACKER", "Curves: tensorboard, tensorboard:DIR, wandb or wandb:PROJECT; repeatable."),
+]
 Tied = Annotated[bool, typer.Option("--tied", hidden=True, help="End when standard input ends.")]

@@ -38,7 +38,7 @@ def peer(
     byzantine: Annotated[
         str, options.run("KIND", 'Misbehave, to try a run\'s defences: "alie(z=1.5)".')
     ] = "",
-    device: Annotated[str, options.run("DEVICE", "The device that trains: cpu, cuda:1.")] = "cpu",
+    device: options.Device = "cpu",
     host: options.Host = "0.0.0.0",
     port: options.Port = 0,
     announce: options.Announce = None,
@@ -60,9 +60,13 @@ def peer(
     ] = 5,
     checkpoint_every: options.CheckpointEvery = 10,
     keep_checkpoints: options.KeepCheckpoints = 20,
+    track: options.Track = None,
     json: options.Json = False,
     no_out: Annotated[bool, typer.Option("--no-out", hidden=True, help="Keep nothing.")] = False,
     colluders: Annotated[str, typer.Option(hidden=True, help="Keys that collude with this one.")] = "",
+    phases: Annotated[
+        bool, typer.Option("--phases", hidden=True, help="With --json: print each second's phase.")
+    ] = False,
     tied: options.Tied = False,
 ) -> None:
     """Join a swarm by its bootstrap's address and train with it.
@@ -75,10 +79,11 @@ def peer(
     from btard.node.options import read_addresses, read_keys
     from btard.node.running import run
     from btard.run.config import RunPlan
-    from btard.training import load_recipe
+    from btard.tracking import Tracking, make_trackers
+    from btard.training import trust
 
     if task is not None:
-        load_recipe(task)
+        trust(task)
     peer_options = PeerOptions(
         join=join,
         invite=invite,
@@ -98,6 +103,7 @@ def peer(
         device=device,
         wait_s=wait,
     )
-    with EventConsole(json=json) as console:
-        ended = run(run_peer(peer_options, emit=console), tied=tied)
+    trackers = make_trackers(track or [], out)
+    with EventConsole(json=json, phases=phases) as console, Tracking(console, trackers) as emit:
+        ended = run(run_peer(peer_options, emit=emit), tied=tied)
     raise typer.Exit(STATUS[ended.outcome])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +20,7 @@ from btard.run.events import (
     Failed,
     FaultSeen,
     Gathered,
+    InPhase,
     Noted,
     Stalled,
 )
@@ -28,14 +29,23 @@ from btard.run.events import (
 class EventConsole:
     """Call it with each event. A context manager around the run of a peer, a bootstrap or a local swarm.
 
-    `json` prints each event as one line, and a BtardError that ends the run as `Failed`. `names` is for a
-    local swarm, whose end is a summary: it maps keys (hex) to what people call the peers."""
+    `json` prints each event as one line, and a BtardError that ends the run as `Failed`; events about the
+    phase under way are printed with `phases` alone. `names` is for a local swarm, whose end is a summary: it
+    maps keys (hex) to what people call the peers. `clock` gives seconds, from any origin."""
 
-    def __init__(self, *, json: bool = False, names: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        json: bool = False,
+        phases: bool = False,
+        names: Mapping[str, str] | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         self._json = json
+        self._phases = phases
         self._swarm = names is not None
         self._console = Console()
-        self._progress = RunProgress(self._console, names or {})
+        self._progress = RunProgress(self._console, names or {}, clock)
 
     def __enter__(self) -> EventConsole:
         return self
@@ -45,9 +55,16 @@ class EventConsole:
         if self._json and isinstance(error, BtardError):
             self(Failed(reason=str(error)))
 
+    @property
+    def is_live(self) -> bool:
+        """Whether somebody watches it on a terminal."""
+        return not self._json and self._console.is_terminal
+
     def __call__(self, event: Event) -> None:
         """Show an event."""
         if self._json:
+            if isinstance(event, InPhase) and not self._phases:
+                return
             sys.stdout.write(event.to_json() + "\n")
             sys.stdout.flush()
             return
@@ -63,6 +80,8 @@ class EventConsole:
                 self._begun(event)
             case Stalled():
                 self._progress.stalled(event)
+            case InPhase():
+                self._progress.phase(event)
             case AttemptEnded():
                 self._progress.ended(event)
             case FaultSeen():

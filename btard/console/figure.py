@@ -1,12 +1,13 @@
-"""The figure of a run: accuracy and loss over steps, attackers and their bans marked."""
+"""The figure of a run: its metrics over steps, attackers and their bans marked."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from btard.protocol.record import BAN
+from btard.console.metrics import is_share, metric
+from btard.protocol.record import BAN, STEP
 from btard.run.events import AttemptEnded
 from btard.swarm.summary import Exit, Summary
 
@@ -15,36 +16,62 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, RED, GREY, LIGHT = "#2a6fbb", "#d9822b", "#c23030", "#8a8a8a", "#d0d0d0"
 
+PANELS_MAX = 4
+"""Metrics that get a panel of their own, all shares together counting as one."""
+
+Curve = Sequence[tuple[int, float]]
+"""(steps made, value), rising."""
+
 
 def draw_run(summary: Summary, records: Sequence[AttemptEnded], path: Path) -> Path:
     """Write the figure as PNG. Raises ImportError without matplotlib (extra `figures`), or OSError."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 6.2), layout="constrained")
+    panels = panels_of(records)
+    figure = Figure(figsize=(9, 2.6 + 1.8 * max(2, len(panels))), layout="constrained")
     FigureCanvasAgg(figure)
-    top, seats = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.6))
+    axes = figure.subplots(len(panels) + 1, 1, sharex=True, height_ratios=(*(2 for _ in panels), 1.6))
     plan = summary.spec.plan
-    evaluated = [(r.step + 1, r.accuracy, r.loss) for r in records if r.accuracy is not None]
-    steps = [step for step, _, _ in evaluated]
-    top.plot(steps, [100 * accuracy for _, accuracy, _ in evaluated], color=BLUE, lw=1.8)
-    top.set_ylabel("test accuracy, %", color=BLUE)
-    top.set_ylim(0, 102)
-    top.grid(alpha=0.25)
-    right = top.twinx()
-    right.plot(steps, [loss for _, _, loss in evaluated], color=ORANGE, lw=1.2)
-    right.set_ylabel("test loss", color=ORANGE)
-    right.set_ylim(bottom=0)
-    final = "" if summary.final_accuracy is None else f", {summary.final_accuracy:.1%} at the end"
+    for panel, curves, colour in zip(axes, panels, (BLUE, ORANGE, BLUE, ORANGE), strict=False):
+        _draw_metrics(panel, curves, colour)
+        for each in summary.exits:
+            panel.axvline(each.step, color=_colour(each), lw=0.9, ls=":")
+    final = "".join(f", {metric(*each)}" for each in list(summary.metrics.items())[:2])
     attackers = f", {len(summary.spec.byzantine)} of them Byzantine" if summary.spec.byzantine else ""
-    top.set_title(f"{plan.task}: {plan.peers} peers{attackers}{final}", loc="left")
+    axes[0].set_title(f"{plan.task}: {plan.peers} peers{attackers}{final}", loc="left")
+    seats = axes[-1]
     _draw_seats(seats, summary)
-    for each in summary.exits:
-        top.axvline(each.step, color=_colour(each), lw=0.9, ls=":")
     seats.set_xlabel("step")
     seats.set_xlim(0, max(1, plan.steps))
     figure.savefig(path, dpi=130)
     return path
+
+
+def panels_of(records: Sequence[AttemptEnded]) -> list[dict[str, Curve]]:
+    """Return the curves of each panel by name: one panel at least, all shares in one, both losses in one."""
+    panels: dict[str, dict[str, list[tuple[int, float]]]] = {}
+    for record in records:
+        for name, value in record.metrics.items():
+            panel = panels.setdefault("%" if is_share(name) else name, {})
+            panel.setdefault(name, []).append((record.step + 1, value))
+        if record.training_loss is not None and record.kind == STEP:
+            panel = panels.setdefault("loss", {})
+            panel.setdefault("training loss", []).append((record.step + 1, record.training_loss))
+    return [dict(curves) for curves in list(panels.values())[:PANELS_MAX]] or [{}]
+
+
+def _draw_metrics(axes: Axes, curves: Mapping[str, Curve], colour: str) -> None:
+    shares = bool(curves) and all(map(is_share, curves))
+    for k, (name, curve) in enumerate(curves.items()):
+        steps, values = [step for step, _ in curve], [100 * v if shares else v for _, v in curve]
+        axes.plot(steps, values, color=colour, lw=1.5, ls=("-", "--", ":", "-.")[k % 4], label=name)
+    if shares:
+        axes.set_ylim(0, 102)
+    axes.set_ylabel(", ".join(curves) + (", %" if shares else ""), color=colour)
+    axes.grid(alpha=0.25)
+    if len(curves) > 1:
+        axes.legend(fontsize=8, frameon=False)
 
 
 def _colour(lost: Exit) -> str:

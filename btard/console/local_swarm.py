@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from btard.console.event_console import EventConsole, say_where
 from btard.console.figure import draw_run
+from btard.console.metrics import metrics_line
 from btard.console.progress import printable
 from btard.ledger.directory import RunDirectory
 from btard.node.running import run
@@ -22,6 +23,7 @@ from btard.swarm.in_process import run_in_process
 from btard.swarm.processes import run_processes
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.summary import Summary, peer_names, summarise
+from btard.tracking import Tracker, Tracking
 
 
 def run_swarm(
@@ -32,14 +34,17 @@ def run_swarm(
     require_bans: bool,
     json: bool = False,
     replace: bool = False,
+    trackers: Sequence[Tracker] = (),
 ) -> bool:
     """Run the swarm and show it; return whether all went as it must. `json` prints the events of the first
-    peer and how each peer ended, and nothing else. Raises BtardError if the swarm cannot run."""
+    peer and how each peer ended, and nothing else. `trackers` get the events of the first peer. Raises
+    BtardError if the swarm cannot run."""
     began = time.monotonic()
     begun: list[str] = []
     ended: list[AttemptEnded] = []
     with (
         EventConsole(json=json, names=peer_names(spec)) as console,
+        Tracking(console, trackers) as tracking,
         RunDirectory.create(path, replace) as directory,
     ):
         for line in _opening(spec):
@@ -50,14 +55,14 @@ def run_swarm(
                 begun.append(event.run)
             elif isinstance(event, AttemptEnded):
                 ended.append(event)
-            console(event)
+            tracking(event)
 
         if in_process:
             torch.set_num_threads(1)  # tensors are small, and threads that wait for each other cost more
             ends = run_in_process(spec, directory, emit)
         else:
             directory.close()  # the first peer's process writes there
-            ends = run(run_processes(spec, path, emit=emit))
+            ends = run(run_processes(spec, path, emit=emit, phases=console.is_live))
         summary = summarise(spec, begun[0], ended, ends, time.monotonic() - began)
         directory.write_summary(summary.to_dict())
     figure = _draw(summary, ended, directory)
@@ -103,8 +108,8 @@ def _show(summary: Summary, directory: RunDirectory, figure: str) -> None:
             table.add_row(each.name.split(" ")[0], kind, word, str(each.step), printable(each.reason))
         console.print(table)
     score = ""
-    if summary.final_accuracy is not None and summary.final_loss is not None:
-        score = f": accuracy {summary.final_accuracy:.2%}, loss {summary.final_loss:.4f}"
+    if summary.metrics:
+        score = f": {printable(metrics_line(summary.metrics))}"
     for line in (
         *(f"{name} still holds its seat" for name in summary.seated_adversaries),
         f"\n{summary.steps} steps in {summary.seconds:.1f} s{score}",

@@ -125,10 +125,10 @@ def _measure(
 ) -> Measurement:
     module = model.at(parameters_D).eval()
     with torch.no_grad():
-        evaluation = task.evaluate(module)
+        metrics = task.evaluate(module)
     # Finite but huge parameters give a loss that is not finite.
-    loss = evaluation.loss if math.isfinite(evaluation.loss) else math.inf
-    measurement = Measurement(step, loss, evaluation.accuracy)
+    loss = metrics["loss"] if math.isfinite(metrics["loss"]) else math.inf
+    measurement = Measurement(step, loss, metrics["accuracy"])
     if on_measurement:
         on_measurement(measurement, module)
     module.train()

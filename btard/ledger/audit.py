@@ -184,13 +184,13 @@ def _recompute(
     config: RunConfig, sample: list[_Sampled], models: _Models, banned: dict[PeerId, int], progress: Progress
 ) -> None:
     """Compare each sampled gradient with what its owner published of it. `banned` has the record of each."""
-    tau = config.protocol.tau
     for done, sampled in enumerate(sample):
         progress("gradients", done, len(sample))
         past, peer = sampled.finished, sampled.peer
         if done == 0 or sample[done - 1].index != sampled.index:
             models.place(sampled)
         seed = gradient_seed(past.seed_coin, peer)
+        tau = config.protocol.part_tau(len(past.aggregates))
         true = Recomputed(*models.engine.recompute(past.step, seed, past.aggregates, past.coin, tau))
         said = [
             PartScalars(s.projections, s.norm, s.center, s.row)
@@ -224,7 +224,8 @@ class _Models:
             raise LedgerError(f"the checkpoint {path} lacks the aggregate of step {step}: restore it")
         self._store.retain(())
         parts = windows(self.engine.dimension, len(aggregates))
-        if aggregates != tuple(self._store.put(FP32.encode(vector[a : a + size])) for a, size in parts):
+        mixed = self.engine.order.mix(vector)
+        if aggregates != tuple(self._store.put(FP32.encode(mixed[a : a + size])) for a, size in parts):
             raise LedgerError(
                 f"record {sampled.index} of the ledger and the checkpoint {path} disagree: "
                 f"the aggregate of step {step} is another one"

@@ -7,7 +7,7 @@ runs/<name>/
     metrics.jsonl       one `AttemptEnded` a record (`btard.run.events`)
     model.safetensors   the newest model when the run ended, for `load_state_dict`
     summary.json        how a local swarm ended
-    figure.png          accuracy and loss over steps, attacks and bans marked
+    figure.png          metrics over steps, attacks and bans marked
 """
 
 from __future__ import annotations

@@ -65,7 +65,8 @@ class PushBlob(EffectOf[None]):
 
 @dataclass(frozen=True, slots=True)
 class Aggregate(EffectOf[Aggregated]):
-    """CenteredClip over the blobs `rows` (all of one size), in order; store the result as a blob.
+    """CenteredClip over the blobs `rows` (all of one size), in order; store the result as a blob. `tau` is a
+    part's radius, here and below.
     Result: `Aggregated`."""
 
     rows: tuple[Digest, ...]

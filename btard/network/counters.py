@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Container
 from dataclasses import dataclass, field
 
 from btard.types import PeerId
+
+ROUND_TRIPS_KEPT = 16
 
 
 @dataclass(slots=True)
@@ -38,10 +41,21 @@ class Traffic:
     """Outgoing streams that were established."""
     disconnects: int = 0
     """Outgoing streams that broke after that."""
+    _round_trips: deque[float] = field(default_factory=lambda: deque(maxlen=ROUND_TRIPS_KEPT), repr=False)
+
+    def answered(self, seconds: float) -> None:
+        """Note how long an answer to an offer took: the way there and back, and what their event loop did
+        before."""
+        self._round_trips.append(seconds)
+
+    @property
+    def round_trip_s(self) -> float:
+        """The shortest of the last ROUND_TRIPS_KEPT round trips, 0 before the first."""
+        return min(self._round_trips, default=0.0)
 
     def add(self, other: Traffic) -> None:
         """Add the counts of another to these."""
-        for name in self.__slots__:
+        for name in (each for each in self.__slots__ if each != "_round_trips"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 

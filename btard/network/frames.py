@@ -19,7 +19,7 @@ import struct
 from collections.abc import Iterator
 
 from btard.crypto import DIGEST_BYTES
-from btard.types import Digest
+from btard.types import Bytes, Digest
 
 PREFIX_BYTES = 5
 """gRPC's own prefix of a message: a flag and a 32-bit length."""
@@ -47,10 +47,10 @@ def unpack_offer(raw: bytes) -> tuple[Digest, int] | None:
     return Digest(digest), size
 
 
-def chunks(data: bytes, chunk_bytes: int) -> Iterator[bytes]:
+def chunks(data: Bytes, chunk_bytes: int) -> Iterator[bytes]:
     """Cut the body of a blob into chunks; an empty one has none."""
     for start in range(0, len(data), chunk_bytes):
-        yield data[start : start + chunk_bytes]
+        yield bytes(data[start : start + chunk_bytes])
 
 
 def framed(length: int) -> int:

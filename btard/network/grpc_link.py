@@ -19,7 +19,7 @@ from btard.network.hello import NONCE_BYTES, seal_hello
 from btard.network.limits import Limits
 from btard.network.outbox import Outbox
 from btard.network.record import PeerRecord
-from btard.types import Digest, Fault, FaultKind
+from btard.types import Bytes, Digest, Fault, FaultKind
 
 CONTROL = "control"
 BLOB = "blob"
@@ -54,7 +54,7 @@ class Link:
     def __init__(self, me: Me, record: PeerRecord, traffic: Traffic) -> None:
         limits = me.limits
         self.control: Outbox[bytes] = Outbox(limits.control_queue_messages, limits.control_queue_bytes)
-        self.blobs: Outbox[tuple[Digest, bytes]] = Outbox(
+        self.blobs: Outbox[tuple[Digest, Bytes]] = Outbox(
             limits.control_queue_messages, limits.blob_queue_bytes
         )
         self.up = False
@@ -159,11 +159,14 @@ class Link:
                 self.blobs.pop()
                 self._traffic.blobs_dropped += lost
 
-    async def _exchange(self, call: Call, digest: Digest, data: bytes) -> None:
+    async def _exchange(self, call: Call, digest: Digest, data: Bytes) -> None:
         traffic, limits = self._traffic, self._me.limits
+        clock = asyncio.get_running_loop().time
+        began = clock()
         await within(limits.stall_timeout_s, call.write(frames.pack_offer(digest, len(data))))
         traffic.blob_bytes_sent += frames.OFFER_COST
         verdict = await self._reply(call)
+        traffic.answered(clock() - began)
         if verdict == frames.UNWANTED:
             traffic.blobs_unwanted += 1
             return

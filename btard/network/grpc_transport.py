@@ -28,7 +28,7 @@ from btard.network.limits import Limits
 from btard.network.reception import Reception
 from btard.network.record import PeerRecord
 from btard.network.transport import Inbox, Transport
-from btard.types import Digest, PeerId
+from btard.types import Bytes, Digest, PeerId
 
 _STOP_TIMEOUT_S = 1.0
 
@@ -128,7 +128,7 @@ class GrpcTransport(Transport):
         if link is None or not link.control.put(raw, len(raw)):
             self.counters.known(to).control_dropped += 1
 
-    def push(self, to: PeerId, digest: Digest, data: bytes) -> None:
+    def push(self, to: PeerId, digest: Digest, data: Bytes) -> None:
         self._limits.check_blob(data)
         link = self._links.get(to)
         if link is None or not link.blobs.put((digest, data), len(data)):

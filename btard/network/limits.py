@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from btard.errors import ConfigurationError
+from btard.types import Bytes
 from btard.wire import MAX_CONTROL_BYTES
 
 KIB = 1 << 10
@@ -66,7 +67,7 @@ class Limits:
             bound = self.control_bytes_max
             raise ConfigurationError(f"a control message of {len(raw)} bytes is above {bound}: send a blob")
 
-    def check_blob(self, data: bytes) -> None:
+    def check_blob(self, data: Bytes) -> None:
         """Raise ConfigurationError for a blob that could never be queued."""
         if len(data) > self.blob_queue_bytes:
             raise ConfigurationError(

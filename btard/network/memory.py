@@ -18,7 +18,7 @@ from btard.network.limits import Limits
 from btard.network.outbox import Outbox
 from btard.network.record import PeerRecord
 from btard.network.transport import Inbox, Transport
-from btard.types import Digest, Fault, FaultKind, PeerId, short
+from btard.types import Bytes, Digest, Fault, FaultKind, PeerId, short
 
 T = TypeVar("T")
 
@@ -90,7 +90,7 @@ class MemoryTransport(Transport):
         if link is None or not link.put(link.control, raw, len(raw)):
             self.counters.known(to).control_dropped += 1
 
-    def push(self, to: PeerId, digest: Digest, data: bytes) -> None:
+    def push(self, to: PeerId, digest: Digest, data: Bytes) -> None:
         self.limits.check_blob(data)
         link = self._links.get(to)
         if link is None or not link.put(link.blobs, (digest, data), len(data)):
@@ -116,7 +116,7 @@ class _Link:
         limits = sender.limits
         self.peer = peer
         self.control: Outbox[bytes] = Outbox(limits.control_queue_messages, limits.control_queue_bytes)
-        self.blobs: Outbox[tuple[Digest, bytes]] = Outbox(
+        self.blobs: Outbox[tuple[Digest, Bytes]] = Outbox(
             limits.control_queue_messages, limits.blob_queue_bytes
         )
         self._sender = sender
@@ -160,7 +160,7 @@ class _Link:
         theirs.control_bytes_received += framed(len(raw))
         inbox.control(self._sender.me, raw)
 
-    def _carry_blob(self, digest: Digest, data: bytes, inbox: Inbox, theirs: Traffic) -> None:
+    def _carry_blob(self, digest: Digest, data: Bytes, inbox: Inbox, theirs: Traffic) -> None:
         """Do offer, verdict, body and acknowledgement at once."""
         me, mine = self._sender.me, self._mine
         _count(mine, theirs, OFFER_COST, REPLY_COST)

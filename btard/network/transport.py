@@ -16,7 +16,7 @@ from typing import Protocol
 
 from btard.network.counters import Counters
 from btard.network.record import PeerRecord
-from btard.types import Digest, Fault, PeerId
+from btard.types import Bytes, Digest, Fault, PeerId
 
 STRANGER = PeerId(b"")
 """The `peer` of a fault that cannot be attributed: its author did not prove its identity. To blame the
@@ -36,7 +36,7 @@ class Inbox(Protocol):
         """Return whether to accept a blob of `size` bytes: asked once an offer, before its body is sent.
         Accepted blobs cost memory, so bound them."""
 
-    def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
+    def blob(self, sender: PeerId, digest: Digest, data: Bytes) -> None:
         """Take a blob that was wanted, whole, and whose digest is right."""
 
     def fault(self, fault: Fault) -> None:
@@ -71,6 +71,6 @@ class Transport(Protocol):
         """Queue a control message. It is dropped and counted if the queue of `to` is full, or `to` is not in
         the roster. Raises ConfigurationError for one above `Limits.control_bytes_max`."""
 
-    def push(self, to: PeerId, digest: Digest, data: bytes) -> None:
+    def push(self, to: PeerId, digest: Digest, data: Bytes) -> None:
         """Queue a blob, on the lower-priority stream; dropped and counted as `send` does. The bytes are
         not copied. Raises ConfigurationError for one that never fits `Limits.blob_queue_bytes`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from btard.adversary import AdversarialMachine, Adversary, tampered
 from btard.codec import FP32
@@ -10,6 +10,7 @@ from btard.crypto import Identity
 from btard.ledger.file import LedgerFile
 from btard.machine import Perform
 from btard.network import PeerRecord, Transport
+from btard.node.gauge import Gauge
 from btard.node.journal import Journal
 from btard.node.node import Node
 from btard.node.performer import Performer
@@ -57,12 +58,13 @@ def assemble(
     revived: Revived | None = None,
     adversary: Adversary | None = None,
     engine: Engine | None = None,
+    clock: Callable[[], float] | None = None,
 ) -> Node:
     """Return a node that begins a step in `state`, or goes on with what it was (`revived`, made with this
     adversary). `secret` is that of `make_machine`. `votes` keeps it from signing twice what an earlier
     process with its key may have signed: needed by whoever can be started again. `journal` is what a
-    successor goes on with. Making an `engine` takes seconds: a peer that is waited for makes it beforehand
-    (`config.engine`).
+    successor goes on with. `clock` times its work (`Gauge`). Making an `engine` takes seconds: a peer that is
+    waited for makes it beforehand (`config.engine`).
 
     Raises ConfigurationError or RunMismatchError if this machine cannot do the run's task."""
     engine = engine or config.engine(BlobStore(capacity_bytes=1))
@@ -75,4 +77,5 @@ def assemble(
     perform: Perform = Performer(engine)
     if adversary is not None:
         perform = tampered(adversary, perform, engine)
-    return Node(machine, perform, engine, transport, worker, records, ledger, votes, journal, revived)
+    gauge = Gauge(clock)
+    return Node(machine, perform, engine, transport, worker, records, ledger, votes, journal, revived, gauge)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from btard.ledger.header import LedgerHeader
 from btard.network.entrance import Answer
 from btard.node.node import Node
-from btard.types import Digest, Fault, PeerId
+from btard.types import Bytes, Digest, Fault, PeerId
 from btard.wire import encode
 
 
@@ -47,7 +47,7 @@ class Door:
         """Ask the node."""
         return self.node is not None and self.node.wants(sender, digest, size)
 
-    def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
+    def blob(self, sender: PeerId, digest: Digest, data: Bytes) -> None:
         """Pass on a blob."""
         if self.node is not None:
             self.node.blob(sender, digest, data)

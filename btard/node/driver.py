@@ -31,7 +31,7 @@ from btard.machine import (
     Tick,
 )
 from btard.training.store import BlobStore
-from btard.types import Digest, Fault, PeerId
+from btard.types import Bytes, Digest, Fault, PeerId
 
 EARLY_PARTS = 2
 """Parts that a sender may push before this peer knows what they are for."""
@@ -49,7 +49,7 @@ class Push:
 
     to: tuple[PeerId, ...]
     digest: Digest
-    data: bytes
+    data: Bytes
 
 
 @dataclass(slots=True)
@@ -157,20 +157,17 @@ class Driver:
     def held(self, name: Digest, now: float) -> Work:
         """Tell the machine of a blob that was offered and is held already. Its size is the store's, whatever
         the sender claimed, and it counts as new: the store must not drop what the machine is told of."""
-        data = self.store.get(name)
-        if data is None:
-            return Work()
-        self.store.put(data)
-        return self._handle(BlobHeld(name, len(data), True), now)
+        size_bytes = self.store.renew(name)
+        return Work() if size_bytes is None else self._handle(BlobHeld(name, size_bytes, True), now)
 
-    def arrived(self, name: Digest, data: bytes, now: float) -> Work:
+    def arrived(self, name: Digest, data: Bytes, now: float) -> Work:
         """Take a blob that was wanted, verified against its name. An invalid one is not stored: that it is
         invalid is all that matters."""
         valid = self._codec.is_valid(data)
         if valid:
             if not self.store.fits(len(data)):
                 return Work()
-            self.store.put(data)
+            self.store.hold(name, data)
         return self._handle(BlobHeld(name, len(data), valid), now)
 
     def done(self, effect: Effect, result: Any, now: float) -> Work:

@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from btard.crypto import digest
-from btard.training.store import BlobStore
-from btard.types import Digest
+from btard.training.store import BLOB_DOMAIN, BlobStore
+from btard.types import Bytes, Digest
 
 
 class KeptStore(BlobStore):
@@ -35,13 +35,12 @@ class KeptStore(BlobStore):
             with suppress(ValueError):
                 self._files.add(Digest(bytes.fromhex(path.name)))
 
-    def put(self, data: bytes) -> Digest:
+    def hold(self, name: Digest, data: Bytes) -> None:
         """Hold a blob, and write its file."""
-        name = super().put(data)
+        super().hold(name, data)
         with self._files_lock:
             if name not in self._files and self._write(name, data):
                 self._files.add(name)
-        return name
 
     def retain(self, keep: Iterable[Digest]) -> None:
         """Forget the blobs that `BlobStore.retain` forgets, and delete their files unless they are pinned."""
@@ -68,15 +67,17 @@ class KeptStore(BlobStore):
             data = path.read_bytes()
         except OSError:
             return False
-        if digest("blob", data) != name:
+        if digest(BLOB_DOMAIN, data) != name:
             with self._files_lock, suppress(OSError):
                 self._files.discard(name)
                 path.unlink(missing_ok=True)
             return False
-        super().put(data)
+        with self._files_lock:
+            self._files.add(name)
+        self.hold(name, data)
         return True
 
-    def _write(self, name: Digest, data: bytes) -> bool:
+    def _write(self, name: Digest, data: Bytes) -> bool:
         path = self._folder / name.hex()
         try:
             self._folder.mkdir(exist_ok=True)

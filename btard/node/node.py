@@ -11,24 +11,28 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from btard.errors import RunMismatchError
 from btard.ledger.file import LedgerFile
 from btard.machine import Effect, Output, Perform, Send
 from btard.network import PeerRecord, Transport
 from btard.node.driver import NOTHING, Driver, Offer, Push, Work
+from btard.node.gauge import Gauge
 from btard.node.journal import Journal
+from btard.node.measures import NOTHING as NOT_MEASURED
+from btard.node.measures import Measured, Measures
+from btard.node.performer import KINDS
+from btard.node.reports import Reports
 from btard.node.revival import Revived, is_own
 from btard.node.votes import VoteLog
 from btard.node.worker import Worker
-from btard.protocol.constants import ASK_SHARE
 from btard.protocol.outputs import Diverged, Ended, Recorded
 from btard.protocol.peer import PeerMachine
 from btard.protocol.record import BAN, LEAVE, STEP, Entry
 from btard.protocol.state import RosterState
-from btard.run.events import Stalled
 from btard.training.engine import Engine
-from btard.types import Digest, Fault, FaultKind, PeerId
+from btard.types import Bytes, Digest, Fault, FaultKind, PeerId
 
 ROSTER_PHASES = 3
 """How long to wait for the roster before the first step, in units of phase_s. A peer that never arrives does
@@ -41,16 +45,15 @@ in units of delta_s."""
 LINGER_MESSAGES = 64
 """Messages of such a peer that are read: it asks for those of the attempts that it has missed."""
 
-STALL_S = 1.0
-"""Interval between reports of a phase that lasts, in seconds; the first comes with the machine's tick."""
-
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What a node reports after each record. `stale`: the model has changed since."""
+    """What a node reports after each record; `measured` is of the attempt that it ended. `stale`: the model
+    has changed since."""
 
     entry: Entry
     state: RosterState
+    measured: Measured = NOT_MEASURED
     stale: bool = False
 
 
@@ -67,10 +70,9 @@ class Node:
 
     `perform` does its effects on `engine`; `records` are the addresses of the roster. What is signed is in
     `votes` and in `journal`, if given, before it leaves. `revived` is the machine again that an earlier
-    process was: the node goes on with it, as if no time had passed. `progress` is called after each record,
-    `faulted` with each fault, `stalled` each second while a phase lasts longer than ASK_SHARE of phase_s, all
-    in the loop. Without `stalled` the protocol's timers are the only ones: others would change the order of
-    those of one instant, which matters in virtual time. Times are the loop's."""
+    process was: the node goes on with it, as if no time had passed. `gauge` reads its work. `progress` is
+    called after each record, `faulted` with each fault, and what `reports` has as it says, all in the loop.
+    Times are the loop's."""
 
     def __init__(
         self,
@@ -84,6 +86,7 @@ class Node:
         votes: VoteLog | None = None,
         journal: Journal | None = None,
         revived: Revived | None = None,
+        gauge: Gauge | None = None,
     ) -> None:
         self.faults: Counter[tuple[PeerId, str]] = Counter()
         self.machine = machine
@@ -92,7 +95,6 @@ class Node:
         self.engine = engine
         self.worker = worker
         self.progress: Callable[[Progress], None] = lambda _: None
-        self.stalled: Callable[[Stalled], None] | None = None
         self.faulted: Callable[[Fault], None] = lambda _: None
         self._perform = perform
         self._records = records
@@ -105,7 +107,10 @@ class Node:
         self._latest = 0.0 if revived is None else revived.now
         self._away_s = 0.0 if revived is None else self._loop.time() - revived.now
         self._timer: asyncio.TimerHandle | None = None
-        self._stall_timer: asyncio.TimerHandle | None = None
+        self.gauge = gauge or Gauge()
+        self.reports = Reports(transport.me, lambda: machine.attempt, self.gauge, self._now)
+        self._measures = Measures(self.gauge)
+        engine.on_micro_batch = self.gauge.micro_batch
         self._over: asyncio.Future[Ended] = self._loop.create_future()
         worker.failed = self.fail
         if journal is not None:
@@ -121,12 +126,14 @@ class Node:
         Raises what broke (LedgerError) and leaves the ledger whole."""
         self._connect(self.machine.state)
         await self._wait_for_roster()
+        self._measures.begin(self.machine.attempt, self._now())
         if self._revived is None:
             work = self.driver.begin(self._now())
             self._begin_journal()
             self._do(work)
         else:
             self._take_up(self._revived)
+        self.reports.begin()
         return await self._over
 
     def _now(self) -> float:
@@ -141,7 +148,7 @@ class Node:
             self._write(recorded)
         for recorded in revived.unreported:
             stale = recorded.state.step < revived.machine.state.step
-            self.progress(Progress(recorded.entry, recorded.state, stale))
+            self.progress(Progress(recorded.entry, recorded.state, stale=stale))
         for effect in revived.repeated:
             self.worker.submit(partial(self._perform, effect), lambda _: None)
         for send in revived.past:  # as it was said before, if it was: no step that is over is spoken in anew
@@ -164,15 +171,16 @@ class Node:
 
     def halt(self) -> None:
         """Do nothing any more; the transport is for its owner to stop."""
-        for timer in (self._timer, self._stall_timer):
-            if timer is not None:
-                timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+        self.reports.stop()
         self.worker.stop()
 
     def fail(self, error: BaseException) -> None:
         """End the run with an error of our own."""
         if not self._over.done():
             self._over.set_exception(error)
+            self.reports.stop()
 
     # ------------------------------------------------------------ what comes in (network.Inbox)
 
@@ -199,7 +207,7 @@ class Node:
             self._loop.call_soon(self._unless_over, lambda: self.driver.held(digest, self._now()))
         return answer is Offer.WANTED
 
-    def blob(self, sender: PeerId, digest: Digest, data: bytes) -> None:
+    def blob(self, sender: PeerId, digest: Digest, data: Bytes) -> None:
         """Take a blob that was wanted."""
         self._unless_over(lambda: self.driver.arrived(digest, data, self._now()))
 
@@ -229,9 +237,12 @@ class Node:
         if work is NOTHING:
             return
         permitted = self._permitted(work.messages)
+        measured = NOT_MEASURED
         for output in work.outputs:
             if isinstance(output, Recorded):
                 self._write(output)
+                # Before work of the next attempt is handed out, which may be done in no time.
+                measured = self._measures.take(self.transport.counters.total, self._now())
         for send in permitted:
             for peer in send.to:
                 self.transport.send(peer, send.raw)
@@ -243,7 +254,8 @@ class Node:
         for fault in work.faults:
             self._count(fault)
         for output in work.outputs:
-            self._output(output)
+            self._output(output, measured)
+        self._measures.see(self.machine.attempt, self._now())
         self._set_timer()
 
     def _permitted(self, messages: list[Send]) -> list[Send]:
@@ -269,15 +281,17 @@ class Node:
             self._journal.begin(self.machine.beginning)
 
     def _submit(self, effect: Effect) -> None:
-        self.worker.submit(
-            lambda: self._perform(effect),
-            lambda result: self._unless_over(lambda: self.driver.done(effect, result, self._now())),
-        )
+        def take(result: Any) -> None:
+            self._measures.performed(effect, self.engine)
+            self._unless_over(lambda: self.driver.done(effect, result, self._now()))
 
-    def _output(self, output: Output) -> None:
+        kind = KINDS[type(effect)]
+        self.worker.submit(lambda: self.gauge.run(kind, lambda: self._perform(effect)), take)
+
+    def _output(self, output: Output, measured: Measured) -> None:
         if isinstance(output, Recorded):
             self._follow(output)
-            self.progress(Progress(output.entry, output.state))
+            self.progress(Progress(output.entry, output.state, measured))
         elif isinstance(output, Diverged):
             self.fail(
                 RunMismatchError(
@@ -287,6 +301,7 @@ class Node:
             )
         elif isinstance(output, Ended) and not self._over.done():
             self._over.set_result(output)
+            self.reports.stop()
 
     def _follow(self, recorded: Recorded) -> None:
         """Keep the links to those that a record leaves: the members, and for a while who has lost its seat,
@@ -315,24 +330,4 @@ class Node:
     def _tick(self) -> None:
         self._latest = max(self._latest, self.driver.wake or 0.0)  # floats round
         self._unless_over(lambda: self.driver.tick(self._now()))
-        if self._stall_timer is None and self.stalled is not None:
-            self._report_stall(self.stalled)
-
-    def _report_stall(self, report: Callable[[Stalled], None]) -> None:
-        self._stall_timer = None
-        now, attempt = self._now(), self.machine.attempt
-        waited_s = attempt.waited(now)
-        limit_s = min(attempt.state.patience_s(attempt.phase), attempt.state.config.phase_s)
-        due_s = ASK_SHARE * limit_s - 1e-6  # floats round
-        if not self._over.done() and waited_s >= due_s:
-            report(
-                Stalled(
-                    step=attempt.state.step,
-                    attempt=attempt.state.attempt,
-                    phase=attempt.phase,
-                    missing=tuple(peer.hex() for peer in attempt.awaited if peer != self.transport.me),
-                    waited_s=waited_s,
-                    dispute_in_s=max(0.0, attempt.hard - now),
-                )
-            )
-            self._stall_timer = self._loop.call_later(STALL_S, self._report_stall, report)
+        self.reports.ticked()

@@ -13,6 +13,7 @@ from btard.crypto import Identity
 from btard.errors import HaltedError
 from btard.ledger.directory import RunDirectory
 from btard.ledger.header import LedgerHeader
+from btard.memory import settle
 from btard.network import GrpcTransport, Limits, PeerRecord, libp2p_id
 from btard.network.descriptors import check_descriptors, raise_descriptors
 from btard.network.dht_node import import_hivemind
@@ -46,6 +47,7 @@ async def run_peer(options: PeerOptions, *, emit: Emit) -> Ended:
     string before (`load_recipe`). Raises BtardError if the options are wrong, joining fails or the run cannot
     be recorded. Everything that this machine can check is checked before it asks for a seat."""
     options.check()
+    settle()
     raise_descriptors()
     with contextlib.ExitStack() as stack:
         identity = stack.enter_context(hold_key(options.key))
@@ -186,6 +188,7 @@ class _Peer:
             revived=footing.revived,
             adversary=adversary,
             engine=engine,
+            clock=time.perf_counter,
         )
         every = options.evaluate_every
         recorder = Recorder(

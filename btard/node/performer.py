@@ -20,6 +20,19 @@ from btard.machine import (
 )
 from btard.training.engine import Engine
 
+KINDS: dict[type[Effect], str] = {
+    ComputeGradient: "gradient",
+    Aggregate: "aggregate",
+    Project: "project",
+    ProjectRows: "project_rows",
+    Recompute: "recompute",
+    Fingerprint: "fingerprint",
+    Update: "update",
+    Abandon: "abandon",
+    Adopt: "adopt",
+}
+"""What people call the work of an effect."""
+
 
 class Performer:
     """Performs every effect but `PushBlob`, which is the transport's. Blocks while it computes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -35,19 +36,25 @@ class Profile(BaseModel):
     evaluate_every: int | None = None
     checkpoint_every: int | None = None
     keep_checkpoints: int | None = None
+    track: list[str] | None = None
 
 
 def load_profile(name_or_path: str) -> dict[str, Any]:
-    """Return the options of a profile: one of `peers/` by its name, or a file.
+    """Return the options of a profile: one of `peers/` by its name, or a file. Raises ConfigurationError as
+    `read_profile` does."""
+    return read_profile(PROFILES.find(name_or_path), Profile)
+
+
+def read_profile(path: Path, form: type[BaseModel]) -> dict[str, Any]:
+    """Return the options that a file gives, of those that `form` has.
 
     Raises ConfigurationError, in one sentence, if the file is missing, is not TOML, or has an unknown key or
     a value of the wrong type."""
-    path = PROFILES.find(name_or_path)
     text = read_text(path, "profile")
     try:
-        return Profile.model_validate(parse_toml(text)).model_dump(exclude_unset=True)
+        return form.model_validate(parse_toml(text)).model_dump(exclude_unset=True)
     except ValidationError as error:
-        wrong = first_error(error, Profile.model_fields)
+        wrong = first_error(error, form.model_fields)
         raise ConfigurationError(f"the profile {path} is wrong: {wrong}") from None
     except ConfigurationError as error:
         raise ConfigurationError(f"the profile {path} is wrong: {error}") from None

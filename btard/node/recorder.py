@@ -9,15 +9,17 @@ from dataclasses import KW_ONLY, dataclass, field
 
 from btard.errors import ConfigurationError
 from btard.ledger.directory import RunDirectory
+from btard.node.delays import DelayWatch
+from btard.node.gauge import Gauge
 from btard.node.keeper import CHECKPOINT_EVERY, KEEP_CHECKPOINTS, CheckpointKeeper
 from btard.node.node import Node, Progress
+from btard.node.norms import norms_of
 from btard.node.worker import Worker
 from btard.protocol import outputs
 from btard.protocol.record import STEP
 from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Noted, Outcome, Removal
 from btard.training.checkpoints import Origin, save_model
 from btard.training.engine import Engine
-from btard.training.task import Evaluation
 from btard.types import Digest, Fault, PeerId
 
 FAULTS_SAID_MAX = 256
@@ -31,6 +33,10 @@ def _tried(write: Callable[[], None]) -> ConfigurationError | None:
     except ConfigurationError as error:
         return error
     return None
+
+
+def _rounded(seconds: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 6) for name, value in seconds.items()}
 
 
 @dataclass(slots=True)
@@ -56,7 +62,12 @@ class Recorder:
     keep_checkpoints: int = KEEP_CHECKPOINTS
     virtual: bool = False
     resumable: Callable[[], ConfigurationError | None] = lambda: None
+    _me: PeerId = field(default=PeerId(b""), init=False)
+    _gauge: Gauge = field(default_factory=Gauge, init=False)
+    _queued: int = field(default=0, init=False)
+    """Records that are yet to be reported: events keep their order."""
     _last_s: float | None = field(default=None, init=False)
+    _delays: DelayWatch | None = field(default=None, init=False)
     _faults: set[tuple[PeerId, str]] = field(default_factory=set, init=False)
     _reported: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _error: BaseException | None = field(default=None, init=False)
@@ -74,8 +85,10 @@ class Recorder:
             node.fail(error)
 
         node.progress, node.faulted, self.worker.failed = self, self.fault, fail
+        self._me, self._gauge = node.transport.me, node.gauge
+        self._delays = DelayWatch(node.transport.counters, node.machine.state.config.delta_s)
         if not self.virtual:
-            node.stalled = self.emit
+            node.reports.stalled = node.reports.working = self.emit
         if self.run_dir is not None:
             self._keeper = CheckpointKeeper(
                 self.engine,
@@ -108,6 +121,8 @@ class Recorder:
 
     def __call__(self, progress: Progress) -> None:
         """Take a record. The engine is at the model after it when the worker gets to this piece of work."""
+        if self._delays is not None and (said := self._delays.look(progress.state.members)):
+            self.emit(Noted(text=said))
         record = progress.entry.record
         done = record.step + 1
         finished = progress.state.finished
@@ -121,6 +136,10 @@ class Recorder:
         origin = Origin(Digest(record.run), record.digest, Digest(record.model))
         now_s, last_s = (None, None) if self.virtual else (asyncio.get_running_loop().time(), self._last_s)
         self._last_s = now_s
+        measured = progress.measured
+        norms = None
+        if step and finished is not None and measured.tau is not None:
+            norms = norms_of(finished, self._me, measured.tau)
         event = AttemptEnded(
             time=self._now(),
             index=record.index,
@@ -133,21 +152,34 @@ class Recorder:
             ledger=record.digest.hex(),
             model=record.model.hex(),
             duration_s=None if now_s is None or last_s is None else round(now_s - last_s, 6),
+            training_loss=measured.training_loss,
+            norms=norms,
+            phases_s={} if self.virtual else _rounded(measured.phases_s),
+            deadlines=measured.deadlines,
+            disputes=measured.disputes,
+            dispute_s=None if self.virtual else round(measured.dispute_s, 6),
+            work_s=_rounded(measured.work_s),
+            sent_bytes=measured.sent_bytes,
+            received_bytes=measured.received_bytes,
         )
 
-        def work() -> Evaluation | None:
+        def work() -> dict[str, float]:
             if keeper is not None:
                 keeper.take(origin)
-            return self.engine.evaluate() if evaluate else None
+            return self._gauge.run("evaluate", self.engine.evaluate) if evaluate else {}
 
-        def report(found: Evaluation | None) -> None:
-            scores = {} if found is None else {"loss": found.loss, "accuracy": found.accuracy}
-            scored = event.model_copy(update=scores)
+        def report(metrics: dict[str, float]) -> None:
+            self._queued -= 1
+            scored = event.model_copy(update={"metrics": metrics})
             if (run_dir := self.run_dir) is not None:
                 self._say_if_lacking("metrics", _tried(lambda: run_dir.add_metrics(scored)))
             self.emit(scored)
 
-        self.worker.submit(work, report)
+        self._queued += 1
+        if evaluate or keeper is not None or self._queued > 1:
+            self.worker.submit(work, report)
+        else:  # the worker may be busy with a gradient, which nothing here needs
+            report(work())
 
     def fault(self, fault: Fault) -> None:
         """Take a fault; the first of a peer and kind becomes an event."""

@@ -9,27 +9,31 @@ from typing import Literal
 from btard.errors import ConfigurationError
 from btard.wire import MAX_PEERS, MAX_PROJECTIONS
 
-TAU_MIN, TAU_MAX = 1e-20, 1e40
-"""Within these, no tolerance of `tolerance.py` depends on its absolute floor, or on the range of float64."""
+TAU_MIN, TAU_MAX = 1e-18, 1e40
+"""Within these, no tolerance of `tolerance.py` depends on its absolute floor, or on the range of float64, in
+whatever number of parts."""
 
-EPSILON_MIN, EPSILON_MAX = 1e-7, 1e-2
-"""Below, float32 itself differs by more; above, an accusation asks for a difference of a sixth of a
-gradient."""
+EPSILON_MIN, EPSILON_MAX = 1e-7, 5e-2
+"""Below, float32 itself differs by more; above, forgeries of half a gradient's length pass, with four
+directions (protocols/fingerprint.md, 7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProtocolConfig:
     """Protocol constants of a run.
 
-    `tau` (1e-20 to 1e40) is the clipping radius of CenteredClip on one part (same unit as the gradient),
-    `delta_max` the norm |g_i(j) - v(j)| above which a contributor's report counts as suspicious (Verification
-    2; the paper publishes no value: `btard/protocol/verification.py` says how to choose it),
-    `validators` the number of disjoint (validator, target) pairs drawn each step, `directions` the
-    number of projections a part, `examiners` the number of peers that examine a suspicious part. `epsilon`
-    (1e-7 to 1e-2) bounds the difference of two honest float32 gradients of one (model, seed) on unlike
-    hardware, in units of the gradient's norm; the default is for smooth activations without TF32 and reduced
-    precision (measured: 2.1e-6 and less; a ReLU whose input rounds to the other side of 0 makes it 5e-4 and
-    more: `protocols/fingerprint.md`, 2). `delta_s` bounds the delay of a control message between two honest
+    `tau` (1e-18 to 1e40) is the clipping radius of CenteredClip, `delta_max` the norm |g_i - v| above which a
+    contributor's report counts as suspicious (Verification 2; the paper publishes no value:
+    `btard/protocol/verification.py` says how to choose it). Both are of the whole gradient, in its unit: of
+    m parts, which are alike, each has the m-th share of their squares (`part_tau`, `part_delta_max`).
+    `btard measure-norms` measures and suggests them.
+
+    `validators` is the number of disjoint (validator, target) pairs drawn each step, `directions` the number
+    of projections a part, `examiners` the number of peers that examine a suspicious part. `epsilon` (1e-7
+    to 5e-2) bounds the difference of two honest gradients of one (model, seed) on unlike hardware, in units
+    of the gradient's norm. It depends on the network and its precision: a task names a profile of
+    `btard/training/tolerances.py`, and `btard measure-tolerance` measures. The default is for smooth
+    activations in float32, without TF32. `delta_s` bounds the delay of a control message between two honest
     peers, retransmissions included; `phase_s` bounds the work and transfers of one phase,
     `gradient_s` those of the first, in which the gradient is computed. The fast path goes on as soon as
     everybody has spoken, and deadlines follow what phases usually take (`pace.py`), within these bounds. A
@@ -72,6 +76,14 @@ class ProtocolConfig:
             raise ConfigurationError(f"patience is {self.patience}: use more than 1")
         if self.validators < 0:
             raise ConfigurationError("validators must not be negative")
+
+    def part_tau(self, parts: int) -> float:
+        """Return the clipping radius of one of so many parts: two roundings, the same bits for every peer."""
+        return self.tau / math.sqrt(parts)
+
+    def part_delta_max(self, parts: int) -> float:
+        """Return the Delta_max of one of so many parts."""
+        return self.delta_max / math.sqrt(parts)
 
 
 ASK_SHARE = 0.25

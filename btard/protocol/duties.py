@@ -173,7 +173,7 @@ class Duties:
             return replace(nothing, missing=missing) if complains else None
         if self._part is None:
             return nothing
-        result = self._results.of(Aggregate(rows, self._state.config.tau))
+        result = self._results.of(Aggregate(rows, self._tau))
         if result is None:
             return None
         if result.aggregate is None:
@@ -191,10 +191,9 @@ class Duties:
     def _scalars(self, agreed: Agreed, due: Due) -> messages.PublishedScalars | None:
         if not self._has_aggregates(agreed):
             return None
-        tau = self._state.config.tau
         parts: tuple[Scalars, ...] | None = ()
         if self._aggregators:
-            effect = Project(self._state.step, self._seed, agreed.aggregates, agreed.coin, tau)
+            effect = Project(self._state.step, self._seed, agreed.aggregates, agreed.coin, self._tau)
             parts = self._results.of(effect)
         promise = self._examination.promise(agreed)
         if parts is None or promise is None:
@@ -215,6 +214,11 @@ class Duties:
         return None if votes is None else messages.Verdicts(agreed.previous_set, votes)
 
     # ------------------------------------------------------------ blobs
+
+    @property
+    def _tau(self) -> float:
+        """The clipping radius of a part."""
+        return self._state.config.part_tau(len(self._aggregators))
 
     def _fits(self, name: Digest, part: int) -> bool:
         return self._blobs.fits(name, part, len(self._aggregators))

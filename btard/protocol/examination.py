@@ -110,7 +110,7 @@ class Examination:
 
     def _liars(self, agreed: Agreed, part: int, rows: dict[int, Scalars | None]) -> list[int]:
         published = agreed.sets[SCALARS]
-        tau = self._config.tau
+        tau = self._part_tau
         return [
             seat
             for seat, true in rows.items()
@@ -138,9 +138,9 @@ class Examination:
         if case.kind == accusation.ROW:
             published = sets[SCALARS][case.target].parts[case.part]
             if not self._held(agreed, case.part)[case.target]:
-                return accusation.judge_row(case, published, None, config.tau) if late else None
+                return accusation.judge_row(case, published, None, self._part_tau) if late else None
             rows = self._results.of(self._project_rows(agreed, case.part, [case.target]))
-            return None if rows is None else accusation.judge_row(case, published, rows[0], config.tau)
+            return None if rows is None else accusation.judge_row(case, published, rows[0], self._part_tau)
         if case.kind == accusation.GRADIENT:
             true = self._recompute(case.target)
             said = self._earlier(case.target)
@@ -159,8 +159,12 @@ class Examination:
             rows=tuple(rows[seat] for seat in seats),
             aggregate=agreed.aggregates[part],
             coin=agreed.coin,
-            tau=self._config.tau,
+            tau=self._part_tau,
         )
+
+    @property
+    def _part_tau(self) -> float:
+        return self._config.part_tau(len(self._seating.aggregators))
 
     # ------------------------------------------------------------ the gradients of the step before
 
@@ -173,7 +177,8 @@ class Examination:
     def _recompute(self, target: int) -> Recomputed | None:
         past = self._past
         seed = gradient_seed(past.seed_coin, self._peers[target])
-        return self._results.of(Recompute(past.step, seed, past.aggregates, past.coin, self._config.tau))
+        tau = self._config.part_tau(len(past.aggregates))
+        return self._results.of(Recompute(past.step, seed, past.aggregates, past.coin, tau))
 
     def _earlier(self, target: int) -> tuple[messages.PartScalars, ...]:
         published = self._past.scalars[self._past.participants.index(self._peers[target])]

@@ -265,8 +265,8 @@ class RosterState:
         usual = self.took[PHASES.index(phase)] / 1000
         if phase == VERDICT and not usual:  # it has not been seen lately
             return most
-        if phase == REVEAL:
-            usual *= self._growth
+        if phase == REVEAL:  # aggregates of equal size as the rows; most may have come before it began
+            usual = self._growth * max(usual, self.took[PHASES.index(AGGREGATE)] / 1000)
         work = gradients * config.patience * self.gradient_s
         return min(most, max(LATE_FACTOR * usual, LATE_FLOOR * config.delta_s) + work)
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 DEVIATIONS = 8.0
 """c: an honest projection exceeds its bound with probability 2 exp(-c^2 / 2) < 2.6e-14."""
@@ -57,18 +58,42 @@ def contraction(norm: float, tau: float) -> float:
     return 1.0 if norm <= tau else tau / norm
 
 
-def recomputation_tolerance(
-    epsilon: float, gradient_norm: float, part_norm: float = 0.0, tau: float = math.inf
-) -> float:
-    """Difference of a scalar of two honest computations of one gradient, on unlike hardware.
+def norm_tolerance(epsilon: float, gradient_norm: float) -> float:
+    """Difference of a norm, |g(j) - v(j)| or |g(j)|, of two honest computations of one gradient, on unlike
+    hardware.
 
     `epsilon` is that of `ProtocolConfig`, `gradient_norm` is |g| of the *whole* gradient, as recomputed by
-    whoever asks. Without `part_norm` and `tau` the bound holds for norms |g(j) - v(j)| and |g(j)|,
-    fingerprints and projections alike. For the projections
-    of a part pass `part_norm`, the lesser of the published and the recomputed |g(j) - v(j)|, and `tau`: where
-    tau is small, the general bound exceeds the ball that D lives in, and would let any forgery pass.
+    whoever asks.
     """
-    return DEVIATIONS * epsilon * gradient_norm * contraction(part_norm, tau) + FLOOR
+    return DEVIATIONS * epsilon * gradient_norm + FLOOR
+
+
+def joint_tolerance(epsilon: float, gradient_norm: float, directions: int) -> float:
+    """Length of all differences of projections of two honest computations of one gradient: those of every
+    part, on `directions` directions each, divided by the `contraction` of the part.
+
+    Parts see independent pieces of one error of at most `epsilon` |g|, so their squares add up to what one
+    piece with all of the error would give, however many parts there are: `joint_deviations`.
+    """
+    return joint_deviations(directions) * epsilon * gradient_norm + FLOOR
+
+
+@cache
+def joint_deviations(directions: int) -> float:
+    """Return c_K: the K = `directions` projections of an honest error of length 1 are longer than it, as a
+    vector, with probability 2 exp(-DEVIATIONS^2 / 2) at most, like one projection than DEVIATIONS.
+
+    P(S > t) <= (t / K)^(K / 2) exp(-(t - K) / 2) for their sum of squares S, which is that of a chi-square
+    variable of K degrees: solved for t by bisection. The parts' pieces make it no larger
+    (protocols/fingerprint.md, 1).
+    """
+    aim = math.log(2) - DEVIATIONS**2 / 2
+    low, high = float(directions), directions + 8 * DEVIATIONS**2
+    for _ in range(100):
+        middle = (low + high) / 2
+        log_bound = (directions * math.log(middle / directions) - (middle - directions)) / 2
+        low, high = (middle, high) if log_bound > aim else (low, middle)
+    return math.sqrt(high)
 
 
 def same_bytes_tolerance(magnitude: float) -> float:

@@ -13,6 +13,7 @@ small multiple of the usual |g_i(j) - v(j)| does.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from statistics import median_high
 
@@ -50,37 +51,55 @@ def gradient_is_false(
     """Return whether a contributor's scalars, of any part, are not those of the gradient that it owed.
 
     Recomputed on other hardware, so within the tolerance of `protocols/fingerprint.md`."""
-    return len(published) != len(recomputed.scalars) or any(
-        _part_is_false(said, true, recomputed.norm, config, factor)
-        for said, true in zip(published, recomputed.scalars, strict=True)
-    )
+    parts = len(recomputed.scalars)
+    if len(published) != parts:
+        return True
+    said_and_true = list(zip(published, recomputed.scalars, strict=True))
+    norms = tolerance.norm_tolerance(config.epsilon, recomputed.norm)
+    if any(
+        abs(said.norm - true.norm) > factor * (norms + tolerance.same_bytes_tolerance(true.norm))
+        or abs(said.row - true.row) > factor * norms
+        for said, true in said_and_true
+    ):
+        return True
+    slack = tolerance.joint_tolerance(config.epsilon, recomputed.norm, config.directions)
+    # The differences are of the unclipped scale, and a gradient that counts as zero has an error of float64.
+    slack += sum(tolerance.same_bytes_tolerance(true.norm) for true in recomputed.scalars)
+    return _distance(said_and_true, config.part_tau(parts)) > factor * slack
 
 
-def _part_is_false(
-    said: PartScalars, true: Scalars, gradient_norm: float, config: ProtocolConfig, factor: float
-) -> bool:
-    least = min(said.norm, true.norm)
-    wide = factor * tolerance.recomputation_tolerance(config.epsilon, gradient_norm)
-    narrow = factor * tolerance.recomputation_tolerance(config.epsilon, gradient_norm, least, config.tau)
-    return (
-        abs(said.norm - true.norm) > wide
-        or abs(said.row - true.row) > wide
-        or _projections_differ(said, true, narrow)
-    )
+def _distance(said_and_true: Iterable[tuple[PartScalars, Scalars]], tau: float) -> float:
+    """Return the length of the differences of all projections, each divided by the part's `contraction`;
+    infinity if there is not the same number of them."""
+    differences: list[float] = []
+    for said, true in said_and_true:
+        if len(said.projections) != len(true.projections):
+            return math.inf
+        least = min(said.norm, true.norm)
+        stretch = 1.0 if least <= tau else least / tau
+        differences += (stretch * (a - b) for a, b in zip(said.projections, true.projections, strict=True))
+    return math.hypot(*differences)
 
 
 def fingerprint_is_false(published: PartScalars, true: Scalars, config: ProtocolConfig) -> bool:
     """Return whether the fingerprint of a whole gradient is not that of the gradient."""
-    slack = tolerance.recomputation_tolerance(config.epsilon, true.norm)
-    return abs(published.norm - true.norm) > slack or _projections_differ(published, true, slack)
+    return _fingerprints_differ(published, true, true.norm, config, factor=1.0)
 
 
 def fingerprints_disagree(one: PartScalars, other: PartScalars, config: ProtocolConfig) -> bool:
     """Return whether validator and target cannot both have computed the same gradient."""
-    norm = max(one.norm, other.norm)
-    slack = tolerance.ACCUSE_FACTOR * tolerance.recomputation_tolerance(config.epsilon, norm)
     as_scalars = Scalars(other.projections, other.norm)
-    return abs(one.norm - other.norm) > slack or _projections_differ(one, as_scalars, slack)
+    return _fingerprints_differ(one, as_scalars, max(one.norm, other.norm), config, tolerance.ACCUSE_FACTOR)
+
+
+def _fingerprints_differ(
+    said: PartScalars, true: Scalars, norm: float, config: ProtocolConfig, factor: float
+) -> bool:
+    joint = tolerance.joint_tolerance(config.epsilon, norm, config.directions)
+    return (
+        abs(said.norm - true.norm) > factor * tolerance.norm_tolerance(config.epsilon, norm)
+        or _distance([(said, true)], math.inf) > factor * joint
+    )
 
 
 def _projections_differ(published: PartScalars, true: Scalars, slack: float) -> bool:
@@ -117,9 +136,10 @@ def aggregate_is_wrong(table: ScalarTable, part: int, config: ProtocolConfig) ->
 
     Sums in seat order, in float64, over agreed numbers: every peer gets the same answer."""
     column = [row[part] for row in table]
-    if _center(column) > tolerance.hull_bound([entry.row for entry in column], config.tau):
+    tau = config.part_tau(len(table[0]))
+    if _center(column) > tolerance.hull_bound([entry.row for entry in column], tau):
         return True
-    slack = _slack(column, config.tau)
+    slack = _slack(column, tau)
     return any(abs(_sum([e.projections[k] for e in column])) > slack for k in range(config.directions))
 
 
@@ -127,11 +147,16 @@ def suspicious_parts(table: ScalarTable, config: ProtocolConfig) -> tuple[int, .
     """Parts of which more than half of the contributors report a norm above Delta_max (Verification 2), or
     whose zero sum has a slack of more than SLACK_SUSPICIOUS tau."""
 
-    def suspicious(column: Sequence[PartScalars]) -> bool:
-        above = sum(1 for entry in column if entry.norm > config.delta_max)
-        return 2 * above > len(column) or _slack(column, config.tau) > tolerance.SLACK_SUSPICIOUS * config.tau
+    columns = list(zip(*table, strict=True))
+    if not columns:
+        return ()
+    tau, delta_max = config.part_tau(len(columns)), config.part_delta_max(len(columns))
 
-    return tuple(part for part, column in enumerate(zip(*table, strict=True)) if suspicious(column))
+    def suspicious(column: Sequence[PartScalars]) -> bool:
+        above = sum(1 for entry in column if entry.norm > delta_max)
+        return 2 * above > len(column) or _slack(column, tau) > tolerance.SLACK_SUSPICIOUS * tau
+
+    return tuple(part for part, column in enumerate(columns) if suspicious(column))
 
 
 def tau_too_small(table: ScalarTable, config: ProtocolConfig) -> str | None:
@@ -139,14 +164,14 @@ def tau_too_small(table: ScalarTable, config: ProtocolConfig) -> str | None:
 
     The zero sum of such a part says nothing about its aggregate, whoever computed it."""
     columns = list(zip(*table, strict=True))
-    if all(_slack(column, config.tau) <= tolerance.SLACK_MAX * config.tau for column in columns):
+    if not columns:
         return None
-    length = max(map(_center, columns))
+    tau = config.part_tau(len(columns))
+    if all(_slack(column, tau) <= tolerance.SLACK_MAX * tau for column in columns):
+        return None
+    length = max(map(_center, columns)) * math.sqrt(len(columns))
     enough = 2 * tolerance.DEVIATIONS * tolerance.FLOAT32_ROUNDING * len(table) * length
-    return (
-        f"tau is {config.tau:.3g}: the gradients' parts are about {length:.3g} long: "
-        f"use more than {enough:.3g}"
-    )
+    return f"tau is {config.tau:.3g}: the gradients are about {length:.3g} long: use more than {enough:.3g}"
 
 
 def _center(column: Sequence[PartScalars]) -> float:
@@ -170,7 +195,7 @@ def shape_is_wrong(parts: Sequence[PartScalars], count: int, config: ProtocolCon
     norm that is negative or above NORM_MAX, or a projection longer than PROJECTION_DEVIATIONS times the
     vector that it measures."""
     return len(parts) != count or any(
-        scalars_are_impossible(p, config.directions, min(p.norm, config.tau)) for p in parts
+        scalars_are_impossible(p, config.directions, min(p.norm, config.part_tau(count))) for p in parts
     )
 
 

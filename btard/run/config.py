@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -33,6 +35,11 @@ aggregates), evidence one more. An abort that removes a peer changes all parts, 
 the step is done. This bounds the worst minority; it is not allocated."""
 
 
+OPTIONS_MAX = 32
+OptionName = Annotated[str, Field(max_length=64)]
+OptionText = Annotated[str, Field(max_length=256)]
+"""Bounds of the options that a stranger's run may name."""
+
 NONCE_BYTES = 32
 
 SHOWN_MAX = 400
@@ -42,14 +49,15 @@ Plan = TypeVar("Plan", bound="RunPlan")
 
 
 class RunPlan(BaseModel):
-    """What a run is to be: task, recipe (`Recipe.describe`), digests of the initial model and of the data
-    (`describe_start`), seed, steps, seats at the start and who may take them, clipping of the stochastic
-    gradient (BTARD-Clipped-SGD) and the protocol's constants."""
+    """What a run is to be: task and its options, recipe (`Recipe.describe`), digests of the initial model and
+    of the data (`describe_start`), seed, steps, seats at the start and who may take them, clipping of the
+    stochastic gradient (BTARD-Clipped-SGD) and the protocol's constants."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    version: Literal["btard/3"] = "btard/3"
+    version: Literal["btard/4"] = "btard/4"
     task: Annotated[str, Field(max_length=64)]
+    options: Annotated[dict[OptionName, OptionText], Field(max_length=OPTIONS_MAX)] = {}
     recipe: dict[str, str]
     start: dict[str, str]
     seed: Annotated[int, Field(ge=-(2**127), lt=2**127)]
@@ -72,6 +80,7 @@ class RunPlan(BaseModel):
         *,
         steps: int,
         peers: int,
+        options: Mapping[str, str] = MappingProxyType({}),
         seed: int = 0,
         clip: float | None = None,
         protocol: ProtocolConfig | None = None,
@@ -80,10 +89,11 @@ class RunPlan(BaseModel):
         """Plan a run of a task that this machine knows: build its model and read its data, for their digests.
         Raises ConfigurationError for impossible values, and for a recipe that has no text (`spell`)."""
         protocol = protocol or ProtocolConfig()
-        recipe = _adapt(load_recipe(task), clip, protocol)
+        recipe = _adapt(load_recipe(task, options=options, steps=steps), clip, protocol)
         try:
             plan = RunPlan(
                 task=task,
+                options=dict(options),
                 recipe=recipe.describe(),
                 start={},
                 seed=seed,
@@ -132,7 +142,8 @@ class RunPlan(BaseModel):
 
     def local_recipe(self) -> Recipe:
         """Return the recipe that this machine knows. Raises RunMismatchError if it differs from the run's."""
-        recipe = _adapt(load_recipe(self.task, published=True), self.clip, self.protocol)
+        mine = load_recipe(self.task, options=self.options, steps=self.steps, published=True)
+        recipe = _adapt(mine, self.clip, self.protocol)
         if differing := _differences(recipe.describe(), self.recipe):
             raise RunMismatchError(
                 f"task {self.task} differs: {'; '.join(differing)}; install the version that the run uses"

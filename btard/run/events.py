@@ -2,7 +2,8 @@
 
 The console, the processes of a local swarm, `metrics.jsonl` and monitors read the same lines. Digests and
 peers are in hexadecimal. `time` is the wall clock when the event was made, in seconds since 1970 (UTC), and
-None in virtual time.
+None in virtual time. A number that is not finite is the text "NaN", "Infinity" or "-Infinity",
+since JSON has none.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class _Line(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
     time: float | None = Field(default_factory=time.time)
 
@@ -86,6 +87,37 @@ class Stalled(_Line):
     dispute_in_s: float
 
 
+class InPhase(_Line):
+    """Where this peer is, once a second: `phase` has lasted `waited_s`, and `missing` are the others that
+    have yet to speak in it. `work` is what this peer computes, None if nothing, and `share` how much of that
+    is done, None if it is not known. For screens: `--json` does not print it."""
+
+    event: Literal["phase"] = "phase"
+    step: int
+    attempt: int
+    phase: str
+    in_dispute: bool
+    waited_s: float
+    work: str | None
+    share: float | None
+    missing: tuple[str, ...]
+
+
+class Norms(BaseModel):
+    """Norms of a step's vectors g_i and v, whole: of the own `gradient` as it was sent, of the `aggregate`,
+    of their difference (`distance`), and the median of what all peers say theirs is. `clipped` is the share
+    of rows, one a peer and part, that lie beyond `tau`, which is of the whole gradient too."""
+
+    model_config = _Line.model_config
+
+    gradient: float | None
+    aggregate: float
+    distance: float | None
+    median_distance: float
+    tau: float
+    clipped: float
+
+
 class Removal(BaseModel):
     """A peer that was removed, how (`ban`, `leave` or `miss`) and why."""
 
@@ -98,8 +130,14 @@ class Removal(BaseModel):
 
 class AttemptEnded(_Line):
     """One ledger record: an attempt that ended in a `step` or in an `abort`. `duration_s` is the time since
-    the previous record, None in virtual time and for the first record. `loss` and `accuracy` are of held-out
-    data after the step, None if it was not evaluated. `ledger` is the head after the record."""
+    the previous record, None in virtual time and for the first record. `metrics` are the task's, of held-out
+    data after the step, empty if it was not evaluated. `ledger` is the head after the record.
+
+    The rest is what this peer saw. `training_loss` is of its own batch, before the step, None if it took no
+    gradient. `phases_s` are the seconds of each phase, `work_s` of each kind of work that ended meanwhile;
+    both are empty in virtual time. `deadlines` are the phases that lasted until this peer called for a
+    dispute, `disputes` how many there were, `dispute_s` for how long: they may end without a word in the
+    record (`disputed`). Bytes are those of the attempt, framing included."""
 
     event: Literal["attempt_ended"] = "attempt_ended"
     index: int
@@ -111,9 +149,17 @@ class AttemptEnded(_Line):
     removals: tuple[Removal, ...] = ()
     ledger: str
     model: str
-    loss: float | None = None
-    accuracy: float | None = None
+    metrics: dict[str, float] = {}
     duration_s: float | None = None
+    training_loss: float | None = None
+    norms: Norms | None = None
+    phases_s: dict[str, float] = {}
+    work_s: dict[str, float] = {}
+    deadlines: tuple[str, ...] = ()
+    disputes: int = 0
+    dispute_s: float | None = None
+    sent_bytes: int = 0
+    received_bytes: int = 0
 
 
 class FaultSeen(_Line):
@@ -156,7 +202,7 @@ class Failed(_Line):
 
 
 Event = Annotated[
-    Noted | Announced | Gathered | Begun | Stalled | AttemptEnded | FaultSeen | Ended | Failed,
+    Noted | Announced | Gathered | Begun | Stalled | InPhase | AttemptEnded | FaultSeen | Ended | Failed,
     Field(discriminator="event"),
 ]
 Emit = Callable[[Event], None]

@@ -14,7 +14,7 @@ from btard.simulation.host import Host
 from btard.simulation.links import Links
 from btard.simulation.scenario import Scenario
 from btard.simulation.traffic import Traffic
-from btard.types import Digest, PeerId
+from btard.types import Bytes, Digest, PeerId
 
 
 class Scene(Protocol):
@@ -28,7 +28,7 @@ class Scene(Protocol):
     hosts: list[Host]
     index_of: dict[PeerId, int]
     records: list[Recorded]
-    archive: dict[Digest, bytes]
+    archive: dict[Digest, Bytes]
     coverage: Counter[str]
     links: Links
     traffic: Traffic

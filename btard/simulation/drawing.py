@@ -74,8 +74,8 @@ def draw_scenario(
 def _draw_config(dice: Dice, validators: int) -> ProtocolConfig:
     """A quarter of the runs has a Delta_max below the usual norms: all parts are examined, at a price in
     transfers alone. A tau below them clips the rows; above, CenteredClip is their mean."""
-    tau = dice.choose((0.05, 0.3, 1.0, 1.0))
-    delta_max = dice.choose((0.01, 10.0, 10.0, 10.0))
+    tau = dice.choose((0.15, 1.0, 3.0, 3.0))
+    delta_max = dice.choose((0.03, 30.0, 30.0, 30.0))
     return ProtocolConfig(validators=validators, tau=tau, delta_max=delta_max, gradient_s=20.0)
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from btard.training import SGD, Evaluation, Recipe
+from btard.training import SGD, Recipe
 
 INPUTS, CLASSES = 10, 5
 DIMENSION = (INPUTS + 1) * CLASSES
@@ -29,12 +29,12 @@ class Classification:
         inputs = torch.randn(batch_size, INPUTS)
         return functional.cross_entropy(model(inputs), _labels(inputs))
 
-    def evaluate(self, model: nn.Module) -> Evaluation:
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
         """Loss and accuracy on a grid of inputs."""
         inputs = torch.linspace(-2.0, 2.0, 40 * INPUTS).sin().reshape(40, INPUTS)
         logits, labels = model(inputs), _labels(inputs)
         accuracy = (logits.argmax(1) == labels).float().mean()
-        return Evaluation(float(functional.cross_entropy(logits, labels)), float(accuracy))
+        return {"loss": float(functional.cross_entropy(logits, labels)), "accuracy": float(accuracy)}
 
 
 def _labels(inputs: Tensor) -> Tensor:

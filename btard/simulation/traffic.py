@@ -12,7 +12,7 @@ from btard.protocol.messages import PAYLOADS, REQUESTS, ViewRelay
 from btard.simulation.dice import Dice
 from btard.simulation.host import Host
 from btard.simulation.links import Links
-from btard.types import Digest, PeerId
+from btard.types import Bytes, Digest, PeerId
 from btard.wire import Rejection, Sealed, decode, open_sealed
 
 Schedule = Callable[[float, int, "Received | Blob"], None]
@@ -25,7 +25,7 @@ class Blob:
 
     sender: PeerId
     name: Digest
-    data: bytes
+    data: Bytes
     claimed_bytes: int
 
 

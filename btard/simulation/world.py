@@ -30,7 +30,7 @@ from btard.simulation.links import Links
 from btard.simulation.outcome import Outcome
 from btard.simulation.scenario import Scenario
 from btard.simulation.traffic import Blob, Traffic
-from btard.types import Digest, PeerId, short
+from btard.types import Bytes, Digest, PeerId, short
 
 EVENTS_MAX = 2_000_000
 """Event limit; a run that exceeds it is livelocked."""
@@ -60,7 +60,7 @@ class World:
         self.index_of: dict[PeerId, int] = {peer: index for index, peer in enumerate(peers)}
         self.traffic = Traffic(scenario.seed, self.links, self.index_of, scenario.weather.forged, self._at)
         self.records: list[Recorded] = []
-        self.archive: dict[Digest, bytes] = {}
+        self.archive: dict[Digest, Bytes] = {}
         self.disputes: set[tuple[int, int]] = set()
         self.coverage: Counter[str] = Counter()
         self.checkers: Sequence[Checker] = all_checkers()

@@ -20,14 +20,16 @@ from btard.swarm.children import Child
 from btard.swarm.spec import SwarmSpec
 
 
-async def run_processes(spec: SwarmSpec, run_dir: Path, *, emit: Emit) -> tuple[Ended, ...]:
+async def run_processes(
+    spec: SwarmSpec, run_dir: Path, *, emit: Emit, phases: bool = False
+) -> tuple[Ended, ...]:
     """Run the swarm to its end; return the last event of each peer that came to one, by index. The first
     peer, which is honest, evaluates every step, and keeps ledger, checkpoints and model in `run_dir`. Its
-    events go to `emit`, and the last event of each other peer.
+    events go to `emit`, and the last event of each other peer. `phases`: also where it is each second.
 
     Raises NetworkError with the reason if the bootstrap or an honest peer fails."""
     with tempfile.TemporaryDirectory(prefix="btard-swarm-") as scratch:
-        swarm = _Swarm(spec, Path(scratch), run_dir, emit)
+        swarm = _Swarm(spec, Path(scratch), run_dir, emit, phases)
         try:
             return await swarm.run()
         finally:
@@ -42,6 +44,7 @@ class _Swarm:
     scratch: Path
     run_dir: Path
     emit: Emit
+    phases: bool
     children: list[Child] = field(default_factory=list)
 
     async def run(self) -> tuple[Ended, ...]:
@@ -76,6 +79,7 @@ class _Swarm:
         ours = ["--evaluate-every", "1", "--out", str(self.run_dir)]
         ours += ["--checkpoint-every", str(spec.checkpoint_every)]
         ours += ["--keep-checkpoints", str(spec.keep_checkpoints)]
+        ours += ["--phases"] * self.phases
         arguments += ours if index == 0 else ["--evaluate-every", "0", "--no-out"]
         if (kind := spec.kind(index)) is not None:
             arguments += ["--byzantine", kind.starting(spec.attack_start).text]

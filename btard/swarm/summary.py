@@ -33,8 +33,7 @@ class Summary:
     run: str
     steps: int
     seconds: float
-    final_loss: float | None
-    final_accuracy: float | None
+    metrics: dict[str, float]
     exits: tuple[Exit, ...]
     seated_adversaries: tuple[str, ...]
     tensor_bytes: float
@@ -54,8 +53,7 @@ class Summary:
             "run": self.run,
             "steps": self.steps,
             "seconds": round(self.seconds, 3),
-            "final_loss": self.final_loss,
-            "final_accuracy": self.final_accuracy,
+            "metrics": self.metrics,
             "banned": [_exit(each) for each in self.exits if each.kind == BAN],
             "left": [_exit(each) for each in self.exits if each.kind == LEAVE],
             "seated_adversaries": list(self.seated_adversaries),
@@ -99,7 +97,7 @@ def summarise(
         problems.append(f"{steps} of {plan.steps} steps were made")
     if len({(end.model, end.ledger) for end in honest}) > 1:
         problems.append("honest peers ended with different models or ledgers")
-    evaluated = [record for record in records if record.accuracy is not None]
+    evaluated = [record.metrics for record in records if record.metrics]
     first = honest[0] if honest else None
     floor = _floor_bytes(records, plan.peers, 0 if first is None else first.parameters)
     count = max(1, len(honest)) * max(1, steps)
@@ -109,8 +107,7 @@ def summarise(
         run=run,
         steps=steps,
         seconds=seconds,
-        final_loss=evaluated[-1].loss if evaluated else None,
-        final_accuracy=evaluated[-1].accuracy if evaluated else None,
+        metrics=evaluated[-1] if evaluated else {},
         exits=exits,
         seated_adversaries=tuple(names[peer] for peer in seated if kinds[peer] is not None),
         tensor_bytes=tensor,

@@ -5,13 +5,14 @@ Vectors live as blobs in a `BlobStore`; the protocol above names them by digest 
 
 from btard.training.checkpoints import Checkpoint, load_checkpoint, save_checkpoint, save_model
 from btard.training.device import check_device
+from btard.training.dropout import SeededDropout, seed_dropout
 from btard.training.engine import Engine
 from btard.training.initialisation import initialise
-from btard.training.optimizers import LAMB, NO_DECAY, SGD, AdamW
+from btard.training.optimizers import LAMB, NO_DECAY, SGD, AdamW, RestartedSGD
 from btard.training.recipe import Recipe
-from btard.training.registry import TASKS, known_tasks, load_recipe, register
+from btard.training.registry import TASKS, known_tasks, load_recipe, register, trust
 from btard.training.store import BlobStore
-from btard.training.task import Evaluation, Task
+from btard.training.task import Task
 
 __all__ = [
     "LAMB",
@@ -22,8 +23,9 @@ __all__ = [
     "BlobStore",
     "Checkpoint",
     "Engine",
-    "Evaluation",
     "Recipe",
+    "RestartedSGD",
+    "SeededDropout",
     "Task",
     "check_device",
     "initialise",
@@ -33,4 +35,6 @@ __all__ = [
     "register",
     "save_checkpoint",
     "save_model",
+    "seed_dropout",
+    "trust",
 ]

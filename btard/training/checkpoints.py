@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from btard.errors import ConfigurationError
 from btard.training.snapshot import Snapshot
+from btard.training.tensor_file import write_tensors
 from btard.types import Digest
 
 FORMAT = "btard-checkpoint-1"
@@ -78,7 +78,7 @@ def _write(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: Pat
     temporary = path.with_name(path.name + ".part")
     try:
         with temporary.open("wb") as file:
-            file.write(save(dict(tensors), dict(metadata)))
+            write_tensors(tensors, metadata, file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

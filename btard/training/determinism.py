@@ -22,10 +22,10 @@ def seeded(seed: bytes, device: torch.device) -> Iterator[None]:
     """Run a block with torch's generators set from `seed`, deterministic kernels and full float32.
 
     All settings and generators are put back afterwards, so that the caller's own randomness and a
-    neighbouring engine are undisturbed. TensorFloat-32 and reduced matmul precision are off: the
-    recomputation tolerance (protocols/fingerprint.md) is derived for float32. On CUDA, the process keeps
-    CUBLAS_WORKSPACE_CONFIG=:4096:8, unless it has another value: torch refuses to multiply deterministically
-    without it. Thread counts are the process's own choice.
+    neighbouring engine are undisturbed. TensorFloat-32 is off, and so are sums in less than float32 within
+    products of bf16 or fp16: the recomputation tolerance (protocols/fingerprint.md) is derived without them.
+    On CUDA, the process keeps CUBLAS_WORKSPACE_CONFIG=:4096:8, unless it has another value: torch refuses to
+    multiply deterministically without it. Thread counts are the process's own choice.
     """
     number = int.from_bytes(digest("torch seed", seed)[:8], "big")
     on_cuda = device.type == "cuda"
@@ -36,7 +36,7 @@ def seeded(seed: bytes, device: torch.device) -> Iterator[None]:
         if on_cuda:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(number)
-        with _deterministic(on_cuda):
+        with _deterministic(on_cuda), torch.autocast(device.type, enabled=False):
             yield
 
 
@@ -52,10 +52,17 @@ def _deterministic(on_cuda: bool) -> Iterator[None]:
     # Torch would first fill every new tensor with NaN, against code that reads what it never wrote.
     switches.fill_uninitialized_memory = False
     flags = {"enabled": True, "benchmark": False, "deterministic": True, "allow_tf32": False}
+    products: Any = torch.backends.cuda.matmul
+    reduced = "allow_bf16_reduced_precision_reduction", "allow_fp16_reduced_precision_reduction"
+    before = {name: getattr(products, name) for name in reduced}
+    for name in reduced:
+        setattr(products, name, False)
     try:
         with torch.backends.cudnn.flags(**flags) if on_cuda else nullcontext():
             yield
     finally:
+        for name, value in before.items():
+            setattr(products, name, value)
         switches.fill_uninitialized_memory = fill
         torch.set_float32_matmul_precision(precision)
         torch.set_deterministic_debug_mode(mode)

@@ -11,19 +11,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from btard.crypto import DIRECTION_SCALE, directions
+from btard.training.optimizers.arithmetic import Floats
 from btard.types import Scalars
 
-_CHUNK = 1 << 18
-"""Coordinates of the directions in memory at once: 12 MiB at K = 4."""
+_CHUNK = 1 << 16
+"""Coordinates of the directions in memory at once: 3 MiB at K = 4."""
 
 
 def project(
-    rows: Sequence[Tensor],
-    centre: Tensor | None,
+    rows: Sequence[Tensor | Floats],
+    centre: Tensor | Floats | None,
     tau: float,
     coin: bytes,
     domain: str,
@@ -36,7 +38,7 @@ def project(
     directions. Everything is accumulated in float64, chunk by chunk and row by row, so that the same
     bytes give the same scalars to about 1e-13 relative on any machine.
     """
-    length = rows[0].numel() if rows else 0
+    length = len(rows[0]) if rows else 0
     products = [torch.zeros(count, dtype=torch.float64) for _ in rows]
     squares = [0.0 for _ in rows]
     row_squares = [0.0 for _ in rows]
@@ -44,11 +46,11 @@ def project(
     for first in range(0, length, _CHUNK):
         last = min(first + _CHUNK, length)
         z_KM = directions(coin, domain, count, start + first, last - first).double()
-        middle = None if centre is None else centre[first:last].double()
+        middle = None if centre is None else _double(centre, first, last)
         if middle is not None:
             centre_square += float(middle @ middle)
         for index, row in enumerate(rows):
-            difference = row[first:last].double()
+            difference = _double(row, first, last)
             if middle is not None:
                 row_squares[index] += float(difference @ difference)
                 difference -= middle
@@ -61,3 +63,10 @@ def project(
         factor = (1.0 if norm <= tau else tau / norm) / DIRECTION_SCALE
         result.append(Scalars(tuple((product * factor).tolist()), norm, center, math.sqrt(row_square)))
     return tuple(result)
+
+
+def _double(vector: Tensor | Floats, first: int, last: int) -> Tensor:
+    """Return a copy of a window in float64. Only numpy's arrays may be read-only: the bytes of a blob."""
+    if isinstance(vector, np.ndarray):
+        return torch.from_numpy(vector[first:last].astype(np.float64))
+    return vector[first:last].double()

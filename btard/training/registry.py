@@ -1,7 +1,7 @@
 """The tasks by name: our own, those of installed packages, those registered by hand, and import strings.
 
 A task is named by `module:attribute`, imported only when it is asked for. The attribute is a `Recipe`, or is
-called without arguments and returns one. Another package offers one by an entry point:
+called and returns one; its parameters are the task's options. Another package offers one by an entry point:
 
     [project.entry-points."btard.tasks"]
     my-task = "my_package.task:my_task"
@@ -10,23 +10,26 @@ called without arguments and returns one. Another package offers one by an entry
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from importlib.metadata import entry_points
-from typing import TypeGuard
+from types import MappingProxyType
 
 from btard.errors import ConfigurationError
 from btard.training.recipe import Recipe
+from btard.training.task_options import make
 
 ENTRY_POINT_GROUP = "btard.tasks"
 
 _IMPORT_STRING = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
 
 TASKS: dict[str, str] = {
+    "albert-large": "btard.training.tasks.albert.recipes:albert_large",
+    "albert-tiny": "btard.training.tasks.albert.recipes:albert_tiny",
     "cifar10": "btard.training.tasks.cifar10:cifar10",
+    "cifar10-patterns": "btard.training.tasks.cifar10:cifar10_patterns",
     "digits": "btard.training.tasks.digits:digits",
     "mnist": "btard.training.tasks.mnist:mnist",
 }
@@ -47,14 +50,39 @@ def known_tasks() -> tuple[str, ...]:
     return tuple(sorted({*TASKS, *entry_points(group=ENTRY_POINT_GROUP).names}))
 
 
-def load_recipe(name: str, *, published: bool = False) -> Recipe:
+def load_recipe(
+    name: str,
+    *,
+    options: Mapping[str, str] = MappingProxyType({}),
+    steps: int | None = None,
+    published: bool = False,
+) -> Recipe:
     """Return the recipe of a task: of a known name, or of an import string `module:attribute`.
 
-    An import string may name a module of the current directory. If the name comes from a run that others have
-    `published`, it is followed only if this process has loaded it before, at its own user's wish: a stranger
-    could otherwise have any function called.
-    Raises ConfigurationError if there is no such task or it cannot be imported.
+    A function that makes the recipe gets `options`, and the run's length `steps` if it has a parameter of
+    that name (`task_options`). An import string may name a module of the current directory. If the name comes
+    from a run that others have `published`, it is followed only if this process has loaded or trusted it
+    before, at its own user's wish: a stranger could otherwise have any function called.
+    Raises ConfigurationError if there is no such task, it cannot be imported, or its options do not fit.
     """
+    found = _find(name, published)
+    if not isinstance(found, Recipe) or options:
+        found = make(None if isinstance(found, Recipe) else found, name, options, steps)
+    if not isinstance(found, Recipe):
+        raise _no_recipe(name)
+    return found
+
+
+def trust(name: str) -> None:
+    """Import the task of a name, so that a published run may name it. Raises ConfigurationError as
+    `load_recipe` does."""
+    found = _find(name, published=False)
+    if not isinstance(found, Recipe) and not callable(found):
+        raise _no_recipe(name)
+
+
+def _find(name: str, published: bool) -> object:
+    """Return what a name stands for: a recipe, or what makes one."""
     offered = entry_points(group=ENTRY_POINT_GROUP, name=name)
     target = TASKS.get(name) or next((entry.value for entry in offered), None)
     if target is not None:
@@ -71,12 +99,12 @@ def load_recipe(name: str, *, published: bool = False) -> Recipe:
         )
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    recipe = _import(name, name)
+    found = _import(name, name)
     TASKS[name] = name
-    return recipe
+    return found
 
 
-def _import(name: str, target: str) -> Recipe:
+def _import(name: str, target: str) -> object:
     module, _, attribute = target.partition(":")
     try:
         found: object = importlib.import_module(module)
@@ -88,18 +116,11 @@ def _import(name: str, target: str) -> Recipe:
         ) from error
     except (ImportError, AttributeError) as error:
         raise ConfigurationError(f"task {name!r} cannot be imported: {error}") from error
-    if not isinstance(found, Recipe) and _takes_nothing(found):
-        found = found()
-    if not isinstance(found, Recipe):
-        raise ConfigurationError(
-            f"task {name!r} is not a recipe: name a Recipe or a function without arguments that returns one"
-        )
     return found
 
 
-def _takes_nothing(found: object) -> TypeGuard[Callable[[], object]]:
-    try:
-        inspect.signature(found).bind()  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
-    return True
+def _no_recipe(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"task {name!r} is not a recipe: name a Recipe, or a function that returns one and whose parameters "
+        "are options (int, float, bool, str) or have defaults"
+    )

@@ -91,15 +91,15 @@ def quantile(share: Doubles) -> Doubles:
     result[central] = q * _ratio(_CENTRE, 0.180625 - q * q)
     outer = ~central
     smaller = np.minimum(share[outer], 1.0 - share[outer])
-    root = np.sqrt(-_logarithm(smaller))
+    root = np.sqrt(-logarithm(smaller))
     distance = np.where(root <= 5.0, _ratio(_MIDDLE, root - 1.6), _ratio(_FAR, root - 5.0))
     result[outer] = np.where(from_half[outer] < 0, -distance, distance)
     return result
 
 
-def _logarithm(values: Doubles) -> Doubles:
-    """Return the natural logarithm of values m 2^e in (0, 1), m in [1/2, 1): 2 artanh((m - 1) / (m + 1)) +
-    e log 2."""
+def logarithm(values: Doubles) -> Doubles:
+    """Return the natural logarithm of values m 2^e in (0, 1), m in [1/2, 1), the same bytes on every
+    platform: 2 artanh((m - 1) / (m + 1)) + e log 2."""
     mantissa, exponent = np.frexp(values)
     argument = (mantissa - 1.0) / (mantissa + 1.0)
     square = argument * argument

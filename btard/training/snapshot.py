@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from torch import Tensor
 
-from btard.crypto import digest
 from btard.errors import ConfigurationError
-from btard.types import Digest
+from btard.training.hashing import digests
+from btard.training.tree import LEAF_DOMAIN, Layout, Tree, cut
+from btard.types import Bytes, Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +30,53 @@ class Snapshot:
 
     def digest(self) -> Digest:
         """Return the model digest: over names, shapes, dtypes and bytes of all tensors, and the settings."""
-        parts: list[bytes | memoryview] = [self.settings.encode()]
+        return self.tree().digest()
+
+    def tree(self, before: tuple[Snapshot, Tree] | None = None) -> Tree:
+        """Return the tree behind the digest. Leaves of chunks that have not changed since `before`, a
+        snapshot of the same tensors with its tree, are those of that one."""
+        layouts: list[Layout] = []
+        chunks: list[_Octets] = []
         for name in sorted(self.tensors):
-            tensor = self.tensors[name].detach().cpu().contiguous()
-            parts.append(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-            parts.append(tensor.numpy().reshape(-1).view(np.uint8).data)
-        return digest("model", *parts)
+            octets = _octets(self.tensors[name])
+            kind, shape = str(self.tensors[name].dtype), tuple(self.tensors[name].shape)
+            layouts.append(Layout(name, kind, shape, len(octets)))
+            chunks += [octets[part] for part in cut(len(octets))]
+        known: list[Digest | None] = [None] * len(chunks)
+        if before is not None and before[1].tensors == tuple(layouts):
+            old = before[0]._chunks()
+            pairs = zip(chunks, old, before[1].leaves, strict=True)
+            known = [leaf if _equal(chunk, other) else None for chunk, other, leaf in pairs]
+        new = [chunk.data for chunk, leaf in zip(chunks, known, strict=True) if leaf is None]
+        hashed = iter(digests(LEAF_DOMAIN, new))
+        leaves = tuple(next(hashed) if leaf is None else leaf for leaf in known)
+        return Tree(self.settings, tuple(layouts), leaves)
+
+    def chunk(self, tree: Tree, index: int) -> Bytes:
+        """Return the bytes of chunk `index` of this snapshot's tree, which `Tree.holds` accepts. Raises
+        ConfigurationError if there is no such chunk."""
+        tensor, start, size_bytes = tree.chunk(index)
+        return _octets(self.tensors[tensor.name])[start : start + size_bytes].data.toreadonly()
+
+    def _chunks(self) -> list[_Octets]:
+        arrays = [_octets(self.tensors[name]) for name in sorted(self.tensors)]
+        return [array[part] for array in arrays for part in cut(len(array))]
+
+
+_Octets = npt.NDArray[np.uint8]
+
+_PREFIX = 1 << 12
+"""Bytes that are compared first: most chunks that differ do so there."""
+
+
+def _octets(tensor: Tensor) -> _Octets:
+    """Return the bytes of a tensor, row by row, without a copy if they lie so on the CPU."""
+    octets: _Octets = tensor.detach().cpu().contiguous().numpy().reshape(-1).view(np.uint8)
+    return octets
+
+
+def _equal(one: _Octets, other: _Octets) -> bool:
+    return np.array_equal(one[:_PREFIX], other[:_PREFIX]) and np.array_equal(one, other)
 
 
 def canonical(settings: Mapping[str, Any]) -> str:

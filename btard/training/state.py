@@ -19,19 +19,24 @@ class State(Protocol):
     """A model's parameters with optimizer and schedule."""
 
     def vector(self) -> Tensor:
-        """Return the trainable parameters as one float32 vector (d,) on the CPU, copied."""
+        """Return the trainable parameters as one float32 vector (d,) on the CPU, which never changes."""
         ...
 
     def advance(self, before: Self, gradient: Tensor) -> None:
-        """Become what `before`, a state of the same recipe, is after one update by `gradient` (d,)."""
+        """Become what `before`, a state of the same recipe, is after one update by `gradient` (d,), whose
+        memory is this state's afterwards: do not read it any more."""
+        ...
+
+    def rest(self) -> None:
+        """Let go of what the next `advance` makes anew. Nothing else but that may follow."""
         ...
 
     def digest(self) -> Digest:
-        """Return the digest of `export()`, without its copies."""
+        """Return the digest of `export()`."""
         ...
 
     def export(self) -> Snapshot:
-        """Return this state as plain data, copied."""
+        """Return this state as plain data, which never changes: do not write to it."""
         ...
 
     def restore(self, snapshot: Snapshot) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from btard.crypto import digest
 from btard.errors import ConfigurationError
-from btard.types import Digest
+from btard.training.hashing import digests
+from btard.types import Bytes, Digest
+
+BLOB_DOMAIN = "blob"
 
 
 class BlobStore:
     """Maps a digest to the bytes that it names. `fits` says whether bytes of others may come in: at most
     `capacity_bytes` in all. What this machine makes always has room; the protocol bounds it.
 
-    Names are computed here, never taken on trust. The network fills it on the event loop while the
+    Names are computed by this process, never taken on trust. The network fills it on the event loop while the
     engine reads and fills it on a worker thread, hence the lock.
     """
 
@@ -22,25 +24,44 @@ class BlobStore:
         if capacity_bytes < 1:
             raise ConfigurationError(f"capacity_bytes is {capacity_bytes}: use at least 1")
         self._capacity_bytes = capacity_bytes
-        self._blobs: dict[Digest, bytes] = {}
+        self._blobs: dict[Digest, Bytes] = {}
         self._size_bytes = 0
         self._young: set[Digest] | None = None
         self._lock = threading.Lock()
 
-    def put(self, data: bytes) -> Digest:
+    def put(self, data: Bytes) -> Digest:
         """Hold a blob; returns `digest("blob", data)`. A blob that is put again counts as new.
 
+        The bytes are not copied, so those behind a memoryview must not change any more.
         Ask `fits` before accepting bytes of others: a full store refuses those, and stops no own work.
         """
-        name = digest("blob", data)
+        return self.put_all([data])[0]
+
+    def put_all(self, blobs: Sequence[Bytes]) -> tuple[Digest, ...]:
+        """Hold some blobs, as `put` does; their names are computed side by side."""
+        names = digests(BLOB_DOMAIN, blobs)
+        for name, data in zip(names, blobs, strict=True):
+            self.hold(name, data)
+        return tuple(names)
+
+    def hold(self, name: Digest, data: Bytes) -> None:
+        """Hold a blob whose name was computed from these very bytes by this process; `put` if it was not."""
         with self._lock:
             if self._young is not None:
                 self._young.add(name)
-            if name in self._blobs:
-                return name
-            self._blobs[name] = bytes(data)
-            self._size_bytes += len(data)
-        return name
+            if name not in self._blobs:
+                self._blobs[name] = data
+                self._size_bytes += len(data)
+
+    def renew(self, name: Digest) -> int | None:
+        """Let a held blob count as new; return its size in bytes, None if it is not held."""
+        with self._lock:
+            data = self._blobs.get(name)
+            if data is None:
+                return None
+            if self._young is not None:
+                self._young.add(name)
+            return len(data)
 
     def begin_generation(self) -> None:
         """From now on `retain` keeps what arrives, named or not: it belongs to what comes next."""
@@ -55,7 +76,7 @@ class BlobStore:
         """Return whether there is room for a blob of this size now."""
         return self._size_bytes + size_bytes <= self._capacity_bytes
 
-    def get(self, name: Digest) -> bytes | None:
+    def get(self, name: Digest) -> Bytes | None:
         """Return the bytes of this digest, None if they are not held."""
         return self._blobs.get(name)
 

@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """How good a model is on held-out data: mean loss, and accuracy in [0, 1]."""
-
-    loss: float
-    accuracy: float
 
 
 class Task(Protocol):
@@ -47,8 +39,12 @@ class Task(Protocol):
         """
         ...
 
-    def evaluate(self, model: nn.Module) -> Evaluation:
-        """Return the quality on held-out data; the model comes in eval mode and without gradients."""
+    def evaluate(self, model: nn.Module) -> Mapping[str, float]:
+        """Return the quality on held-out data, name -> number, the most telling first.
+
+        By custom `loss` is the mean loss, `accuracy` and every name that ends so a share in [0, 1]: progress
+        shows it in percent.
+        """
         ...
 
 

@@ -32,7 +32,7 @@ class TorchState:
         self.scheduler = None if scheduler is None else scheduler(self.optimizer)
 
     def vector(self) -> Tensor:
-        """Return the trainable parameters as one float32 vector (d,), copied."""
+        """Return the trainable parameters as one float32 vector (d,), copied: they change in place."""
         return flatten(self.parameters)
 
     def advance(self, before: TorchState, gradient: Tensor) -> None:
@@ -47,6 +47,9 @@ class TorchState:
         self.optimizer.step()
         if self.scheduler is not None:
             self.scheduler.step()
+
+    def rest(self) -> None:
+        """Do nothing: the optimizer works in place."""
 
     def _copy_from(self, other: TorchState) -> None:
         """Become equal to `other`, sharing no memory with it."""

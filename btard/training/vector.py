@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from btard.memory import floats
+from btard.training.optimizers.arithmetic import blocks
 
 
 def flatten(tensors: Sequence[Tensor]) -> Tensor:
     """Copy tensors into one float32 vector (d,) on the CPU, each in row-major order."""
-    return torch.cat([tensor.detach().reshape(-1) for tensor in tensors]).to("cpu", torch.float32, copy=True)
+    vector = torch.from_numpy(floats(sum(tensor.numel() for tensor in tensors)))
+    start = 0
+    with torch.no_grad():
+        for tensor in tensors:
+            vector[start : start + tensor.numel()].view(tensor.shape).copy_(tensor)
+            start += tensor.numel()
+    return vector
+
+
+def is_finite(vector: Tensor) -> bool:
+    """Return whether a float32 vector on the CPU has neither NaN nor Inf; without a copy of it."""
+    return all(bool(np.isfinite(vector.numpy()[block]).all()) for block in blocks(len(vector)))
 
 
 def unflatten_into(vector: Tensor, targets: Sequence[Tensor]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 
 import torch
 
@@ -23,12 +24,13 @@ def main() -> None:
     parser.add_argument("--peers", type=int, default=8)
     parser.add_argument("--byzantine", type=int, default=3)
     parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--tau", type=float, default=0.1)
+    parser.add_argument("--tau", type=float, default=0.3)
     options = parser.parse_args()
     torch.set_num_threads(1)
 
     store = BlobStore(capacity_bytes=1 << 28)
     engine = Engine(load_recipe("digits"), store, seed=bytes(32))
+    tau = options.tau / math.sqrt(options.peers)  # of the whole gradient, and so of one of as many parts
     coin = bytes(32)
     for step in range(options.steps):
         # Every peer's batch follows from the public coin, so every peer can recompute every gradient.
@@ -37,13 +39,13 @@ def main() -> None:
         rows[: options.byzantine] = [flipped(store, row) for row in rows[: options.byzantine]]
         # Peer j aggregates part j of everybody's gradient.
         columns = zip(*rows, strict=True)
-        aggregates = [engine.aggregate(column, options.tau)[0] for column in columns]
+        aggregates = [engine.aggregate(column, tau)[0] for column in columns]
         engine.update(step, tuple(aggregate for aggregate in aggregates if aggregate is not None))
         engine.adopt(step)
         coin = digest("example coin", coin)
         if (step + 1) % 25 == 0:
-            quality = engine.evaluate()
-            print(f"step {step + 1:4d}  loss {quality.loss:.3f}  accuracy {quality.accuracy:.1%}")
+            found = engine.evaluate()
+            print(f"step {step + 1:4d}  loss {found['loss']:.3f}  accuracy {found['accuracy']:.1%}")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from btard.training.optimizers import (
     Constant,
     Decay,
     PortableOptimizer,
+    RestartedSGD,
     Schedule,
     Vectors,
     WarmupCosine,
@@ -40,6 +41,7 @@ OPTIMIZERS: tuple[PortableOptimizer, ...] = (
     SGD(learning_rate=0.1),
     SGD(learning_rate=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4, max_norm=0.5),
     AdamW(learning_rate=0.001, weight_decay=0.01, groups=(("*bias", 0.0),)),
+    RestartedSGD(learning_rate=0.1, stages=((2, 1.0), (2, 0.5)), weight_decay=0.01),
     LAMB(learning_rate=0.00176, weight_decay=0.01, schedule=WarmupLinear(warmup=2, total=9)),
 )
 

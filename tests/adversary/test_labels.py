@@ -33,6 +33,15 @@ def test_loss_is_that_of_the_flipped_labels_and_ignored_ones_stay(loss: Callable
     assert not torch.equal(poisoned, loss(LABELS))
 
 
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_next_label_is_that_of_tokens_and_the_last_one_goes_to_the_first(
+    loss: Callable[[Tensor], Tensor],
+) -> None:
+    with FlippedLabels("next"):
+        poisoned = loss(LABELS)
+    assert torch.equal(poisoned, loss(torch.tensor([1, 2, 0, -100])))
+
+
 def test_labels_are_right_again_outside_of_the_block() -> None:
     before = functional.cross_entropy(SCORES, LABELS)
     with FlippedLabels():

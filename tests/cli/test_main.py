@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,6 +52,16 @@ def options() -> Iterator[tuple[str, click.Option]]:
     """Each option of each command, with its command's name."""
     for name, command in commands().items():
         yield from ((name, each) for each in command.params if each.param_type_name == "option")  # type: ignore[misc]
+
+
+def test_a_command_makes_the_products_of_cuda_deterministic(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for given, found in ((None, ":4096:8"), (":16:8", ":16:8")):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "environ", {"CUBLAS_WORKSPACE_CONFIG": given} if given else {})
+            run_with(errors.ConfigurationError("no"), patch)
+            assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == found
 
 
 @pytest.mark.parametrize("kind", tree(errors.BtardError), ids=lambda kind: kind.__name__)

@@ -64,3 +64,16 @@ def test_unknown_images_and_a_folder_of_bundled_ones_are_refused() -> None:
         load_images("dogs")
     with pytest.raises(ConfigurationError, match="leave the folder out"):
         load_images("digits", folder="anywhere")
+
+
+def test_patterns_are_of_the_shape_of_cifar10_and_can_be_told_apart() -> None:
+    data = load_images("patterns")
+    assert data.shape == (3, 32, 32)
+    assert torch.bincount(data.train_labels).tolist() == [200] * 10
+    means = torch.stack([data.train_images[data.train_labels == label].mean(0) for label in range(10)])
+    nearest = torch.cdist(data.test_images.flatten(1), means.flatten(1)).argmin(1)
+    assert float((nearest == data.test_labels).double().mean()) > 0.99
+
+
+def test_patterns_are_the_same_bytes_everywhere() -> None:
+    assert load_images("patterns").digest.hex()[:16] == "33fa6c9bf34a39e9"

@@ -22,7 +22,7 @@ from btard.ledger.header import LedgerHeader
 from btard.ledger.reader import FILE_NAME, FIRST_LINK, MAGIC, LedgerReader, encode_entry, encode_frame
 from btard.protocol.ledger import replay
 from btard.run.config import RunConfig
-from btard.run.events import AttemptEnded, Ended, FaultSeen, Noted, Removal, read_event
+from btard.run.events import AttemptEnded, Ended, FaultSeen, InPhase, Norms, Noted, Removal, read_event
 from btard.training.checkpoints import FORMAT, load_checkpoint
 from tests.fuzz.mutation import mutate_bytes, mutate_json
 from tests.fuzz.target import Target
@@ -124,16 +124,22 @@ def read_line(raw: bytes) -> object:
 
 def _lines() -> list[bytes]:
     removal = Removal(peer="ab", kind="ban", reason="silent")
+    norms = Norms(gradient=None, aggregate=0.5, distance=1.0, median_distance=1.0, tau=0.1, clipped=0.5)
+    phase = InPhase(
+        step=1, attempt=0, phase="reveal", in_dispute=False, waited_s=1.5, work="update", share=0.5,
+        missing=("ab",),
+    )  # fmt: skip
     ended = AttemptEnded(
-        index=1, step=1, attempt=0, kind="step", disputed=False, roster=4, ledger="00", model="11", loss=1.0,
-        removals=(removal,), time=1.5,
+        index=1, step=1, attempt=0, kind="step", disputed=False, roster=4, ledger="00", model="11",
+        metrics={"loss": 1.0}, removals=(removal,), time=1.5, training_loss=2.0, norms=norms,
+        phases_s={"gradient": 0.5}, work_s={"update": 0.25}, deadlines=("reveal",), dispute_s=1.0,
     )  # fmt: skip
     last = Ended(
         peer="ab", outcome="finished", reason="done", steps=2, model="aa", ledger="bb", blob_bytes=1,
         control_bytes=2, parameters=3, faults=0, time=None,
     )  # fmt: skip
     others = (Noted(text="a sentence", time=1.0), FaultSeen(peer="ab", kind="flood", detail="x", time=2.0))
-    return [json.dumps(json.loads(each.to_json())).encode() for each in (ended, last, *others)]
+    return [json.dumps(json.loads(each.to_json())).encode() for each in (ended, phase, last, *others)]
 
 
 def read_checkpoint(raw: bytes) -> object:

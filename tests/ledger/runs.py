@@ -7,6 +7,7 @@ import resource
 import shutil
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -25,11 +26,14 @@ register("quadratic", "tests.tasks:quadratic")
 
 
 @cache
-def recorded(misdeed: Misdeed = misreports) -> tuple[Path, LedgerHeader, tuple[Entry, ...]]:
+def recorded(
+    misdeed: Misdeed = misreports, validators: int = CONFIG.validators
+) -> tuple[Path, LedgerHeader, tuple[Entry, ...]]:
     """A run in which a peer cheats, and is banned in step 1: where it lies, its header, its entries.
 
     Not to be changed, but for files of other names."""
-    config = RunPlan.create("quadratic", steps=STEPS, peers=PEERS, protocol=CONFIG).begin(bytes(32))
+    protocol = replace(CONFIG, validators=validators)
+    config = RunPlan.create("quadratic", steps=STEPS, peers=PEERS, protocol=protocol).begin(bytes(32))
     folder = Path(mkdtemp(prefix="btard-run-"))
     atexit.register(shutil.rmtree, folder)
     (folder / "checkpoints").mkdir()
@@ -42,6 +46,7 @@ def recorded(misdeed: Misdeed = misreports) -> tuple[Path, LedgerHeader, tuple[E
     rig = Rig(
         PEERS,
         STEPS,
+        config=protocol,
         run=config.digest,
         make_engine=config.engine,
         cheats={1: performing(misdeed)},

@@ -12,6 +12,7 @@ import pytest
 from btard.crypto import digest
 from btard.errors import ConfigurationError
 from btard.network import Limits, Transport
+from btard.network.grpc_transport import GrpcTransport
 from tests.network import rigs
 from tests.network.rigs import FAST, RecordingInbox, Rig, blob, eventually, start
 
@@ -87,6 +88,7 @@ async def test_an_unwanted_blob_is_refused_before_its_body_and_the_next_one_pass
     assert [name for _, name, _ in at_b.blobs] == [wanted]
     assert b.counters.of(a.me).blobs_refused == 1
     assert a.counters.of(b.me).blobs_unwanted == 1
+    assert (a.counters.of(b.me).round_trip_s > 0) == isinstance(a, GrpcTransport)
     assert b.counters.of(a.me).blob_bytes_received < 1024
     assert at_b.faults == []  # to offer what is not wanted is no crime
 

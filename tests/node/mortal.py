@@ -192,7 +192,7 @@ def hooked(fate: Fate) -> Iterator[None]:
     methods: list[tuple[type, str]] = [
         *((Journal, name) for name in ("begin", "event", "said")),
         (LedgerFile, "append"),
-        (KeptStore, "put"),
+        (KeptStore, "hold"),
     ]
     real = {(kind, name): kind.__dict__[name] for kind, name in methods}
 

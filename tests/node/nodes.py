@@ -17,6 +17,7 @@ from btard.protocol.constants import ProtocolConfig
 from btard.protocol.outputs import Ended
 from btard.protocol.state import RosterState
 from btard.run.config import RunConfig, RunPlan
+from btard.run.events import InPhase
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 
@@ -51,6 +52,8 @@ class Nodes:
         self.late = late or {}
         self.honest = spec.config.peers - len(spec.byzantine)
         self.progress: list[list[Progress]] = [[] for _ in range(spec.config.peers)]
+        self.phases: list[InPhase] = []
+        """What a recorded node has said about its phases."""
         self.spec = spec
         self.nodes = [
             self.make(index, spec.secret(index), MemoryTransport(self.hub, peer))

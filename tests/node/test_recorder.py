@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from btard.node.node import Progress
 from btard.node.recorder import FAULTS_SAID_MAX, Recorder
 from btard.node.worker import InlineWorker
 from btard.protocol.ledger import replay
-from btard.run.events import AttemptEnded, Ended, Event, FaultSeen, Noted, Stalled
+from btard.run.events import AttemptEnded, Ended, Event, FaultSeen, InPhase, Noted, Stalled
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 from btard.training import BlobStore
@@ -73,8 +74,11 @@ def trained(
             reported = asyncio.Event()
 
             def emit(event: Event) -> None:
-                emitted.append(event)
-                reported.set()
+                if isinstance(event, InPhase):
+                    nodes.phases.append(event)
+                else:
+                    emitted.append(event)
+                    reported.set()
 
             recorder = Recorder(
                 node.engine,
@@ -127,8 +131,46 @@ def test_the_model_is_evaluated_every_so_many_steps_and_after_the_last(
     every: int, evaluated: list[int]
 ) -> None:
     found = records(every)
-    assert [event.step for event in found if event.loss is not None] == evaluated
-    assert all(event.loss is None for event in found if event.kind == "abort")
+    assert [event.step for event in found if event.metrics] == evaluated
+    assert all(not event.metrics for event in found if event.kind == "abort")
+
+
+class BusyWorker(InlineWorker):
+    """Does nothing before `catch_up`, as one that takes a gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._queue: list[tuple[Callable[[], Any], Callable[[Any], None]]] = []
+
+    def submit(self, work: Callable[[], Any], deliver: Callable[[Any], None]) -> None:
+        self._queue.append((work, deliver))
+
+    def catch_up(self) -> None:
+        while self._queue:
+            work, deliver = self._queue.pop(0)
+            deliver(work())
+
+
+def test_what_needs_no_evaluation_is_reported_while_the_worker_is_busy_and_in_order() -> None:
+    async def main() -> tuple[list[int], list[int]]:
+        _, header, entries = recorded()
+        config, state = header.open()
+        emitted: list[Event] = []
+        worker = BusyWorker()
+        recorder = Recorder(
+            config.engine(BlobStore(1 << 20)), worker, emitted.append, steps=STEPS, evaluate_every=2
+        )
+        for entry, checked in zip(entries, replay(state, entries), strict=True):
+            recorder(Progress(entry, checked.state))
+        early = [event.index for event in emitted if isinstance(event, AttemptEnded)]
+        worker.catch_up()
+        return early, [event.index for event in emitted if isinstance(event, AttemptEnded)]
+
+    early, late = run_virtually(main())
+    _, _, entries = recorded()
+    evaluated = next(e.record.index for e in entries if (e.record.kind, e.record.step) == ("step", 1))
+    assert early == list(range(evaluated)) != []
+    assert late == list(range(len(entries)))
 
 
 def test_events_have_times_and_durations_and_none_in_virtual_time() -> None:

@@ -36,7 +36,7 @@ def a_spec(*byzantine: str) -> SwarmSpec:
 def course(swarm: Swarm, index: int = 0) -> list[tuple[object, ...]]:
     """What came of each attempt, as a peer's metrics tell: the curve, the models, the removals."""
     events = (event for event in swarm.events[index] if isinstance(event, AttemptEnded))
-    return [(e.step, e.attempt, e.kind, e.model, e.loss, e.removals) for e in events]
+    return [(e.step, e.attempt, e.kind, e.model, e.metrics, e.removals) for e in events]
 
 
 @cache
@@ -79,7 +79,7 @@ def test_a_swarm_that_was_killed_whole_goes_on_bit_by_bit(eighth: int, tmp_path:
     swarm = goes_on_as_if_nothing_had_been(tmp_path, [eighth * ticks // 17 + eighth])
     report = audit(swarm.run_dir(0))
     assert (report.closed, report.steps, report.lost_seats) == (True, STEPS, ())
-    written = [(event.index, event.loss) for event in RunDirectory.open(swarm.run_dir(0)).events()]
+    written = [(event.index, event.metrics) for event in RunDirectory.open(swarm.run_dir(0)).events()]
     assert [index for index, _ in written] == list(range(report.records))
 
 

@@ -190,6 +190,15 @@ def test_deadlines_follow_what_phases_take() -> None:
     assert pace(10).patience_s(SCALARS) == 2 * CONFIG.delta_s
 
 
+def test_an_aggregate_may_take_as_long_as_parts_do_though_most_came_before_their_phase() -> None:
+    took = tuple({AGGREGATE: 600, REVEAL: 0}.get(phase, 10) for phase in PHASES)
+    state = replace(STATE, paces=(took,) * PACE_STEPS)
+    assert state.patience_s(REVEAL) == 5 * 0.6
+    fewer = replace(state, attempt=1, complaints=tuple((PEERS[0], PEERS[k], 0) for k in (2, 3, 4)))
+    assert len(fewer.aggregators) == 2
+    assert fewer.patience_s(REVEAL) == 5 * 0.6 * 5 / 2
+
+
 def test_no_pace_extends_the_limits_of_the_description() -> None:
     slow = pace(1000 * 1000)
     assert slow.patience_s(GRADIENT) == CONFIG.gradient_s

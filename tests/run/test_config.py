@@ -29,6 +29,7 @@ def changed(**fields: Any) -> bytes:
 plans = st.builds(
     RunPlan,
     task=st.text(max_size=20),
+    options=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
     recipe=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
     start=st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=3),
     seed=st.integers(-(2**127), 2**127 - 1),
@@ -103,6 +104,8 @@ def test_noise_is_no_run(noise: bytes) -> None:
         {"task": "x" * 65},
         {"extra": 1},
         {"recipe": {"batch": 1}},
+        *({"options": {"a": 1}}, {"options": {"a" * 65: "1"}}, {"options": {"a": "1" * 257}}),
+        {"options": {str(number): "1" for number in range(33)}},
         {"protocol": {**asdict(PROTOCOL), "tau": -1.0}},
         {"protocol": {**asdict(PROTOCOL), "validators": -1}},
         {"protocol": {**asdict(PROTOCOL), "extra": 1}},

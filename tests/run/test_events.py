@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import get_args
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from btard.run.events import Event, Noted, Removal, read_event
+from btard.run.events import AttemptEnded, Event, Noted, Removal, read_event
 
 KINDS = get_args(get_args(Event)[0])
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
@@ -47,3 +48,13 @@ def test_an_event_has_the_time_at_which_it_was_made_or_none_in_virtual_time() ->
 def test_a_line_that_is_no_event_is_refused(line: str) -> None:
     with pytest.raises(ValidationError):
         read_event(line)
+
+
+def test_metrics_of_any_name_come_back_also_those_that_are_not_finite() -> None:
+    metrics = {"perplexity": math.inf, "loss": -0.5, "sentence order accuracy": 0.25}
+    event = AttemptEnded(
+        index=1, step=1, attempt=0, kind="step", disputed=False, roster=4, ledger="a", model="b",
+        metrics=metrics,
+    )  # fmt: skip
+    assert json.loads(event.to_json())["metrics"]["perplexity"] == "Infinity"
+    assert read_event(event.to_json()) == event

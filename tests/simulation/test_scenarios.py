@@ -34,6 +34,10 @@ def kinds(world: World) -> list[str]:
     return [recorded.entry.record.kind for recorded in world.records]
 
 
+def _loss(world: World) -> float:
+    return world.hosts[0].engine.evaluate()["loss"]
+
+
 def test_undisturbed_swarm_needs_one_attempt_a_step_and_no_dispute() -> None:
     world, outcome = go()
     assert kinds(world) == [STEP, STEP, STEP, CLOSE]
@@ -42,7 +46,7 @@ def test_undisturbed_swarm_needs_one_attempt_a_step_and_no_dispute() -> None:
 
 def test_training_gets_somewhere() -> None:
     world, _ = go(steps=5)
-    assert world.hosts[0].engine.evaluate().loss < World(world.scenario).hosts[0].engine.evaluate().loss
+    assert _loss(world) < _loss(World(world.scenario))
 
 
 def test_largest_minority_of_one_kind_is_out_after_its_wrong_aggregates() -> None:

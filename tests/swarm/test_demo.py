@@ -11,6 +11,7 @@ import pytest
 from safetensors.torch import load_file
 
 from btard.ledger.directory import RunDirectory
+from btard.protocol.messages import PHASES
 from btard.training.tasks.digits import perceptron
 from tests.swarm.commands import btard
 
@@ -47,7 +48,7 @@ def test_every_attacker_of_the_demo_is_banned_for_what_it_did_and_nobody_else(de
         "false_accusation": "false accusation",
     }
     assert (summary["left"], summary["problems"]) == ([], [])
-    assert summary["final_accuracy"] > 0.95
+    assert summary["metrics"]["accuracy"] > 0.95
 
 
 def test_the_demo_leaves_a_model_to_load_a_figure_and_a_record_of_every_step(demo: Path) -> None:
@@ -57,6 +58,9 @@ def test_the_demo_leaves_a_model_to_load_a_figure_and_a_record_of_every_step(dem
     events = list(directory.events())
     assert [event.index for event in events] == list(range(len(events)))
     assert all(event.time and event.duration_s for event in events[1:])
+    assert all(set(PHASES[:5]) <= event.phases_s.keys() for event in events if event.kind == "step")
+    assert {"gradient", "aggregate", "update"} <= {kind for event in events for kind in event.work_s}
+    assert all(event.norms and event.training_loss for event in events if event.kind == "step")
 
 
 def test_the_demo_passes_its_audit_and_fails_it_after_one_byte_was_altered(demo: Path) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from btard.adversary import parse_adversaries
 from btard.ledger.directory import RunDirectory
@@ -74,7 +75,7 @@ def command(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Event]
     home = tmp_path_factory.mktemp("command")
     done = btard(
         *("swarm", "--in-process", "--peers", "4", "--steps", "3", "--byzantine", "wrong_aggregate"),
-        "--json",
+        *("--json", "--track", "tensorboard:curves"),
         cwd=home,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -86,8 +87,18 @@ def test_the_command_writes_the_summary_that_programs_read(command: tuple[Path, 
     assert [(each["byzantine"], each["reason"]) for each in summary["banned"]] == [
         ("wrong_aggregate", "wrong aggregate")
     ]
-    expected = {"final_accuracy", "final_loss", "steps", "seconds", "banned", "bytes_per_peer_step"}
+    expected = {"metrics", "steps", "seconds", "banned", "bytes_per_peer_step"}
     assert expected | {"bytes_ratio", "model_digest", "ledger_digest"} <= summary.keys()
+
+
+def test_the_command_draws_the_curves_of_the_first_peer(command: tuple[Path, list[Event]]) -> None:
+    home, events = command
+    found = EventAccumulator(str(home / "curves"))
+    found.Reload()
+    steps = [event for event in events if isinstance(event, AttemptEnded) and event.kind == "step"]
+    assert [(each.step, each.value) for each in found.Scalars("eval/accuracy")] == [
+        (event.step + 1, pytest.approx(event.metrics["accuracy"])) for event in steps
+    ]
 
 
 def test_the_command_prints_events_for_programs_and_nothing_else(command: tuple[Path, list[Event]]) -> None:

@@ -14,33 +14,35 @@ from btard.ledger.history import read_history
 from btard.run.events import Announced, Ended, read_event
 from tests.swarm.commands import TIMEOUT_S, btard, start, wait_for_line
 
-PEERS, STEPS = 3, 12
+PEERS, STEPS = 3, 40
 LAST_SEEN = 4
 """The record after which all are killed."""
 
 Child = subprocess.Popen[str]
 
 
+def started(stack: ExitStack, folder: Path, *arguments: str) -> Child:
+    """A process that is killed at the end, if it still runs then."""
+    child = stack.enter_context(start(arguments, folder))
+    stack.callback(child.kill)
+    return child
+
+
 def bootstrap(stack: ExitStack, folder: Path, *arguments: str) -> tuple[Child, str]:
     """A bootstrap, and the line to join by."""
-    child = stack.enter_context(
-        start(("bootstrap", "--host", "127.0.0.1", "--key", "b.key", "--json", *arguments), folder)
-    )
+    child = started(stack, folder, "bootstrap", "--host", "127.0.0.1", "--key", "b.key", "--json", *arguments)
     announced = read_event(wait_for_line(child, '"announced"'))
     assert isinstance(announced, Announced)
     return child, announced.addresses[0]
 
 
 def peers(stack: ExitStack, folder: Path, join: str, *arguments: str) -> list[Child]:
+    common = ("--join", join, "--host", "127.0.0.1", "--json", "--evaluate-every", "1")
     return [
-        stack.enter_context(
-            start(
-                (
-                    *("peer", "--join", join, "--host", "127.0.0.1", "--json", "--evaluate-every", "1"),
-                    *("--out", f"peer-{index}", "--checkpoint-every", "3", *arguments),
-                ),
-                folder,
-            )
+        started(
+            stack,
+            folder,
+            *("peer", *common, "--out", f"peer-{index}", "--checkpoint-every", "3", *arguments),
         )
         for index in range(PEERS)
     ]
@@ -64,7 +66,16 @@ def ended(child: Child) -> Ended:
 def test_a_run_whose_processes_were_all_killed_goes_on_to_its_end(tmp_path: Path) -> None:
     with ExitStack() as stack:
         first, join = bootstrap(
-            stack, tmp_path, "--task", "digits", "--peers", str(PEERS), "--steps", str(STEPS)
+            stack,
+            tmp_path,
+            "--task",
+            "digits",
+            "--peers",
+            str(PEERS),
+            "--steps",
+            str(STEPS),
+            "--delta-s",
+            "1",
         )
         children = peers(stack, tmp_path, join)
         wait_for_line(children[0], f'"index":{LAST_SEEN},')

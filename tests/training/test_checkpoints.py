@@ -93,7 +93,7 @@ def test_an_auditor_recomputes_an_update_from_two_checkpoints(
     before, after = (load_checkpoint(tmp_path / f"{step}.safetensors") for step in (1, 2))
     assert after.aggregate is not None
     auditor.restore(before)
-    blob = auditor.store.put(FP32.encode(after.aggregate))
+    blob = auditor.store.put(FP32.encode(auditor.order.mix(after.aggregate)))
     assert auditor.update(1, (blob,)) == after.model_digest
 
 

@@ -208,7 +208,7 @@ def test_the_engine_trains_as_plain_torch_does(
         engine.update(step, (engine.store.put(FP32.encode(-gradient)),))  # a discarded attempt
         engine.update(step, engine.gradient(step, SEED, 2))
         engine.adopt(step)
-        plain.grad = gradient
+        plain.grad = engine.order.unmix([gradient])
         reference.step()
         if schedule is not None:
             schedule.step()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -127,6 +128,8 @@ def test_a_recipe_says_in_text_what_peers_must_agree_on() -> None:
         "task": "digits",
         "profile": "like hardware",
         "batch_size": "8",
+        "micro_batch": "none",
+        "precision": "fp32",
         "optimizer": "torch.optim.adam.Adam(betas=(0.9, 0.99), lr=0.1)",
         "scheduler": "none",
         "clip": "1.5",
@@ -135,17 +138,21 @@ def test_a_recipe_says_in_text_what_peers_must_agree_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"batch_size": 0}, {"projections": 0}, {"clip": 0.0}, {"clip": float("inf")}]
+    "change",
+    [
+        *({"batch_size": 0}, {"projections": 0}, {"clip": 0.0}, {"clip": float("inf")}),
+        *({"micro_batch": 0}, {"micro_batch": 5}, {"micro_batch": 64}, {"precision": "fp8"}),
+    ],
 )
-def test_a_recipe_that_cannot_be_is_refused(change: dict[str, float]) -> None:
+def test_a_recipe_that_cannot_be_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="use"):
-        replace(digits(), **change)  # type: ignore[arg-type]
+        replace(digits(), **change)
 
 
 def test_eight_peers_learn_digits_to_97_percent_in_100_steps() -> None:
     peers = 8
     engine = Engine(digits(), BlobStore(1 << 26), bytes(32))
-    assert engine.evaluate().accuracy < 0.3
+    assert engine.evaluate()["accuracy"] < 0.3
     for step in range(100):
         seeds = [digest("test", bytes([step, peer])) for peer in range(peers)]
         rows = [engine.gradient(step, seed, 1) for seed in seeds]
@@ -153,7 +160,7 @@ def test_eight_peers_learn_digits_to_97_percent_in_100_steps() -> None:
         assert aggregate is not None
         engine.update(step, (aggregate,))
         engine.adopt(step)
-    assert engine.evaluate().accuracy >= 0.97
+    assert engine.evaluate()["accuracy"] >= 0.97
 
 
 def test_the_loss_of_a_digits_batch_is_what_it_always_was() -> None:
@@ -211,10 +218,10 @@ def test_evaluation_in_chunks_is_that_of_all_images_at_once() -> None:
     evaluation = task.evaluate(model)
     assert sizes == [EVALUATED_AT_ONCE, EVALUATED_AT_ONCE, 17]
     logits = model(data.test_images).detach()
-    assert evaluation.loss == pytest.approx(
+    assert evaluation["loss"] == pytest.approx(
         float(functional.cross_entropy(logits, data.test_labels)), rel=1e-6
     )
-    assert evaluation.accuracy == float((logits.argmax(1) == data.test_labels).double().mean())
+    assert evaluation["accuracy"] == float((logits.argmax(1) == data.test_labels).double().mean())
 
 
 def test_a_gradient_of_augmented_images_can_be_recomputed_from_its_seed() -> None:

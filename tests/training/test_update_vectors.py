@@ -24,8 +24,9 @@ def made(case: dict[str, Any]) -> Any:
     arguments = {**case["arguments"]}
     if "schedule" in arguments:
         arguments["schedule"] = made(arguments["schedule"])
-    if "groups" in arguments:
-        arguments["groups"] = tuple(map(tuple, arguments["groups"]))
+    for name in ("groups", "stages"):
+        if name in arguments:
+            arguments[name] = tuple(map(tuple, arguments[name]))
     return getattr(optimizers, case["name"])(**arguments)
 
 

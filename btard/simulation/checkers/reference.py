@@ -116,7 +116,8 @@ class Reference:
             if past is None or validator not in before.participants:
                 continue
             seed = gradient_seed(past.seed_coin, target)
-            owed = self._engine.recompute(past.step, seed, past.aggregates, past.coin, before.config.tau)
+            tau = before.config.part_tau(len(past.aggregates))
+            owed = self._engine.recompute(past.step, seed, past.aggregates, past.coin, tau)
             print_ = self._engine.fingerprint(past.step, seed, coin)
             yield (validator, target), (Recomputed(*owed), print_)
 

@@ -70,6 +70,7 @@ class Validity(Checker):
 
     def _part(self, scene: Scene, step: Step, part: int, start: int) -> str | None:
         config, centre, rows = step.before.config, step.aggregates[part], step.rows[part]
+        tau = config.part_tau(len(step.aggregates))
         honest = [scene.hosts[scene.index_of[peer]].honest for peer in step.before.participants]
         said = [published.parts[part] for published in step.sets["scalars"]]
         known = {seat: row for seat, row in enumerate(rows) if row is not None and len(row) == len(centre)}
@@ -79,7 +80,7 @@ class Validity(Checker):
                 project(
                     list(known.values()),
                     centre,
-                    config.tau,
+                    tau,
                     step.coin,
                     PROJECTION_DOMAIN,
                     config.directions,
@@ -88,7 +89,7 @@ class Validity(Checker):
                 strict=True,
             )
         )
-        liars = [seat for seat, words in enumerate(said) if _is_false(words, true.get(seat), config.tau)]
+        liars = [seat for seat, words in enumerate(said) if _is_false(words, true.get(seat), tau)]
         for seat in liars:
             if honest[seat]:
                 return f"honest seat {seat} published scalars that are not those of its row"
@@ -99,9 +100,9 @@ class Validity(Checker):
             scene.coverage["part of colluders"] += 1
             return self._colluding(step, part, honest, true, said)
         scene.coverage["part of an honest peer" if honest[aggregator] else "part of a cheat"] += 1
-        slack = zero_sum_tolerance([s.norm for s in true.values()], config.tau, true[0].center)
+        slack = zero_sum_tolerance([s.norm for s in true.values()], tau, true[0].center)
         limit = slack / DEVIATIONS if honest[aggregator] else ESCAPE * slack
-        found = clipped_sum(tuple(known.values()), centre, config.tau)
+        found = clipped_sum(tuple(known.values()), centre, tau)
         if found > limit:
             return f"it is not CenteredClip of its rows: they pull by {found:.3g} of at most {limit:.3g}"
         return None
@@ -114,11 +115,11 @@ class Validity(Checker):
             if honest[seat] and part not in step.sets["accuse"][seat].unavailable:
                 return f"it is applied although honest seat {seat} has examined it and its scalars are false"
         length = float(step.aggregates[part].double().norm())
-        limit = hull_bound([words.row for words in said], step.before.config.tau)
+        limit = hull_bound([words.row for words in said], step.before.config.part_tau(len(step.aggregates)))
         if length > limit * (1 + 1e-6):
             return f"its aggregate is {length:.3g} long, at most {limit:.3g} is allowed"
         nearest = min(scalars.norm for seat, scalars in true.items() if honest[seat])
-        delta_max = step.before.config.delta_max
+        delta_max = step.before.config.part_delta_max(len(step.aggregates))
         if part not in benches and nearest > delta_max * (1 + 1e-6):
             return f"no honest row is within {delta_max} of its aggregate, and nobody was to examine it"
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from btard.training.optimizers.adamw import AdamW
 from btard.training.optimizers.lamb import LAMB
 from btard.training.optimizers.optimizer import NO_DECAY, PortableOptimizer, Segment, Vectors
+from btard.training.optimizers.restarted import RestartedSGD, halving
 from btard.training.optimizers.schedule import Constant, Decay, Schedule, WarmupCosine, WarmupLinear
 from btard.training.optimizers.sgd import SGD
 
@@ -16,9 +17,11 @@ __all__ = [
     "Constant",
     "Decay",
     "PortableOptimizer",
+    "RestartedSGD",
     "Schedule",
     "Segment",
     "Vectors",
     "WarmupCosine",
     "WarmupLinear",
+    "halving",
 ]

@@ -108,7 +108,8 @@ class PortableOptimizer(ABC):
     ) -> None:
         """Write into `new` what `old`, which `count` updates came before, becomes by `gradient` (d,).
 
-        `new` shares no memory with `old` or `gradient`."""
+        `new` shares no memory with `old`. Its parameters may be `gradient` itself, otherwise they share none:
+        of each block the gradient is read before the new parameters are written."""
         with exact():
             rate = self.learning_rate * self.schedule.factor(count)
             move = Move(count, rate, self._scale(gradient))
@@ -127,7 +128,7 @@ class PortableOptimizer(ABC):
     def _update_tensor(
         self, move: Move, weight_decay: float, old: Vectors, gradient: Floats, new: Vectors
     ) -> None:
-        """Update one tensor, block by block."""
+        """Update one tensor, block by block. `new.parameters` may be `gradient`: see `update`."""
 
 
 def check_positive(name: str, value: float) -> None:

@@ -12,7 +12,10 @@ from torch.nn import functional
 from btard.crypto import Draw
 from btard.data import Images
 from btard.training.initialisation import initialise_by_fan_in
-from btard.training.task import Evaluation
+from btard.training.tasks.calibration import calibrate
+
+CALIBRATED_ON = 2000
+"""Training images that running statistics are taken of."""
 
 EVALUATED_AT_ONCE = 400
 """Images in one pass: a ResNet-18 on 32x32 pixels then holds some 0.3 GB of activations, not 8."""
@@ -66,12 +69,17 @@ class Classifier:
         device = next(model.parameters()).device
         return functional.cross_entropy(model(images.to(device)), labels.to(device))
 
-    def evaluate(self, model: nn.Module) -> Evaluation:
-        """Return the mean cross-entropy and accuracy on the held-out images, a few hundred at a time."""
+    def evaluate(self, model: nn.Module) -> dict[str, float]:
+        """Return the mean cross-entropy and accuracy on the held-out images, a few hundred at a time.
+
+        Running statistics, if the network has any, are made for it from the first training images."""
         data = self.data
+        calibrate(model, data.train_images[:CALIBRATED_ON], EVALUATED_AT_ONCE)
         device = next(model.parameters()).device
         with torch.no_grad():
             chunks = torch.split(data.test_images, EVALUATED_AT_ONCE)
             logits = torch.cat([model(chunk.to(device)).cpu() for chunk in chunks])
-        accuracy = (logits.argmax(1) == data.test_labels).double().mean()
-        return Evaluation(float(functional.cross_entropy(logits, data.test_labels)), float(accuracy))
+        return {
+            "loss": float(functional.cross_entropy(logits, data.test_labels)),
+            "accuracy": float((logits.argmax(1) == data.test_labels).double().mean()),
+        }

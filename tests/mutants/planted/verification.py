@@ -32,9 +32,18 @@ MUTANTS = (
         ("tests/protocol/test_tolerance.py::test_a_huge_aggregate_earns_no_slack_and_is_wrong",),
     ),
     Mutant(
+        "every-part-has-all-of-tau",
+        "btard/protocol/constants.py",
+        "return self.tau / math.sqrt(parts)",
+        "return self.tau",
+        (
+            "tests/protocol/test_verification.py::test_each_of_several_parts_has_its_share_of_tau_and_delta_max",
+        ),
+    ),
+    Mutant(
         "hull-unchecked",
         "btard/protocol/verification.py",
-        "if _center(column) > tolerance.hull_bound([entry.row for entry in column], config.tau):",
+        "if _center(column) > tolerance.hull_bound([entry.row for entry in column], tau):",
         "if False:",
         (
             "tests/protocol/test_verification.py"
@@ -70,6 +79,23 @@ MUTANTS = (
         "tolerance.same_bytes_tolerance(min(true.norm, tau))",
         "tolerance.same_bytes_tolerance(true.norm)",
         ("tests/protocol/test_verification.py::test_a_row_far_away_earns_no_slack_for_its_projections",),
+    ),
+    Mutant(
+        "clipped-parts-count-less",
+        "btard/protocol/verification.py",
+        "stretch = 1.0 if least <= tau else least / tau",
+        "stretch = 1.0",
+        (
+            "tests/protocol/test_verification.py"
+            "::test_a_difference_in_a_clipped_part_counts_as_much_as_before_clipping",
+        ),
+    ),
+    Mutant(
+        "each-projection-alone",
+        "btard/protocol/verification.py",
+        "return math.hypot(*differences)",
+        "return max(map(abs, differences))",
+        ("tests/protocol/test_verification.py::test_differences_of_all_parts_and_directions_add_up",),
     ),
     Mutant(
         "accuser-as-strict-as-a-voter",

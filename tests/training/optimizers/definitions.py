@@ -10,7 +10,7 @@ import ctypes
 import math
 from collections.abc import Callable, Sequence
 
-from btard.training.optimizers import LAMB, SGD, AdamW
+from btard.training.optimizers import LAMB, SGD, AdamW, RestartedSGD
 
 Numbers = list[float]
 
@@ -67,6 +67,26 @@ def sgd(o: SGD, count: int, decay: float, p: Numbers, g: Numbers, slots: list[Nu
     return after if o.momentum else after[:1]
 
 
+def restarted(
+    o: RestartedSGD, count: int, decay: float, p: Numbers, g: Numbers, slots: list[Numbers]
+) -> list[Numbers]:
+    stage, k = 0, count
+    while stage < len(o.stages) - 1 and k >= o.stages[stage][0]:
+        k -= o.stages[stage][0]
+        stage += 1
+    length, factor = o.stages[stage]
+    average = slots[0]
+    if k == 0:
+        average = p
+    elif k < length:
+        average = [f(a + f(f(1 / (k + 1)) * f(x - a))) for x, a in zip(p, average, strict=True)]
+    if k == length - 1:
+        return [average, average]
+    rate = f(o.learning_rate * o.schedule.factor(count) * factor)
+    d = [f(f(f(decay) * x) + h) if decay else h for x, h in zip(p, g, strict=True)]
+    return [[f(x - f(rate * each)) for x, each in zip(p, d, strict=True)], average]
+
+
 def averages(o: AdamW | LAMB, g: Numbers, slots: list[Numbers]) -> tuple[Numbers, Numbers]:
     m = [f(f(f(o.beta1) * a) + f(f(1 - o.beta1) * x)) for a, x in zip(slots[0], g, strict=True)]
     v = [f(f(f(o.beta2) * a) + f(f(1 - o.beta2) * f(x * x))) for a, x in zip(slots[1], g, strict=True)]
@@ -100,4 +120,9 @@ def lamb(o: LAMB, count: int, decay: float, p: Numbers, g: Numbers, slots: list[
     return [[f(x - f(rate * each)) for x, each in zip(p, u, strict=True)], m, v]
 
 
-DEFINITIONS: dict[type, Callable[..., list[Numbers]]] = {SGD: sgd, AdamW: adamw, LAMB: lamb}
+DEFINITIONS: dict[type, Callable[..., list[Numbers]]] = {
+    SGD: sgd,
+    AdamW: adamw,
+    LAMB: lamb,
+    RestartedSGD: restarted,
+}

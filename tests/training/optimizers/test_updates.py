@@ -20,6 +20,7 @@ from btard.training.optimizers import (
     AdamW,
     Decay,
     PortableOptimizer,
+    RestartedSGD,
     Vectors,
     WarmupLinear,
 )
@@ -35,6 +36,14 @@ OPTIMIZERS: dict[str, PortableOptimizer] = {
     "adamw": AdamW(learning_rate=1e-2, weight_decay=0.1, groups=(("*bias", 0.0),), beta2=0.99),
     "adamw without decay": AdamW(learning_rate=1e-3, schedule=WarmupLinear(2, 9)),
     "lamb": LAMB(learning_rate=1e-2, weight_decay=0.1, groups=(("*bias", 0.0),), max_norm=1.0),
+    "restarted": RestartedSGD(
+        learning_rate=0.1,
+        stages=((2, 1.0), (2, 0.5)),
+        weight_decay=0.1,
+        groups=(("*bias", 0.0),),
+        max_norm=1.0,
+    ),
+    "restarted, past its stages": RestartedSGD(learning_rate=0.1, stages=((1, 0.5),)),
     "lamb with a small bound": LAMB(learning_rate=1e-2, norm_max=0.5),
 }
 by_name = pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -93,6 +102,26 @@ def test_an_update_is_the_written_one_to_the_last_bit(optimizer: PortableOptimiz
     assert same(
         run(optimizer, sizes, parameters, gradients), defined(optimizer, sizes, parameters, gradients)
     )
+
+
+@by_name
+def test_new_parameters_may_be_written_where_the_gradient_is(optimizer: PortableOptimizer) -> None:
+    rng = np.random.default_rng(2)
+    sizes = [("a.weight", BLOCK + 77), ("a.bias", 1500)]
+    total = sum(size for _, size in sizes)
+    old, apart, within = (
+        Vectors(
+            rng.normal(size=total).astype(np.float32),
+            tuple(rng.random(total).astype(np.float32) for _ in optimizer.slots),
+        )
+        for _ in range(3)
+    )
+    for count in range(4):
+        gradient = rng.normal(size=total).astype(np.float32)
+        optimizer.update(count, old, gradient, apart, optimizer.segments(sizes))
+        within.parameters[:] = gradient
+        optimizer.update(count, old, within.parameters, within, optimizer.segments(sizes))
+        assert same([within.parameters, *within.moments], [apart.parameters, *apart.moments])
 
 
 @by_name
