@@ -108,7 +108,7 @@ def _find(
     if revived is not None:
         last = earlier.segments[-1]
         if last.index == revived.machine.beginning.state.index:
-            footing.journal.go_on(last)
+            footing.journal.go_on(last, revived.machine.beginning.state.step)
         elif not any(each.entry.record.kind == STEP for each in revived.unwritten):
             footing.journal.begin(revived.machine.beginning)
     return footing

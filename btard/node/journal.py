@@ -26,6 +26,7 @@ from btard.errors import LedgerError, cannot_write
 from btard.ledger.reader import FRAME_BYTES_MAX, encode_frame, frames
 from btard.machine import Event
 from btard.node.journal_format import pack, unpack
+from btard.node.slots import place_of, said_digest
 from btard.node.votes import Place
 from btard.protocol.agreed import Reported
 from btard.protocol.beginning import Beginning
@@ -68,6 +69,8 @@ class Journal:
         self._silent = silent
         self._file: FileIO | None = None
         self._link = FIRST_LINK
+        self._step = 0
+        self._noted: set[bytes] = set()
         self.failed: OSError | None = None
 
     def begin(self, beginning: Beginning) -> None:
@@ -77,6 +80,7 @@ class Journal:
         older = sorted(each for each in _indices(self.base) if each != index)
         path = _path(self.base, index)
         self.failed, self._link = None, FIRST_LINK
+        self._step, self._noted = beginning.state.step, set()
         try:
             self.base.parent.mkdir(mode=0o700, exist_ok=True)
             part = path.with_suffix(".part")
@@ -93,9 +97,10 @@ class Journal:
             with suppress(OSError):
                 _path(self.base, each).unlink()
 
-    def go_on(self, segment: Segment) -> None:
-        """Append to a segment that was read, behind its last whole frame."""
+    def go_on(self, segment: Segment, step: int) -> None:
+        """Append to a segment of `step` that was read, behind its last whole frame."""
         self.close()
+        self._step, self._noted = step, set(segment.said)
         self.failed, self._link = None, segment.link
         try:
             self._file = _path(self.base, segment.index).open("r+b", buffering=0)
@@ -109,9 +114,14 @@ class Journal:
         self._write(["event", now, event])
 
     def said(self, raws: list[bytes]) -> None:
-        """Note messages that the machine signed and that are about to leave. All is on the disk then."""
-        if raws:
-            self._write(["said", tuple(digest("said", raw) for raw in raws)])
+        """Note messages that the machine signed and that are about to leave. All is on the disk then.
+
+        Those of earlier steps were noted there: they leave again if somebody asks for them."""
+        of_it = (raw for raw in raws if (place_of(raw) or (0, 0))[0] >= self._step)
+        new = [name for name in map(said_digest, of_it) if name not in self._noted]
+        if new:
+            self._noted.update(new)
+            self._write(["said", tuple(new)])
             self._sync()
 
     def close(self) -> None:

@@ -24,7 +24,8 @@ from btard.node.measures import NOTHING as NOT_MEASURED
 from btard.node.measures import Measured, Measures
 from btard.node.performer import KINDS
 from btard.node.reports import Reports
-from btard.node.revival import Revived, is_own
+from btard.node.revival import Revived
+from btard.node.slots import is_own
 from btard.node.votes import VoteLog
 from btard.node.worker import Worker
 from btard.protocol.outputs import Diverged, Ended, Recorded

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from btard.crypto import digest
 from btard.machine import (
     Abandon,
     Actions,
@@ -25,14 +24,15 @@ from btard.machine import (
     Update,
 )
 from btard.node.journal import Segment
+from btard.node.slots import is_own, place_of, said_digest
 from btard.node.votes import Place
 from btard.protocol.beginning import Beginning
-from btard.protocol.messages import PHASES, REQUESTS, Need, Phase, ViewRelay, Want
+from btard.protocol.messages import PHASES, Phase
 from btard.protocol.outputs import Recorded
 from btard.protocol.peer import PeerMachine
 from btard.protocol.state import RosterState
 from btard.types import Digest, PeerId
-from btard.wire import SEALED_PREFIX, Claim, Rejection, decode, read_claim
+from btard.wire import SEALED_PREFIX
 
 Make = Callable[[Beginning, bytes], PeerMachine]
 """Returns the machine of this peer that begins so, with this secret."""
@@ -64,23 +64,6 @@ class Revived:
         """Step and attempt of the machine."""
         state = self.machine.state
         return state.step, state.attempt
-
-
-def is_own(raw: bytes, me: PeerId) -> bool:
-    """Return whether a message fills a slot of this peer: it is its author's, or the relay of its view."""
-    claim = read_claim(raw)
-    if isinstance(claim, Claim):
-        return claim.envelope.sender == me
-    relay = decode(ViewRelay, raw)
-    if isinstance(relay, Rejection):
-        return False
-    view = read_claim(relay.view)
-    return isinstance(view, Claim) and view.envelope.sender == me
-
-
-def said_digest(raw: bytes) -> Digest:
-    """Return the name of a message in a journal."""
-    return digest("said", raw)
 
 
 def revive(
@@ -155,11 +138,11 @@ def _finish(revived: Revived, me: PeerId, done: Mapping[Effect, object]) -> None
     """Leave what is still of use to others, and the effects whose results have not come."""
     over = {(each.entry.record.step, each.entry.record.attempt) for each in revived.recorded}
     sends = dict.fromkeys(revived.sends)
-    revived.past = [send for send in sends if is_own(send.raw, me) and _place(send.raw) in over]
+    revived.past = [send for send in sends if is_own(send.raw, me) and place_of(send.raw) in over]
     revived.sends = [
         send
         for send in sends
-        if _place(send.raw) == revived.place
+        if place_of(send.raw) == revived.place
         and (is_own(send.raw, me) or not send.raw.startswith(SEALED_PREFIX))
     ]
     for effect in revived.effects:
@@ -168,12 +151,3 @@ def _finish(revived: Revived, me: PeerId, done: Mapping[Effect, object]) -> None
     if not any(isinstance(effect, Project) for effect in done if effect in revived.effects):
         revived.repeated = [e for e in revived.effects if isinstance(e, ComputeGradient) and e in done]
     revived.effects = [effect for effect in revived.effects if effect not in done]
-
-
-def _place(raw: bytes) -> Place | None:
-    """Return the attempt that a message is of."""
-    claim = read_claim(raw)
-    if isinstance(claim, Claim):
-        return claim.envelope.step, claim.envelope.attempt
-    request: Need | Want | ViewRelay | Rejection = decode(REQUESTS, raw)
-    return None if isinstance(request, Rejection) else (request.step, request.attempt)
