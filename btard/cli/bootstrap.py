@@ -35,6 +35,10 @@ def bootstrap(
         int | None, options.run("N", "Seats that one address may take; by default 4.", min=1, max=256)
     ] = None,
     config: options.Config = None,
+    resume: Annotated[
+        Path | None,
+        options.run("RUN_DIR", "Go on with the run in a member's directory, as its bootstrap."),
+    ] = None,
     host: options.Host = "0.0.0.0",
     port: options.Port = 0,
     announce: options.Announce = None,
@@ -61,6 +65,16 @@ def bootstrap(
     from btard.run.plan import plan_run
     from btard.training.task_options import read_options
 
+    def start(plan: RunPlan | None) -> None:
+        bootstrap_options = BootstrapOptions(
+            plan, key, host, port, read_addresses(announce), dht_port, resume
+        )
+        with EventConsole(json=json) as console:
+            run(run_bootstrap(bootstrap_options, emit=console), tied=tied)
+
+    if resume is not None:
+        start(None)
+        return
     admission = read_admission(allow, invite_only, per_address, planned=config is not None)
     plan = (
         RunPlan.load(config)
@@ -82,6 +96,4 @@ def bootstrap(
     if print_config:
         typer.echo(plan.to_bytes())
         return
-    bootstrap_options = BootstrapOptions(plan, key, host, port, read_addresses(announce), dht_port)
-    with EventConsole(json=json) as console:
-        run(run_bootstrap(bootstrap_options, emit=console), tied=tied)
+    start(plan)

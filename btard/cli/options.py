@@ -46,6 +46,12 @@ Announce = Annotated[
 ]
 Key = Annotated[Path, output("PATH", "The key file: made if missing, never overwritten.")]
 Overwrite = Annotated[bool, output(None, "Replace an earlier run in the directory.", "--overwrite")]
+CheckpointEvery = Annotated[
+    int, output("STEPS", "Keep the model before and after every N-th step.", "--checkpoint-every", min=1)
+]
+KeepCheckpoints = Annotated[
+    int, output("N", "Keep the newest N checkpoints; 0: all.", "--keep-checkpoints", min=0)
+]
 Json = Annotated[bool, output(None, "Print JSON, one object a line, for programs.", "--json")]
 Track = Annotated[
     list[str] | None,

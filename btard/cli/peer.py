@@ -52,12 +52,14 @@ def peer(
         Path | None, options.output("PATH", "The key file: made if missing; by default DIR.key beside DIR.")
     ] = None,
     overwrite: options.Overwrite = False,
+    resume: Annotated[
+        bool, options.output(None, "Go on with the run in --out, after this peer was killed.", "--resume")
+    ] = False,
     evaluate_every: Annotated[
         int, options.output("STEPS", "Evaluate the model so often; 0: never.", min=0)
     ] = 5,
-    keep_checkpoints: Annotated[
-        int, options.output("N", "Keep the newest N checkpoints; 0: all.", min=0)
-    ] = 20,
+    checkpoint_every: options.CheckpointEvery = 10,
+    keep_checkpoints: options.KeepCheckpoints = 20,
     track: options.Track = None,
     json: options.Json = False,
     no_out: Annotated[bool, typer.Option("--no-out", hidden=True, help="Keep nothing.")] = False,
@@ -88,6 +90,7 @@ def peer(
         key=key or out.absolute().with_name(f"{out.absolute().name}.key"),
         out=None if no_out else out,
         replace=overwrite,
+        resume=resume,
         host=host,
         port=port,
         announce=read_addresses(announce),
@@ -95,6 +98,7 @@ def peer(
         adversary=parse_adversary(byzantine) if byzantine else None,
         colluders=read_keys(colluders),
         evaluate_every=evaluate_every,
+        checkpoint_every=checkpoint_every,
         keep_checkpoints=keep_checkpoints,
         device=device,
         wait_s=wait,

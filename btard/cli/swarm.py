@@ -46,6 +46,8 @@ def swarm(
     name: Annotated[str, options.output("NAME", "Short for --out runs/NAME.")] = "swarm",
     out: Annotated[Path | None, options.output("DIR", "The run directory.")] = None,
     overwrite: options.Overwrite = False,
+    checkpoint_every: options.CheckpointEvery = 10,
+    keep_checkpoints: options.KeepCheckpoints = 20,
     track: options.Track = None,
     json: options.Json = False,
 ) -> None:
@@ -77,7 +79,7 @@ def swarm(
     )
     path = out or Path("runs") / name
     good = run_swarm(
-        SwarmSpec(config, kinds, attack_start),
+        SwarmSpec(config, kinds, attack_start, checkpoint_every, keep_checkpoints),
         path,
         in_process=in_process,
         require_bans=require_bans,

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 from btard.codec import FP32
 from btard.crypto import Draw
 from btard.errors import ConfigurationError, LedgerError
@@ -27,7 +25,8 @@ from btard.protocol.record import ABORT, BAN, MISS, STEP, Entry
 from btard.protocol.state import Finished, gradient_seed
 from btard.protocol.verification import gradient_is_false
 from btard.run.config import RunConfig
-from btard.training.checkpoints import STEP_TEXT, Checkpoint, load_checkpoint
+from btard.training.checkpoint_store import CheckpointStore
+from btard.training.checkpoints import Checkpoint, load_checkpoint
 from btard.training.store import BlobStore
 from btard.types import Digest, PeerId, short
 
@@ -101,7 +100,7 @@ def audit(run_dir: Path, recompute: int = 0, progress: Progress = lambda what, d
     path = run_dir / FILE_NAME
     if not path.is_file():
         raise ConfigurationError(f"there is no ledger {path}: give the directory of a run")
-    files = _checkpoints(run_dir / CHECKPOINTS) if recompute else {}
+    files = CheckpointStore(run_dir / CHECKPOINTS).files() if recompute else {}
     count: Counter[str] = Counter()
     lost: list[LostSeat] = []
     models: dict[int, Digest] = {}
@@ -169,22 +168,6 @@ def _counts(checked: Checked) -> dict[str, int]:
 
 
 # ---------------------------------------------------------------- recomputing gradients
-
-
-def _checkpoints(folder: Path) -> dict[int, Path]:
-    """Return the checkpoint of each step, by what the files say of themselves."""
-    found: dict[int, Path] = {}
-    for path in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(path, framework="pt") as file:
-                step = (file.metadata() or {}).get("step", "")
-        except (OSError, SafetensorError) as error:
-            raise ConfigurationError(
-                f"cannot read the checkpoint {path}: move it away or restore it"
-            ) from error
-        if STEP_TEXT.fullmatch(step):
-            found[int(step)] = path
-    return found
 
 
 def _draw(gradients: list[_Sampled], head: Digest, count: int) -> list[_Sampled]:

@@ -3,6 +3,7 @@
 runs/<name>/
     ledger.btard        every record with the signed messages it follows from (`file.py`)
     checkpoints/        models before and after some steps, for `btard audit --recompute`
+    blobs/              parts of the step under way and the aggregates since a checkpoint, for a resume
     metrics.jsonl       one `AttemptEnded` a record (`btard.run.events`)
     model.safetensors   the newest model when the run ended, for `load_state_dict`
     summary.json        how a local swarm ended
@@ -26,22 +27,26 @@ from btard.ledger.file import LedgerFile
 from btard.ledger.header import LedgerHeader
 from btard.ledger.reader import FILE_NAME
 from btard.run.events import AttemptEnded, read_event
+from btard.types import Digest
 
 CHECKPOINTS = "checkpoints"
+BLOBS = "blobs"
 FILES = (
     *("metrics.jsonl", FILE_NAME, "model.safetensors", "summary.json", "figure.png"),
-    f"{CHECKPOINTS}/step-*.safetensors",
+    *(f"{CHECKPOINTS}/step-*.safetensors", f"{BLOBS}/*"),
 )
 """All that a run writes."""
 
 
 class RunDirectory:
-    """The files of a run. `create` begins a run, `open` reads one. A context manager that closes them."""
+    """The files of a run. `create` begins a run, `resume` goes on with one, `open` reads one. A context
+    manager that closes them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.metrics, self.ledger, self.model, self.summary, self.figure, _ = (path / name for name in FILES)
+        self.metrics, self.ledger, self.model, self.summary, self.figure, *_ = (path / name for name in FILES)
         self.checkpoints = path / CHECKPOINTS
+        self.blobs = path / BLOBS
         self._metrics_file: FileIO | None = None
         self._ledger_file: LedgerFile | None = None
 
@@ -61,6 +66,30 @@ class RunDirectory:
                 if self._has_begun():
                     self._clear(replace)
                 _probe(path / "probe.part")
+            except BaseException:
+                self.close()
+                raise
+        return self
+
+    @classmethod
+    def resume(cls, path: Path) -> RunDirectory:
+        """Take up the directory of a run that was broken off; nothing in it is deleted but the rest of a line
+        of metrics that was cut off.
+
+        Raises ConfigurationError if there is no ledger or the directory cannot be written, LedgerError if
+        another process writes there."""
+        self = cls(path)
+        if not self.ledger.is_file():
+            raise ConfigurationError(
+                f"{path} holds no run to resume: give the --out directory of one, or join without --resume"
+            )
+        with self.writing():
+            self._metrics_file = self.metrics.open("a+b", buffering=0)
+            try:
+                _lock(self._metrics_file, path)
+                _probe(path / "probe.part")
+                whole = self.metrics.read_bytes()
+                self._metrics_file.truncate(whole.rfind(b"\n") + 1)
             except BaseException:
                 self.close()
                 raise
@@ -89,6 +118,11 @@ class RunDirectory:
     def create_ledger(self, header: LedgerHeader) -> LedgerFile:
         """Begin the run's ledger."""
         self._ledger_file = LedgerFile(self.ledger, header)
+        return self._ledger_file
+
+    def resume_ledger(self, end: int, link: Digest) -> LedgerFile:
+        """Go on with the run's ledger behind byte `end` (`LedgerFile.resume`)."""
+        self._ledger_file = LedgerFile.resume(self.ledger, end, link)
         return self._ledger_file
 
     def add_metrics(self, event: AttemptEnded) -> None:

@@ -1,4 +1,4 @@
-"""A ledger that a peer writes: one append-only file, durable entry by entry.
+"""A ledger that a peer writes: one append-only file, begun or continued, durable entry by entry.
 
 `append` returns after an fsync, so what a peer has acted on survives its crash. A write that fails leaves
 the entries before it as they were (`protocols/decisions/0002-ledger-file.md`).
@@ -15,10 +15,11 @@ from btard.errors import LedgerError, cannot_write
 from btard.ledger.header import LedgerHeader
 from btard.ledger.reader import FIRST_LINK, FRAME_BYTES_MAX, MAGIC, encode_entry, encode_frame
 from btard.protocol.record import Entry
+from btard.types import Digest
 
 
 class LedgerFile:
-    """A new ledger to append to. Any number of processes may read it meanwhile.
+    """A new ledger to append to; `resume` continues one. Any number of processes may read it meanwhile.
 
     Raises LedgerError if the file exists, or cannot be written."""
 
@@ -37,6 +38,23 @@ class LedgerFile:
             self.close()
             path.unlink(missing_ok=True)
             raise
+
+    @classmethod
+    def resume(cls, path: Path, end: int, head: Digest) -> LedgerFile:
+        """Continue a ledger behind its last whole frame, which ends at byte `end` and has the digest `head`
+        (`LedgerReader.position` and `head`): the trace of a crash behind it is cut off.
+
+        Raises LedgerError if the file cannot be written."""
+        self = cls.__new__(cls)
+        self._path, self._end, self._head = path, end, head
+        try:
+            self._file = path.open("r+b", buffering=0)
+            self._file.truncate(end)
+            self._file.seek(end)
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise LedgerError(cannot_write(path, error, "directory")) from error
+        return self
 
     def append(self, entry: Entry) -> None:
         """Write an entry; it is on the disk when this returns.

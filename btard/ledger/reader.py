@@ -48,6 +48,24 @@ def encode_frame(previous: Digest, payload: bytes) -> tuple[bytes, Digest]:
     return length + _check(previous, length) + payload + link, link
 
 
+def frames(raw: bytes, start: int, link: Digest, size_max: int) -> Iterator[tuple[bytes, int, Digest]]:
+    """Yield payload, end and digest of each frame in bytes from `start` on, the first of which follows the
+    frame whose digest is `link`. Ends before the first frame that is not whole as it was written."""
+    while len(raw) - start >= _HEAD_BYTES:
+        length = raw[start : start + LENGTH_BYTES]
+        size = int.from_bytes(length, "little")
+        body = start + _HEAD_BYTES
+        end = body + size + DIGEST_BYTES
+        if size > size_max or end > len(raw) or raw[start + LENGTH_BYTES : body] != _check(link, length):
+            return
+        payload = raw[body : body + size]
+        link = _link(link, payload)
+        if raw[body + size : end] != link:
+            return
+        yield payload, end, link
+        start = end
+
+
 def encode_entry(entry: Entry) -> bytes:
     """Return an entry's payload: canonical msgpack of [record, [transcript], [certificate]]."""
     packed: bytes = msgpack.packb([encode(entry.record), list(entry.transcript), list(entry.certificate)])
@@ -58,10 +76,14 @@ class LedgerReader:
     """Reads a ledger from its header on. Iterating yields the entries once, in order.
 
     Every byte is verified before it is used; the signatures and rules are not (`protocol/ledger.py`).
-    Raises LedgerError, naming the record or the header, at the first byte that is not as it was written."""
+    Raises LedgerError, naming the record or the header, at the first byte that is not as it was written.
 
-    def __init__(self, path: Path) -> None:
+    `torn`: the file may end in the trace of a crash, a frame that was not written to its end. Reading then
+    ends before it, and `position` is where its writer may go on."""
+
+    def __init__(self, path: Path, torn: bool = False) -> None:
         self._path = path
+        self._torn = torn
         try:
             self.size_bytes = path.stat().st_size
             self._file: BufferedReader = path.open("rb")
@@ -82,7 +104,7 @@ class LedgerReader:
     def __iter__(self) -> Iterator[Entry]:
         """Yield the entries; `position` is where the next frame begins."""
         index = 0
-        while self.position < self.size_bytes:
+        while self.position < self.size_bytes and not (self._torn and self._is_cut_off()):
             yield _decode_entry(self._frame(index), index)
             index += 1
 
@@ -91,6 +113,21 @@ class LedgerReader:
 
     def __exit__(self, *error: object) -> None:
         self._file.close()
+
+    def _is_cut_off(self) -> bool:
+        """Return whether the next frame is the trace of a crash: it ends with the file, or all from here on
+        is zeros."""
+        try:
+            head = self._file.peek(_HEAD_BYTES)[:_HEAD_BYTES]
+            length = head[:LENGTH_BYTES]
+            if len(head) == _HEAD_BYTES and head[LENGTH_BYTES:] != _check(self.head, length):
+                rest = self._file.read()
+                self._file.seek(self.position)
+                return not any(rest)
+        except OSError:
+            return False  # `_frame` says so
+        whole = _HEAD_BYTES + int.from_bytes(length, "little") + DIGEST_BYTES
+        return self.size_bytes - self.position < whole
 
     def _frame(self, index: int) -> bytes:
         """Return the payload of the next frame."""

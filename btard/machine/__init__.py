@@ -26,7 +26,7 @@ from btard.machine.effects import (
     Recomputed,
     Update,
 )
-from btard.machine.events import BlobHeld, Done, Event, Received, Tick
+from btard.machine.events import BlobHeld, Done, Event, Received, TakenUp, Tick
 
 __all__ = [
     "Abandon",
@@ -51,6 +51,7 @@ __all__ = [
     "Recompute",
     "Recomputed",
     "Send",
+    "TakenUp",
     "Tick",
     "Update",
 ]

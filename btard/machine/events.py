@@ -40,4 +40,10 @@ class Tick:
     """Time has passed: sent by the driver at `machine.wake` or later."""
 
 
-Event: TypeAlias = Received | BlobHeld | Done[Any] | Tick
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """This peer was away, others perhaps too, and is back. For it no time has passed, but deadlines that
+    rest on what honest peers do at one time begin again."""
+
+
+Event: TypeAlias = Received | BlobHeld | Done[Any] | Tick | TakenUp

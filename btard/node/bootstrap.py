@@ -6,8 +6,12 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
-from btard.errors import NetworkError
+from btard.errors import ConfigurationError, NetworkError
+from btard.ledger.directory import RunDirectory
+from btard.ledger.header import LedgerHeader
+from btard.ledger.history import read_history
 from btard.network import DhtDirectory
 from btard.network.descriptors import check_descriptors
 from btard.network.join import JoinLine
@@ -19,6 +23,7 @@ from btard.node.rendezvous import publish_genesis, publish_run, scope_of
 from btard.run.admission import Allow, Invite, Open
 from btard.run.config import NONCE_BYTES, RunConfig
 from btard.run.events import Announced, Emit, Gathered, Noted
+from btard.types import PeerId
 
 ENDPOINTS_TOLD = 4
 """Addresses of each kind that newcomers are told."""
@@ -34,19 +39,31 @@ async def run_bootstrap(
     """Announce a run of the plan, fix its roster, and answer newcomers until cancelled.
 
     The run's nonce is drawn here from `entropy` and kept nowhere: a bootstrap that is started again starts
-    another run, so it never signs a second roster for one. Invitations expire by the clock `wall`.
+    another run, or tells the roster of one that a ledger holds (`options.resume`), so it never signs a second
+    roster for one. Invitations expire by the clock `wall`.
     `emit` gets `Announced`, a `Noted` that says who may take seats, then a `Gathered` each time that the
     number of peers changes. Raises BtardError if the key or the address cannot be used."""
     options.check()
-    config = options.plan.begin(entropy(NONCE_BYTES))
+    begun = None if options.resume is None else _read_roster(options.resume)
+    if begun is not None:
+        config, _ = begun[0].open()
+    else:
+        assert options.plan is not None
+        config = options.plan.begin(entropy(NONCE_BYTES))
     check_descriptors(LIMITS.descriptors(config.peers))
     with hold_key(options.key) as identity:
+        if begun is not None and begun[0].bootstrap != identity.peer:
+            raise ConfigurationError(
+                f"the run in {options.resume} has another bootstrap than {options.key}: give its --key"
+            )
+        seats = config.peers if begun is None else len(begun[1])
         gathering = Gathering(
             identity,
             config,
             entropy=entropy,
             wall=wall,
-            seen=lambda present: emit(Gathered(present=present, seats=config.peers)),
+            seen=lambda present: emit(Gathered(present=present, seats=seats)),
+            begun=begun,
         )
         directory: DhtDirectory | None = None
         try:
@@ -63,7 +80,7 @@ async def run_bootstrap(
             introduction = gathering.introduce(entrances, directory.addresses[:ENDPOINTS_TOLD])
             lines = tuple(str(JoinLine(address, identity.peer, identity.peer)) for address in entrances)
             emit(Announced(run=config.digest.hex(), addresses=lines))
-            emit(Noted(text=_admission(config, str(options.key))))
+            emit(Noted(text=_admission(config, str(options.key)) if begun is None else _returning(seats)))
             await _publish(publish_run(directory, introduction), emit)
             header = await gathering.form()
             await _publish(publish_genesis(directory, header), emit)
@@ -72,6 +89,21 @@ async def run_bootstrap(
             await gathering.close()
             if directory is not None:
                 await directory.close()
+
+
+def _read_roster(run_dir: Path) -> tuple[LedgerHeader, tuple[PeerId, ...]]:
+    """Return the header of a run's ledger, and who holds a seat at its end. Raises BtardError."""
+    history = read_history(RunDirectory.open(run_dir).ledger)
+    if history.state.closed:
+        raise ConfigurationError(f"the run in {run_dir} is over: announce another one without --resume")
+    return history.header, history.state.members
+
+
+def _returning(seats: int) -> str:
+    return (
+        f"the run goes on once its {seats} members are back: each takes part again with "
+        "btard peer --resume, its --out and its --key"
+    )
 
 
 async def _publish(publishing: Awaitable[None], emit: Emit) -> None:

@@ -8,6 +8,7 @@ is left to the caller: bytes to carry, effects to perform, outputs to write down
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
@@ -26,6 +27,7 @@ from btard.machine import (
     PushBlob,
     Received,
     Send,
+    TakenUp,
     Tick,
 )
 from btard.training.store import BlobStore
@@ -74,12 +76,20 @@ class Offer(Enum):
 
 
 class Driver:
-    """Drives `machine`, honest or adversarial, with the blobs of `store`, which travel in `codec`.
+    """Drives `machine`, honest or adversarial, with the blobs of `store`, which travel in `codec`. `note` is
+    told each event before the machine is, but for its beginning.
 
     Times are in seconds of any origin, never decreasing."""
 
-    def __init__(self, machine: Machine, store: BlobStore, codec: Codec) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        store: BlobStore,
+        codec: Codec,
+        note: Callable[[Event, float], None] = lambda event, now: None,
+    ) -> None:
         self.machine = machine
+        self.note = note
         self.store = store
         self._codec = codec
         self._early: Counter[PeerId] = Counter()
@@ -96,10 +106,22 @@ class Driver:
         """Begin the first attempt; messages that came before count as having come now."""
         self._begun = True
         out = self.machine.begin(now)
-        for event in self._waiting:
-            out.extend(self.machine.handle(event, now))
-        self._waiting.clear()
+        out.extend(self._take_waiting(now))
         return self._take(out)
+
+    def take_up(self, now: float) -> Work:
+        """Go on with a machine that has begun before (`revival.py`)."""
+        self._begun = True
+        out = self._tell(TakenUp(), now)
+        out.extend(self._take_waiting(now))
+        return self._take(out)
+
+    def _take_waiting(self, now: float) -> Actions:
+        out = Actions()
+        for event in self._waiting:
+            out.extend(self._tell(event, now))
+        self._waiting.clear()
+        return out
 
     def received(self, sender: PeerId, raw: bytes, now: float) -> Work:
         """Take a control message of an authenticated sender. Before `begin` it is kept, if there is room."""
@@ -157,7 +179,11 @@ class Driver:
         return self._handle(Tick(), now)
 
     def _handle(self, event: Event, now: float) -> Work:
-        return self._take(self.machine.handle(event, now))
+        return self._take(self._tell(event, now))
+
+    def _tell(self, event: Event, now: float) -> Actions:
+        self.note(event, now)
+        return self.machine.handle(event, now)
 
     def _take(self, out: Actions) -> Work:
         work = Work(out.messages, outputs=out.outputs, faults=out.faults)

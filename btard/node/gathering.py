@@ -55,7 +55,8 @@ class _Guest:
 
 class Gathering:
     """An entrance of `config`'s run. `wall()` is the wall clock, by which invitations expire; `seen` gets the
-    number of seats taken when it changes."""
+    number of seats taken when it changes. `begun` is for a run that was broken off: the roster that was
+    signed for it, which is told again, and who of it holds a seat still. Nobody else is let in."""
 
     def __init__(
         self,
@@ -66,8 +67,11 @@ class Gathering:
         wall: Callable[[], float],
         seen: Callable[[int], None] = lambda _: None,
         limits: Limits = LIMITS,
+        begun: tuple[LedgerHeader, tuple[PeerId, ...]] | None = None,
     ) -> None:
         self.config = config
+        self._begun_before = begun
+        self._expected = config.peers if begun is None else len(begun[1])
         self.counters = Counters()
         self.faults: int = 0
         """Faults of strangers and newcomers, counted."""
@@ -109,7 +113,7 @@ class Gathering:
             if len(self._guests) != told:
                 told = len(self._guests)
                 self._seen(told)
-            if len(self._guests) == self.config.peers and await self._all_ready():
+            if len(self._guests) == self._expected and await self._all_ready():
                 self._begin()
             else:
                 await self._changed.wait()
@@ -139,13 +143,16 @@ class Gathering:
 
     def _begin(self) -> None:
         self._records = {peer: guest.record for peer, guest in self._guests.items()}
-        self._header = LedgerHeader.of(self.config, tuple(self._guests), self._identity)
+        if self._begun_before is None:
+            self._header = LedgerHeader.of(self.config, tuple(self._guests), self._identity)
+        else:  # never two rosters of one run
+            self._header = self._begun_before[0]
         self._begun.set()
 
     def _roster(self, word: str) -> bytes:
         assert self._header is not None
         introduction = self._introduction if word == "told" else None
-        members = tuple(self._records[peer] for peer in self._header.members)
+        members = tuple(self._records[peer] for peer in self._header.members if peer in self._records)
         return encode(
             Answer("begun" if word == "begun" else "told", introduction, self._header.to_bytes(), members)
         )
@@ -177,12 +184,17 @@ class Gathering:
             return Refusal.ANOTHER_RUN
         if not isinstance(record, PeerRecord) or (record.run, record.peer) != (knock.run, knock.peer):
             return Refusal.BAD_RECORD
+        if self._begun_before is not None and knock.peer not in self._begun_before[1]:
+            return Refusal.BEGUN
+        if self._header is None and self._begun_before is not None:
+            return None
         if self._header is None:
             return self._seats.ask(knock.peer, block_of(connection.address), knock.invitation, self._wall())
         if knock.peer not in self._header.members:
             return Refusal.BEGUN
-        older = open_record(self._records[knock.peer])
-        if isinstance(older, PeerRecord) and knock.record is not None and record.sequence > older.sequence:
+        older = open_record(self._records.get(knock.peer, b""))
+        is_newer = not isinstance(older, PeerRecord) or record.sequence > older.sequence
+        if is_newer and knock.record is not None:
             self._records[knock.peer] = knock.record
         return None
 

@@ -16,6 +16,7 @@ from btard.network.address import check_address
 from btard.network.daemon import check_free
 from btard.network.join import JoinLine
 from btard.network.libp2p import listen_multiaddr
+from btard.node.keeper import CHECKPOINT_EVERY, KEEP_CHECKPOINTS
 from btard.run.admission import LISTED_MAX, Admission, Invite, Open, allowing
 from btard.run.config import RunPlan
 from btard.run.invitation import ID_BYTES, Invitation
@@ -28,18 +29,19 @@ DAYS_MAX = 3650
 
 @dataclass(frozen=True, slots=True)
 class PeerOptions:
-    """How to take part in a run. `join` is the line to join by, `invite` an invitation, if the run needs
-    one. `out` is the run directory; an earlier
-    run in it is refused unless `replace`. The peer listens on `host`:`port` (0: a free one) and is reached at
-    `announce` (HOST:PORT each), or at the addresses of this machine if that is empty. The newest
-    `keep_checkpoints` are kept (0: all). `expected` is the
-    plan that the run must be of, if any. `adversary` is how the peer misbehaves, None if it
-    is honest. `wait_s` bounds each wait for others."""
+    """How to take part in a run. `join` is the line to join by, `invite` an invitation, if the run needs one.
+    `out` is the run directory; an earlier run in it is refused unless `replace`, or gone on with by `resume`.
+    The peer listens on `host`:`port` (0: a free one) and is reached at `announce` (HOST:PORT each), or at the
+    addresses of this machine if that is empty. Of every `checkpoint_every`-th step the model before and after
+    it is kept, of these the newest `keep_checkpoints` (0: all). `expected` is the plan that the run must be
+    of, if any. `adversary` is how the peer misbehaves, None if it is honest. `wait_s` bounds each wait for
+    others."""
 
     join: str
     key: Path
     out: Path | None = None
     replace: bool = False
+    resume: bool = False
     host: str = "0.0.0.0"
     port: int = 0
     announce: tuple[str, ...] = ()
@@ -47,7 +49,8 @@ class PeerOptions:
     adversary: AdversaryTerm | None = None
     colluders: tuple[PeerId, ...] = ()
     evaluate_every: int = 5
-    keep_checkpoints: int = 20
+    checkpoint_every: int = CHECKPOINT_EVERY
+    keep_checkpoints: int = KEEP_CHECKPOINTS
     device: str = "cpu"
     wait_s: float = 600.0
     invite: str | None = None
@@ -57,6 +60,8 @@ class PeerOptions:
         JoinLine.parse(self.join)
         if self.invite is not None and Invitation.parse(self.invite) is None:
             raise ConfigurationError("the invitation is not one: paste all of what `btard invite` printed")
+        if self.resume and (self.out is None or self.replace):
+            raise ConfigurationError("--resume goes on with the run in --out: leave --overwrite out")
         if self.wait_s < 0:
             raise ConfigurationError(f"--wait is {self.wait_s:g}: use 0 or more seconds")
         check_device(self.device)
@@ -65,16 +70,17 @@ class PeerOptions:
 
 @dataclass(frozen=True, slots=True)
 class BootstrapOptions:
-    """The plan of the run to announce; where its entrance listens, and where it is reached. `dht_port` is
-    that of the directory's first node, on the same host; with an announced address others reach it at that
-    host too."""
+    """The plan of the run to announce, or, in its place, `resume`, a member's directory of the run to go on
+    with; where its entrance listens, and where it is reached. `dht_port` is that of the directory's first
+    node, on the same host; with an announced address others reach it at that host too."""
 
-    plan: RunPlan
+    plan: RunPlan | None
     key: Path
     host: str = "0.0.0.0"
     port: int = 0
     announce: tuple[str, ...] = ()
     dht_port: int = 0
+    resume: Path | None = None
 
     def check(self) -> None:
         """Raise NetworkError for an address that is malformed or taken."""

@@ -23,15 +23,16 @@ from btard.network.record import MAX_ADDRESSES
 from btard.node.arrival import Arrival
 from btard.node.assembly import assemble
 from btard.node.door import Door
+from btard.node.footing import find_footing
+from btard.node.kept_store import KeptStore
 from btard.node.key import hold_key
 from btard.node.listing import Listing
 from btard.node.node import LINGER_DELTAS
 from btard.node.options import PeerOptions
 from btard.node.recorder import Recorder
 from btard.node.rendezvous import scope_of
-from btard.node.votes import NOWHERE, VoteLog, votes_path
+from btard.node.resumption import Resumption, lacking, open_run
 from btard.node.worker import ThreadWorker
-from btard.protocol.state import RosterState
 from btard.run.config import RunConfig
 from btard.run.events import Begun, Emit, Ended, Noted
 from btard.training.engine import Engine
@@ -50,17 +51,20 @@ async def run_peer(options: PeerOptions, *, emit: Emit) -> Ended:
     raise_descriptors()
     with contextlib.ExitStack() as stack:
         identity = stack.enter_context(hold_key(options.key))
-        run_dir = None
-        if options.out is not None:
+        run_dir = earlier = None
+        if options.out is not None and options.resume:
+            run_dir = stack.enter_context(RunDirectory.resume(options.out))
+            earlier = open_run(run_dir, identity, options.key)
+        elif options.out is not None:
             run_dir = stack.enter_context(_make_directory(options.out, options.replace))
-        return await _Peer(options, identity, run_dir, emit).run()
+        return await _Peer(options, identity, run_dir, earlier, emit).run()
 
 
 def _make_directory(out: Path, replace: bool) -> RunDirectory:
     if RunDirectory(out).ledger.exists() and not replace:
         raise HaltedError(
-            f"{out} holds the ledger of a run that was begun, and a peer cannot rejoin one yet: "
-            "choose another --out to join another run"
+            f"{out} holds the ledger of a run that was begun: go on with it by --resume, "
+            "or choose another --out to join another run"
         )
     return RunDirectory.create(out, replace)
 
@@ -72,6 +76,7 @@ class _Peer:
     options: PeerOptions
     identity: Identity
     run_dir: RunDirectory | None
+    earlier: Resumption | None
     emit: Emit
     noted: set[str] = field(default_factory=set)
 
@@ -82,9 +87,12 @@ class _Peer:
         join = JoinLine.parse(options.join)
         arrival = Arrival(join, self.identity, options.wait_s, self._note, os.urandom)
         config = await arrival.find_run(options.expected)
+        if self.earlier is not None:
+            self.earlier.check(config)
         check_descriptors(Limits().descriptors(config.peers))
         # Before the others count on this peer: importing, and making optimizers, takes seconds.
-        engine = config.engine(BlobStore(capacity_bytes=1), options.device)
+        store = BlobStore(1) if self.run_dir is None else KeptStore(self.run_dir.blobs)
+        engine = config.engine(store, options.device)
         await asyncio.to_thread(import_hivemind)
         door = Door(arrival.told)
         transport = GrpcTransport(
@@ -146,30 +154,38 @@ class _Peer:
         members = header.members
         options, identity, run_dir = self.options, self.identity, self.run_dir
         self.emit(Begun.of(config, members, identity.peer))
-        votes = VoteLog(votes_path(options.key, config.digest), config.digest, identity.peer)
-        if votes.before != NOWHERE:
-            step, attempt = votes.before
-            self.emit(
-                Noted(
-                    text=f"this key has taken part in this run before, up to step {step}, attempt {attempt}: "
-                    "this peer signs nothing until that attempt has ended, for nobody may sign twice"
-                )
-            )
         adversary = None
         if options.adversary is not None:
             adversary = options.adversary.make(identity, identity.seed, options.colluders)
+        footing = find_footing(
+            identity,
+            options.key,
+            config,
+            header,
+            engine,
+            run_dir=run_dir,
+            earlier=self.earlier,
+            adversary=adversary,
+            entropy=os.urandom,
+        )
+        if self.earlier is not None:
+            self._note(self.earlier.describe(footing.revived))
+        if footing.silence is not None:
+            self._note(footing.silence)
         worker = ThreadWorker()
         node = assemble(
             identity,
-            os.urandom(32),
+            footing.secret,
             config,
-            RosterState.genesis(config.digest, config.protocol, members, config.steps),
+            footing.state,
             transport,
             worker,
             records,
             now=asyncio.get_running_loop().time(),
-            ledger=None if run_dir is None else run_dir.create_ledger(header),
-            votes=votes,
+            ledger=footing.ledger,
+            votes=footing.votes,
+            journal=footing.journal,
+            revived=footing.revived,
             adversary=adversary,
             engine=engine,
             clock=time.perf_counter,
@@ -182,14 +198,18 @@ class _Peer:
             steps=config.steps,
             evaluate_every=every,
             run_dir=run_dir,
+            checkpoint_every=options.checkpoint_every,
             keep_checkpoints=options.keep_checkpoints,
+            resumable=lambda: lacking(engine.store, footing.journal),
         )
         door.node = node
+        over = False
         try:
             ended = await recorder.run(node)
             if ended.outcome == "finished":
                 await asyncio.sleep(LINGER_DELTAS * config.protocol.delta_s)
+            over = ended.outcome in ("finished", "seat_lost")
             return ended
         finally:
             node.halt()
-            votes.close()
+            footing.close(over)

@@ -34,6 +34,7 @@ class Profile(BaseModel):
     device: str | None = None
     wait: float | None = None
     evaluate_every: int | None = None
+    checkpoint_every: int | None = None
     keep_checkpoints: int | None = None
     track: list[str] | None = None
 

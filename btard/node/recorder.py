@@ -4,30 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from pathlib import Path
 
 from btard.errors import ConfigurationError
 from btard.ledger.directory import RunDirectory
 from btard.node.delays import DelayWatch
 from btard.node.gauge import Gauge
+from btard.node.keeper import CHECKPOINT_EVERY, KEEP_CHECKPOINTS, CheckpointKeeper
 from btard.node.node import Node, Progress
 from btard.node.norms import norms_of
 from btard.node.worker import Worker
 from btard.protocol import outputs
 from btard.protocol.record import STEP
 from btard.run.events import AttemptEnded, Emit, Ended, FaultSeen, Noted, Outcome, Removal
-from btard.training.checkpoints import save_checkpoint, save_model
+from btard.training.checkpoints import Origin, save_model
 from btard.training.engine import Engine
-from btard.types import Fault, PeerId
-
-CHECKPOINT_EVERY = 10
-"""Steps. The models before and after each are kept: an auditor recomputes gradients of these steps."""
-
-KEEP_CHECKPOINTS = 20
-"""The newest ones: without a bound they fill the disk."""
+from btard.types import Digest, Fault, PeerId
 
 FAULTS_SAID_MAX = 256
 """Faults that become events. Strangers have as many keys as they like; `Ended` counts all."""
@@ -51,10 +44,12 @@ class Recorder:
     """Records one peer's run: `await recorder.run(node)`. Events go to `emit`, in order.
 
     The model is evaluated after every `evaluate_every` steps (0: never) and after the last of `steps`. Into
-    `run_dir`, if given, go the metrics, the checkpoints of every CHECKPOINT_EVERY-th step and the last, of
-    which the newest `keep_checkpoints` stay (0: all), and the newest model when the run ends. Metrics and
-    checkpoints that cannot be written are left out, and training goes on. `virtual`: the events have no time,
-    since the loop's is not real, and nobody is told of stalls, which are over at once."""
+    `run_dir`, if given, go the metrics, the checkpoints (`CheckpointKeeper`) of every `checkpoint_every`-th
+    step and the last, of which the newest `keep_checkpoints` stay (0: all), and the newest model when the run
+    ends. Metrics and checkpoints that cannot be written are left out, and training goes on. `resumable` says
+    why the run could not be resumed from here, None if it could. `virtual`: the
+    events have no time, since the loop's is not real, and nobody is told of stalls, which are over at
+    once."""
 
     engine: Engine
     worker: Worker
@@ -63,8 +58,10 @@ class Recorder:
     steps: int
     evaluate_every: int = 0
     run_dir: RunDirectory | None = None
+    checkpoint_every: int = CHECKPOINT_EVERY
     keep_checkpoints: int = KEEP_CHECKPOINTS
     virtual: bool = False
+    resumable: Callable[[], ConfigurationError | None] = lambda: None
     _me: PeerId = field(default=PeerId(b""), init=False)
     _gauge: Gauge = field(default_factory=Gauge, init=False)
     _queued: int = field(default=0, init=False)
@@ -75,7 +72,7 @@ class Recorder:
     _reported: asyncio.Event = field(default_factory=asyncio.Event, init=False)
     _error: BaseException | None = field(default=None, init=False)
     _lacking: set[str] = field(default_factory=set, init=False)
-    _checkpoints: deque[Path] = field(default_factory=deque, init=False)
+    _keeper: CheckpointKeeper | None = field(default=None, init=False)
 
     async def run(self, node: Node) -> Ended:
         """Run the node to its end, and return the last event. If cancelled (not in virtual time, where Ctrl-C
@@ -92,6 +89,23 @@ class Recorder:
         self._delays = DelayWatch(node.transport.counters, node.machine.state.config.delta_s)
         if not self.virtual:
             node.reports.stalled = node.reports.working = self.emit
+        if self.run_dir is not None:
+            self._keeper = CheckpointKeeper(
+                self.engine,
+                self.run_dir,
+                lambda failed: self._say_if_lacking("checkpoints", failed),
+                steps=self.steps,
+                every=self.checkpoint_every,
+                keep=self.keep_checkpoints,
+                inline=self.virtual,
+            )
+        try:
+            return await self._follow(node)
+        finally:
+            if self._keeper is not None:
+                self._keeper.stop()
+
+    async def _follow(self, node: Node) -> Ended:
         try:
             over = await node.run()
         except asyncio.CancelledError:
@@ -111,14 +125,18 @@ class Recorder:
             self.emit(Noted(text=said))
         record = progress.entry.record
         done = record.step + 1
-        step = record.kind == STEP
+        finished = progress.state.finished
+        step = record.kind == STEP and not progress.stale
         every = self.evaluate_every
         evaluate = step and every > 0 and (done == self.steps or done % every == 0)
-        due = done >= self.steps - 1 or done % CHECKPOINT_EVERY in (0, 1)
-        checkpoint = step and due and self.run_dir is not None
+        keeper = self._keeper if step and self._keeper is not None and self._keeper.is_due(done) else None
+        if record.kind == STEP and self._keeper is not None and finished is not None:
+            self._keeper.stepped(record.step, finished.aggregates)
+        self._say_if_lacking("the files that a resume takes", self.resumable())
+        origin = Origin(Digest(record.run), record.digest, Digest(record.model))
         now_s, last_s = (None, None) if self.virtual else (asyncio.get_running_loop().time(), self._last_s)
         self._last_s = now_s
-        measured, finished = progress.measured, progress.state.finished
+        measured = progress.measured
         norms = None
         if step and finished is not None and measured.tau is not None:
             norms = norms_of(finished, self._me, measured.tau)
@@ -145,22 +163,20 @@ class Recorder:
             received_bytes=measured.received_bytes,
         )
 
-        def work() -> tuple[dict[str, float], ConfigurationError | None]:
-            failed = _tried(self._save_checkpoint) if checkpoint else None
-            return self._gauge.run("evaluate", self.engine.evaluate) if evaluate else {}, failed
+        def work() -> dict[str, float]:
+            if keeper is not None:
+                keeper.take(origin)
+            return self._gauge.run("evaluate", self.engine.evaluate) if evaluate else {}
 
-        def report(done: tuple[dict[str, float], ConfigurationError | None]) -> None:
+        def report(metrics: dict[str, float]) -> None:
             self._queued -= 1
-            metrics, failed = done
             scored = event.model_copy(update={"metrics": metrics})
-            if checkpoint:
-                self._say_if_lacking("checkpoints", failed)
             if (run_dir := self.run_dir) is not None:
                 self._say_if_lacking("metrics", _tried(lambda: run_dir.add_metrics(scored)))
             self.emit(scored)
 
         self._queued += 1
-        if evaluate or checkpoint or self._queued > 1:
+        if evaluate or keeper is not None or self._queued > 1:
             self.worker.submit(work, report)
         else:  # the worker may be busy with a gradient, which nothing here needs
             report(work())
@@ -174,27 +190,19 @@ class Recorder:
             self.emit(FaultSeen(time=self._now(), peer=peer, kind=fault.kind, detail=fault.detail))
 
     async def finish(self) -> None:
-        """Write the newest model, and wait until every record taken so far is reported."""
+        """Write the newest model, and wait until every record taken so far is reported, and its checkpoint
+        written."""
         if self._error is None:
             self._reported.clear()
             self.worker.submit(self._save_model, lambda _: self._reported.set())
             await self._reported.wait()
+        if self._keeper is not None:
+            await self._keeper.finish()
         if self._error is not None:
             raise self._error
 
     def _now(self) -> float | None:
         return None if self.virtual else time.time()
-
-    def _save_checkpoint(self) -> None:
-        if self.run_dir is not None:
-            checkpoint = self.engine.checkpoint()
-            with self.run_dir.writing():
-                self.run_dir.checkpoints.mkdir(exist_ok=True)
-                path = self.run_dir.checkpoints / f"step-{checkpoint.step:06d}.safetensors"
-                save_checkpoint(checkpoint, path)
-                self._checkpoints.append(path)
-                while len(self._checkpoints) > self.keep_checkpoints > 0:
-                    self._checkpoints.popleft().unlink(missing_ok=True)
 
     def _say_if_lacking(self, what: str, failed: ConfigurationError | None) -> None:
         """Say once that something cannot be written, and again only after it could be."""

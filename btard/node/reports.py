@@ -19,18 +19,22 @@ PHASE_S = 1.0
 
 
 class Reports:
-    """Reports of the peer `me`, whose worker `gauge` reads; `attempt()` is the attempt under way.
+    """Reports of the peer `me`, whose worker `gauge` reads; `attempt()` is the attempt under way,
+    `now()` the machine's time.
 
     `stalled` is called each second while a phase lasts longer than ASK_SHARE of phase_s, `working` each
     second from `begin` on, all in the loop. Without them there are no timers but the protocol's: others would
     change the order of those of one instant, which matters in virtual time."""
 
-    def __init__(self, me: PeerId, attempt: Callable[[], AttemptMachine], gauge: Gauge) -> None:
+    def __init__(
+        self, me: PeerId, attempt: Callable[[], AttemptMachine], gauge: Gauge, now: Callable[[], float]
+    ) -> None:
         self.stalled: Callable[[Stalled], None] | None = None
         self.working: Callable[[InPhase], None] | None = None
         self._me = me
         self._attempt = attempt
         self._gauge = gauge
+        self._now = now
         self._loop = asyncio.get_running_loop()
         self._stall_timer: asyncio.TimerHandle | None = None
         self._phase_timer: asyncio.TimerHandle | None = None
@@ -64,7 +68,7 @@ class Reports:
                 attempt=attempt.state.attempt,
                 phase=attempt.phase,
                 in_dispute=attempt.in_dispute,
-                waited_s=max(0.0, attempt.waited(self._loop.time())),
+                waited_s=max(0.0, attempt.waited(self._now())),
                 work=self._gauge.at,
                 share=self._gauge.share,
                 missing=self._missing(attempt),
@@ -75,7 +79,7 @@ class Reports:
 
     def _report_stall(self, report: Callable[[Stalled], None]) -> None:
         self._stall_timer = None
-        now, attempt = self._loop.time(), self._attempt()
+        now, attempt = self._now(), self._attempt()
         waited_s = attempt.waited(now)
         limit_s = min(attempt.state.patience_s(attempt.phase), attempt.state.config.phase_s)
         due_s = ASK_SHARE * limit_s - 1e-6  # floats round

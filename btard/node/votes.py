@@ -44,7 +44,7 @@ class VoteLog:
     LedgerError if the file cannot be read or made, or is corrupt."""
 
     def __init__(self, path: Path, run: Digest, me: PeerId) -> None:
-        self._path = path
+        self.path = path
         self._run = run
         self._me = me
         try:
@@ -60,6 +60,11 @@ class VoteLog:
             self.close()
             raise LedgerError(f"the vote log {path} is corrupt: join this run with another --key")
         self.before = self._last = max(marks)
+
+    def vouch(self, before: Place) -> None:
+        """Hold back nothing after `before`: this process says the same as the earlier one did
+        (`revival.py`)."""
+        self.before = before
 
     def close(self) -> None:
         """Close the file; closing it again changes nothing."""
@@ -112,18 +117,18 @@ class VoteLog:
 
     def _create(self) -> None:
         """Make the file, whole at once: one without a valid slot is corrupt, and not new."""
-        self._path.parent.mkdir(mode=0o700, exist_ok=True)
-        part = self._path.with_suffix(".part")
+        self.path.parent.mkdir(mode=0o700, exist_ok=True)
+        part = self.path.with_suffix(".part")
         with part.open("wb") as file:
             file.write(self._slot(NOWHERE).ljust(2 * SLOT_BYTES, b"\0"))
             file.flush()
             os.fsync(file.fileno())
-        part.replace(self._path)
-        _sync(self._path.parent)
-        _sync(self._path.parent.parent)
+        part.replace(self.path)
+        _sync(self.path.parent)
+        _sync(self.path.parent.parent)
 
     def _unwritable(self, error: OSError) -> LedgerError:
-        return LedgerError(cannot_write(self._path, error, "--key") + " or make room")
+        return LedgerError(cannot_write(self.path, error, "--key") + " or make room")
 
 
 def _sync(folder: Path) -> None:

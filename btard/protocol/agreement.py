@@ -46,6 +46,10 @@ class Agreement:
         self._accepted: dict[int, list[Sealed]] = {seat: [] for seat in range(len(self._participants))}
         self._seat = participants.index(identity.peer) if identity.peer in participants else None
 
+    def restart(self, now: float) -> None:
+        """Count the rounds from now. What was accepted stays accepted: it counts as the first round's."""
+        self._start = now
+
     @property
     def deadline(self) -> float:
         """When the last round is over."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from btard.crypto import Identity
-from btard.machine import Actions, BlobHeld, Done, Event, Send, Tick
+from btard.machine import Actions, BlobHeld, Done, Event, Send, TakenUp, Tick
 from btard.protocol import messages
 from btard.protocol.agreed import NOBODY_REPORTED, Agreed, Reported, Seating
 from btard.protocol.asking import Asking
@@ -48,12 +48,10 @@ MakeDuties = Callable[[Identity, bytes, Seating, Blobs, Reported], Duties]
 
 
 class AttemptMachine:
-    """Drives one attempt. `secret` (32 bytes, this peer's own) is the entropy of its coin shares and salts;
-    `blobs` the inventory; `reported` the peers to name (`messages.GradientCommitment`); `proof` certifies the
-    end of the attempt before this one.
+    """Drives one attempt. `secret` (32 bytes, its own) is the entropy of its coin shares and salts; `blobs`
+    the inventory; `reported` whom to name (`messages.GradientCommitment`); `proof` ended the attempt before.
 
-    A peer of the roster that takes no part in the attempt runs the same machine: it follows the phases
-    and says nothing."""
+    A member that takes no part in the attempt runs the same machine: it follows, and says nothing."""
 
     def __init__(
         self,
@@ -167,6 +165,8 @@ class AttemptMachine:
             self._serve()
         elif isinstance(event, Tick):
             self._tick(now)
+        elif isinstance(event, TakenUp):
+            self._slow.take_up(now)
         return self.run(now)
 
     def lacks(self, claim: Claim, size_bytes: int) -> bool | Rejection:

@@ -12,8 +12,8 @@ from btard.codec import FP32, Codec
 from btard.crypto import Identity
 from btard.machine import Abandon, Actions, Adopt, Done, Event, Received, Send
 from btard.protocol.admission import Admission, Use, kind_of
-from btard.protocol.agreed import NOBODY_REPORTED
 from btard.protocol.attempt import AttemptMachine, MakeDuties
+from btard.protocol.beginning import Beginning
 from btard.protocol.blobs import Blobs
 from btard.protocol.duties import Duties
 from btard.protocol.messages import CALL, ENDORSE, GRADIENT, PHASES, REQUESTS, Need, ViewRelay, Want
@@ -43,10 +43,12 @@ DIRECT_EVERY = 64
 
 
 class PeerMachine:
-    """Drives a peer through a run, or until it loses its seat.
+    """Drives a peer through a run from `state` on, or until it loses its seat.
 
     `secret` (32 bytes) is this peer's entropy: all its coin shares and salts derive from it. The model has
-    `dimension` parameters, which travel in `codec`. `make_duties` may wrap the honest duties."""
+    `dimension` parameters, which travel in `codec`. `make_duties` may wrap the honest duties. `since` is the
+    `Beginning` of a step in which a machine of this peer was before: this one becomes that one.
+    `beginning` is that of the step under way."""
 
     def __init__(
         self,
@@ -58,21 +60,25 @@ class PeerMachine:
         *,
         codec: Codec = FP32,
         make_duties: MakeDuties = Duties,
+        since: Beginning | None = None,
     ) -> None:
         self.state = state
         self.ended: Ended | None = None
+        self.beginning = since or Beginning(state, now)
         self._identity = identity
         self._secret = secret
         self._blobs = Blobs(dimension, codec)
         self._make_duties = make_duties
-        self._reported = NOBODY_REPORTED
+        self._reported = self.beginning.reported
         self._past: deque[AttemptMachine] = deque(maxlen=PAST_MAX)
         self._answered: set[tuple[PeerId, type[object], int, int]] = set()
         self._former: set[PeerId] = set()
         self._held_up: set[PeerId] = set()
-        self._early: list[Received] = []
+        self._early = list(self.beginning.early)
         self._early_count: Counter[PeerId] = Counter()
         self._early_bytes: Counter[PeerId] = Counter()
+        if state.finished is not None:
+            self._blobs.begin_step(state.finished.aggregates)
         self.attempt = self._begin_attempt((), now)
         self._admission = Admission(len(state.members), state.config.phase_s, now)
 
@@ -125,7 +131,10 @@ class PeerMachine:
 
     def begin(self, now: float) -> Actions:
         """The first effects and messages."""
-        return self._follow(self.attempt.begin(now), now)
+        self.beginning = replace(self.beginning, now=now)
+        out = self.attempt.begin(now)
+        out.extend(self._take_early(now))
+        return self._follow(out, now)
 
     def handle(self, event: Event, now: float) -> Actions:
         """Take one event. Never raises on what a peer sent."""
@@ -295,9 +304,17 @@ class PeerMachine:
             self.ended = Ended(end)
             out.outputs.append(self.ended)
             return out
+        if record.kind == STEP:
+            self.beginning = Beginning(self.state, now, self._reported, tuple(self._early))
         self.attempt = self._begin_attempt(entry.certificate, now)
         self._admission = Admission(len(self.state.members), self.state.config.phase_s, now)
         out.extend(self.attempt.begin(now))
+        out.extend(self._take_early(now))
+        return out
+
+    def _take_early(self, now: float) -> Actions:
+        """Take the messages that came before this attempt."""
+        out = Actions()
         early, self._early = self._early, []
         self._early_count.clear()
         self._early_bytes.clear()

@@ -233,6 +233,14 @@ class SlowPath:
     def _to_all(self, *raws: bytes) -> Actions:
         return Actions([Send(self._others, raw) for raw in raws])
 
+    def take_up(self, now: float) -> None:
+        """Begin the rounds of the agreement again, and the repetitions of an endorsement: this peer was away,
+        and others may have been."""
+        if self._agreement is not None:
+            self._agreement.restart(now)
+        if self._repeat is not None:
+            self._repeats, self._repeat = 0, now
+
     def forget(self) -> None:
         """Drop the views of disputes that will not be: the attempt has ended."""
         self._kept.clear()

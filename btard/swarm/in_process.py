@@ -52,7 +52,15 @@ async def _run(spec: SwarmSpec, run_dir: RunDirectory, emit: Emit, evaluate_ever
     first, *others = nodes
     recorder = partial(Recorder, steps=config.steps, virtual=True)
     recorders = [
-        recorder(first.engine, first.worker, emit, evaluate_every=evaluate_every, run_dir=run_dir),
+        recorder(
+            first.engine,
+            first.worker,
+            emit,
+            evaluate_every=evaluate_every,
+            run_dir=run_dir,
+            checkpoint_every=spec.checkpoint_every,
+            keep_checkpoints=spec.keep_checkpoints,
+        ),
         *(recorder(node.engine, node.worker, lambda _: None) for node in others),
     ]
     for node in nodes:

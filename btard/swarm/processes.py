@@ -77,6 +77,8 @@ class _Swarm:
         key = self._key(f"peer-{index}", spec.identity(index).seed)
         arguments = ["peer", "--join", address, "--task", spec.plan.task, "--key", str(key)]
         ours = ["--evaluate-every", "1", "--out", str(self.run_dir)]
+        ours += ["--checkpoint-every", str(spec.checkpoint_every)]
+        ours += ["--keep-checkpoints", str(spec.keep_checkpoints)]
         ours += ["--phases"] * self.phases
         arguments += ours if index == 0 else ["--evaluate-every", "0", "--no-out"]
         if (kind := spec.kind(index)) is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from btard.adversary import Adversary, AdversaryTerm
 from btard.crypto import Identity, digest
 from btard.errors import ConfigurationError
+from btard.node.keeper import CHECKPOINT_EVERY, KEEP_CHECKPOINTS
 from btard.protocol.constants import tolerated
 from btard.run.admission import allowing
 from btard.run.config import RunConfig, RunPlan
@@ -17,11 +18,14 @@ from btard.types import Digest, PeerId
 class SwarmSpec:
     """The peers of a local swarm. The last ones are Byzantine, one for each term of `byzantine`, and attack
     from step `attack_start` on if their terms do not say otherwise. Keys follow from the plan's seed, which
-    is only safe in a swarm that one person runs on one machine."""
+    is only safe in a swarm that one person runs on one machine. The first peer keeps checkpoints, as
+    `PeerOptions` says."""
 
     plan: RunPlan
     byzantine: tuple[AdversaryTerm, ...] = ()
     attack_start: int = 0
+    checkpoint_every: int = CHECKPOINT_EVERY
+    keep_checkpoints: int = KEEP_CHECKPOINTS
 
     def __post_init__(self) -> None:
         if not 0 <= self.attack_start < self.plan.steps:

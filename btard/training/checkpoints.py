@@ -23,8 +23,21 @@ from btard.types import Digest
 
 FORMAT = "btard-checkpoint-1"
 
+ORIGIN = ("run", "ledger", "model")
+"""Of the file's metadata: the digests of `Origin`, in hexadecimal."""
+
 STEP_TEXT = re.compile(r"[0-9]{1,15}")
 """The step in a file's metadata, as text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a checkpoint is from: the run's id, the ledger's head and the model's digest after the record
+    that led to it. What a file says of itself proves nothing: a ledger does."""
+
+    run: Digest
+    ledger: Digest
+    model: Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +47,7 @@ class Checkpoint:
     step: int
     state: Snapshot
     aggregate: Tensor | None = None
+    origin: Origin | None = None
 
     @property
     def model_digest(self) -> Digest:
@@ -55,6 +69,8 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     if checkpoint.aggregate is not None:
         tensors["aggregate"] = checkpoint.aggregate
     metadata = {"format": FORMAT, "step": str(checkpoint.step), "settings": checkpoint.state.settings}
+    if checkpoint.origin is not None:
+        metadata |= {name: getattr(checkpoint.origin, name).hex() for name in ORIGIN}
     _write(tensors, metadata, path)
 
 
@@ -63,6 +79,8 @@ def _write(tensors: Mapping[str, Tensor], metadata: Mapping[str, str], path: Pat
     try:
         with temporary.open("wb") as file:
             write_tensors(tensors, metadata, file)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -90,7 +108,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
     aggregate = tensors.pop("aggregate", None)
     if aggregate is not None and (aggregate.dtype != torch.float32 or aggregate.dim() != 1):
         raise ConfigurationError(f"the aggregate in {path} is not a float32 vector: the file is corrupt")
-    return Checkpoint(int(step), Snapshot(metadata.get("settings", ""), tensors), aggregate)
+    state = Snapshot(metadata.get("settings", ""), tensors)
+    return Checkpoint(int(step), state, aggregate, _origin(metadata))
+
+
+def _origin(metadata: Mapping[str, str]) -> Origin | None:
+    """Return what a file says of its origin; None if it says nothing that could be."""
+    said = [metadata.get(name, "") for name in ORIGIN]
+    if not all(re.fullmatch("[0-9a-f]{64}", each) for each in said):
+        return None
+    return Origin(*(Digest(bytes.fromhex(each)) for each in said))
 
 
 def _is_plain(tensor: Tensor) -> bool:

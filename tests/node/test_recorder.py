@@ -15,16 +15,17 @@ from safetensors.torch import load_file
 from btard.adversary import parse_adversaries
 from btard.errors import BtardError
 from btard.ledger.directory import RunDirectory
+from btard.node.keeper import CHECKPOINT_EVERY, KEEP_CHECKPOINTS
 from btard.node.node import Progress
-from btard.node.recorder import FAULTS_SAID_MAX, KEEP_CHECKPOINTS, Recorder
+from btard.node.recorder import FAULTS_SAID_MAX, Recorder
 from btard.node.worker import InlineWorker
 from btard.protocol.ledger import replay
 from btard.run.events import AttemptEnded, Ended, Event, FaultSeen, InPhase, Noted, Stalled
 from btard.swarm.spec import SwarmSpec
 from btard.swarm.virtual_time import run_virtually
 from btard.training import BlobStore
-from btard.training.checkpoints import load_checkpoint
-from btard.types import Fault, PeerId
+from btard.training.checkpoints import Origin, load_checkpoint
+from btard.types import Digest, Fault, PeerId
 from tests.ledger.runs import STEPS, recorded
 from tests.node.nodes import Nodes, a_plan
 
@@ -58,6 +59,7 @@ def trained(
     *byzantine: str,
     interrupted: bool = False,
     records: int = -1,
+    every: int = CHECKPOINT_EVERY,
     keep: int = KEEP_CHECKPOINTS,
     spoil: Callable[[RunDirectory], None] = lambda _: None,
 ) -> tuple[list[Event], Nodes]:
@@ -79,7 +81,13 @@ def trained(
                     reported.set()
 
             recorder = Recorder(
-                node.engine, node.worker, emit, steps=steps, run_dir=run_dir, keep_checkpoints=keep
+                node.engine,
+                node.worker,
+                emit,
+                steps=steps,
+                run_dir=run_dir,
+                checkpoint_every=every,
+                keep_checkpoints=keep,
             )
             for each in nodes.nodes:
                 await each.transport.start(each)
@@ -216,13 +224,41 @@ def test_a_model_that_cannot_be_written_ends_the_run_with_a_sentence(tmp_path: P
         trained(tmp_path / "run", 2)
 
 
-@pytest.mark.parametrize(("keep", "kept"), [(0, [1, 10, 11, 12]), (3, [10, 11, 12]), (1, [12])])
+@pytest.mark.parametrize(
+    ("every", "keep", "kept"),
+    [
+        (10, 0, [1, 10, 11, 12]),
+        (10, 3, [10, 11, 12]),
+        (4, 0, [1, 4, 5, 8, 9, 11, 12]),
+        (100, 0, [1, 11, 12]),
+        (1, 2, [11, 12]),
+        (1, 0, list(range(1, 13))),
+    ],
+)
 def test_the_newest_checkpoints_are_kept_and_older_ones_deleted(
-    keep: int, kept: list[int], tmp_path: Path
+    every: int, keep: int, kept: list[int], tmp_path: Path
 ) -> None:
-    trained(tmp_path / "run", 12, keep=keep)
+    trained(tmp_path / "run", 12, every=every, keep=keep)
     found = (tmp_path / "run" / "checkpoints").iterdir()
     assert sorted(load_checkpoint(file).step for file in found) == kept
+
+
+def test_the_model_before_the_newest_checkpoint_is_never_deleted_for_a_resume_needs_it(
+    tmp_path: Path,
+) -> None:
+    trained(tmp_path / "run", 12, keep=1)
+    found = (tmp_path / "run" / "checkpoints").iterdir()
+    assert sorted(load_checkpoint(file).step for file in found) == [11, 12]
+
+
+def test_a_checkpoint_says_of_which_run_record_and_model_it_is(tmp_path: Path) -> None:
+    emitted, nodes = trained(tmp_path / "run", 3)
+    for event in (each for each in emitted if isinstance(each, AttemptEnded) and each.kind == "step"):
+        path = tmp_path / "run" / "checkpoints" / f"step-{event.step + 1:06d}.safetensors"
+        checkpoint = load_checkpoint(path)
+        assert checkpoint.origin == Origin(
+            nodes.spec.config.digest, Digest(bytes.fromhex(event.ledger)), checkpoint.model_digest
+        )
 
 
 def _has_a_file_for_checkpoints(directory: RunDirectory) -> None:
