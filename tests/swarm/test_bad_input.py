@@ -138,7 +138,7 @@ def test_a_peer_whose_run_has_begun_is_refused_and_nothing_of_it_is_deleted(run:
     ledger = tmp_path / "runs" / "peer" / "ledger.btard"
     ledger.parent.mkdir(parents=True)
     ledger.write_bytes(b"precious")
-    assert "cannot rejoin" in run("peer", "--join", NOBODY).complaint(status=4)
+    assert "go on with it by --resume" in run("peer", "--join", NOBODY).complaint(status=4)
     assert ledger.read_bytes() == b"precious"
 
 
