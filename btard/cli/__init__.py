@@ -18,6 +18,7 @@ from btard.cli.arena import arena
 from btard.cli.audit import audit
 from btard.cli.bootstrap import bootstrap
 from btard.cli.check_task import check_task
+from btard.cli.export import export
 from btard.cli.invite import invite
 from btard.cli.keygen import keygen
 from btard.cli.measure_norms import measure_norms
@@ -60,6 +61,7 @@ app.command()(peer)
 app.command()(simulate)
 app.command()(swarm)
 app.command()(arena)
+app.command()(export)
 app.command()(measure_norms)
 app.command()(measure_tolerance)
 app.command()(prepare_data)

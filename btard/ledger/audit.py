@@ -21,7 +21,7 @@ from btard.machine import Recomputed
 from btard.parts import windows
 from btard.protocol.ledger import Checked, replay
 from btard.protocol.messages import REVEAL, SCALARS, PartScalars
-from btard.protocol.record import ABORT, BAN, MISS, STEP, Entry
+from btard.protocol.record import ABORT, BAN, MISS, STEP, Entry, Record
 from btard.protocol.state import Finished, gradient_seed
 from btard.protocol.verification import gradient_is_false
 from btard.run.config import RunConfig
@@ -89,8 +89,14 @@ class _Sampled:
     peer: PeerId
 
 
-def audit(run_dir: Path, recompute: int = 0, progress: Progress = lambda what, done, of: None) -> AuditReport:
-    """Verify `run_dir`'s ledger from genesis to head, and recompute `recompute` gradients of it.
+def audit(
+    run_dir: Path,
+    recompute: int = 0,
+    progress: Progress = lambda what, done, of: None,
+    keep: Callable[[Record], None] = lambda record: None,
+) -> AuditReport:
+    """Verify `run_dir`'s ledger from genesis to head, and recompute `recompute` gradients of it. `keep` is
+    called with each record that holds.
 
     Which ones is drawn from the ledger's head, so that nobody knew while they were made. Raises LedgerError,
     naming the record, if anything does not hold; ConfigurationError if gradients cannot be recomputed
@@ -110,6 +116,7 @@ def audit(run_dir: Path, recompute: int = 0, progress: Progress = lambda what, d
         state = genesis
         for checked in replay(genesis, _followed(reader, progress)):
             record, state = checked.record, checked.state
+            keep(record)
             count += Counter(_counts(checked))
             lost += (
                 LostSeat(PeerId(r.peer), record.index, record.step, r.kind, r.reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor, nn
@@ -56,4 +57,13 @@ class Described(Protocol):
     def fingerprints(self) -> dict[str, str]:
         """Return name -> hexadecimal digest: of data as the model is given them, of a vocabulary, of any file
         that gradients depend on. Raises ConfigurationError if one is missing."""
+        ...
+
+
+@runtime_checkable
+class Exporting(Protocol):
+    """A task that writes its model for others itself, in place of `save_pretrained` or a file of tensors."""
+
+    def export(self, model: nn.Module, directory: Path) -> None:
+        """Write the trained model into `directory`, which is empty. Raises OSError as the disk does."""
         ...

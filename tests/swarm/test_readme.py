@@ -137,7 +137,15 @@ def test_every_command_does_what_it_says_and_leaves_nothing_that_git_would_add(
 
 def test_every_model_that_was_trained_can_be_loaded(clone: Clone, followed: dict[str, str]) -> None:
     found = sorted(clone.path.glob("runs/*/model.safetensors"))
-    assert [path.parent.name for path in found] == ["curves", "demo", "one", "swarm", "three", "two"]
+    assert [path.parent.name for path in found] == [
+        "curves",
+        "demo",
+        "demo-model",
+        "one",
+        "swarm",
+        "three",
+        "two",
+    ]
     assert any((clone.path / "runs/curves/tensorboard").iterdir())
     for path in found:
         perceptron().load_state_dict(load_file(path))
