@@ -43,7 +43,8 @@ from btard.protocol.state import RosterState
 from btard.types import Digest, Fault, PeerId
 from btard.wire import Claim, Rejection, Sealed, encode
 
-MakeDuties = Callable[[Identity, bytes, Seating, Blobs, Reported], Duties]  # or a wrapper of it
+MakeDuties = Callable[[Identity, bytes, Seating, Blobs, Reported], Duties]
+"""`Duties`, or a wrapper of it."""
 
 
 class AttemptMachine:
@@ -287,8 +288,7 @@ class AttemptMachine:
 
     def _complete(self, phase: Phase, now: float) -> None:
         """All messages of `phase` are there and agree: go on to what they decide."""
-        bench = self._duties.bench(self.agreed)
-        self._watch.completed(phase, self.seating.aggregators, self.state.public, bench)
+        self._watch.completed(phase, self.seating.aggregators, self.state.public)
         self.agreed = self.agreed.after(phase, self.board.digest(phase), self.board.payloads(phase))
         following = after_phase(self.seating, phase, self.agreed.sets)
         if isinstance(following, Ending):
@@ -397,4 +397,4 @@ class AttemptMachine:
     def _serve(self) -> None:
         """Push the blobs that others wait for."""
         if self.ending is None or self.ending.kind != ABORT:
-            self._out.extend(self._requests.serve(self._blobs.holds, lambda peer: owed(self.agreed, peer)))
+            self._out.extend(self._requests.serve(self._blobs.holds, lambda peer: owed(self.agreed)))

@@ -12,7 +12,7 @@ from btard.protocol.agreed import Agreed
 from btard.protocol.broadcast import Board
 from btard.protocol.messages import ACCUSE, AGGREGATE, GRADIENT, SCALARS, VERDICT, Phase
 from btard.protocol.record import NOTHING
-from btard.protocol.suspicion import draw_examiners, examiners
+from btard.protocol.suspicion import draw_examiners
 from btard.types import Digest, PeerId
 
 
@@ -127,16 +127,12 @@ def _has_rows(agreed: Agreed, seat: int, part: int) -> bool:
     return seat in draw_examiners(agreed.seating, agreed.coin, part)
 
 
-def owed(agreed: Agreed, peer: PeerId) -> set[Digest]:
-    """Return the blobs that a peer may ask for: the rows of a public part, the aggregates, the rows that are
-    disputed, and those of the parts that it examines."""
+def owed(agreed: Agreed) -> set[Digest]:
+    """Return the blobs that any peer may ask for: the rows of a public part, the aggregates, and the rows
+    that are disputed."""
     found = set(agreed.aggregates) if AGGREGATE in agreed.sets else set()
     if GRADIENT in agreed.sets and agreed.seating.state.public:
         found.update(agreed.rows(0))
     for said in agreed.sets.get(ACCUSE, ()):
         found |= {agreed.rows(each.part)[each.target] for each in said.accusations if each.kind == ROW}
-    if SCALARS in agreed.sets:
-        for part, bench in examiners(agreed.seating, agreed.sets).items():
-            if peer in {agreed.seating.participants[seat] for seat in bench}:
-                found.update(agreed.rows(part))
     return found - {NOTHING}

@@ -101,11 +101,6 @@ class Duties:
                     self._push(agreed.rows(said.part)[said.target], self._peers)
         return self._taken()
 
-    def bench(self, agreed: Agreed) -> frozenset[int]:
-        """Return the seats that examine a part, once it is agreed."""
-        benches = suspicion.examiners(self._seating, agreed.sets) if SCALARS in agreed.sets else {}
-        return frozenset(seat for bench in benches.values() for seat in bench)
-
     def completed(self, phase: Phase, agreed: Agreed) -> Actions:
         """Return the pushes that an agreed phase obliges this peer to."""
         if self._seat is None:
@@ -208,8 +203,6 @@ class Duties:
     def _accuse(self, agreed: Agreed, due: Due) -> messages.Accusations | None:
         findings = self._examination.findings(agreed, due >= Due.LATE)
         if findings is None:
-            if due is Due.ASKING:
-                self._want(self._examination.unseen(agreed))
             return None
         found, lacking = findings
         return messages.Accusations(agreed.previous_set, found, *self._examination.opening(agreed), lacking)

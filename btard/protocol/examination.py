@@ -98,16 +98,6 @@ class Examination:
             found.append(messages.Accusation(accusation.GRADIENT, target, 0))
         return tuple(found), lacking
 
-    def unseen(self, agreed: Agreed) -> tuple[Digest, ...]:
-        """Return the rows that are lacking of the parts that this peer examines."""
-        return tuple(
-            name
-            for part, bench in examiners(self._seating, agreed.sets).items()
-            if self._me in bench
-            for name, held in zip(agreed.rows(part), self._held(agreed, part), strict=True)
-            if not held
-        )
-
     def _rows(self, agreed: Agreed, part: int) -> dict[int, Scalars | None] | None:
         """Return the true scalars of the rows of `part` that are here, by seat; None while it is at work."""
         seats = [seat for seat, held in enumerate(self._held(agreed, part)) if held]

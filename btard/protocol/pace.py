@@ -80,7 +80,7 @@ class Watch:
         self._paired = frozenset(paired)
         self._gradient_s = state.gradient_s
         self._parts_s = state.parts_s
-        self._asking_s = {p: state.asking_s(p, state.patience_s(p)) for p in (REVEAL, ACCUSE)}
+        self._asking_s = state.asking_s(REVEAL, state.patience_s(REVEAL))
         self._patience = state.config.patience
         self._hop_s = HOP_SHARE * state.config.delta_s
         self._came: dict[tuple[str, int], float] = {}
@@ -105,16 +105,9 @@ class Watch:
         for seat in seats:
             self._held_up[phase, seat] = self._held_up.get((phase, seat), 0.0) + seconds
 
-    def completed(
-        self,
-        phase: Phase,
-        aggregators: Sequence[int],
-        public: bool = False,
-        bench: Collection[int] = (),
-    ) -> None:
+    def completed(self, phase: Phase, aggregators: Sequence[int], public: bool = False) -> None:
         """Note that all messages of a phase are there; the first time counts. One that came before the phase
-        began came at 0. In a `public` attempt rows go round, and whoever aggregates them waits for that. In
-        ACCUSE the `bench`, the examiners, may have had to ask for rows."""
+        began came at 0. In a `public` attempt rows go round, and whoever aggregates them waits for that."""
         if phase in self._took:
             return
         came = [
@@ -131,13 +124,12 @@ class Watch:
             for seat, seconds in zip(aggregators, blobs, strict=True):
                 self._charge(seat, seconds, self._took[phase])
             # Nobody is late for what others were late with, or kept from it until it asked around.
-            ready = max(blobs) + self._asking_s[REVEAL]
+            ready = max(blobs) + self._asking_s
             came = [max(0.0, seconds - ready) for seconds in came]
         usual = _usual(came)
         self._took.setdefault(phase, usual)
         for seat, seconds in enumerate(came):
-            asked_s = self._asking_s[ACCUSE] if phase == ACCUSE and seat in bench else 0.0
-            self._charge(seat, max(0.0, seconds - asked_s), self._allowance(phase, seat, usual))
+            self._charge(seat, seconds, self._allowance(phase, seat, usual))
 
     def _parts_came(self, came: Sequence[float], aggregators: Sequence[int], public: bool) -> None:
         """Note that AGGREGATE is over. Only aggregators wait in it, in a `public` attempt all peers. A peer

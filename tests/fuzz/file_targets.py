@@ -156,9 +156,9 @@ def read_checkpoints(raw: bytes) -> object:
 
 
 def _checkpoint_steps(path: Path) -> object:
-    from btard.ledger.audit import _checkpoints
+    from btard.training.checkpoint_store import CheckpointStore
 
-    return _checkpoints(path)
+    return CheckpointStore(path).files()
 
 
 def _checkpoint_files() -> list[bytes]:

@@ -87,15 +87,6 @@ def test_who_examines_or_is_examined_may_take_a_gradient_longer(phase: Any) -> N
     assert late(seen.seen(PEERS)) == {3: 1000, 4: 7000}
 
 
-def test_an_examiner_may_have_had_to_ask_for_rows_and_nobody_else() -> None:
-    asking_s = pace(1000).asking_s(ACCUSE, pace(1000).patience_s(ACCUSE))
-    seen = watch()
-    for seat, seconds in enumerate((2.0, 2.0, 2.0, 4.0 + asking_s + HOP, 4.0 + asking_s + HOP)):
-        seen.spoke(ACCUSE, seat, seconds)
-    seen.completed(ACCUSE, range(N), bench=(3,))
-    assert late(seen.seen(PEERS)) == {3: 1000, 4: 1000 + round(1000 * asking_s)}
-
-
 def test_nobody_is_late_at_the_reveal_for_an_aggregate_that_others_sent_late() -> None:
     seen = watch()
     asking_s = pace(1000).asking_s(REVEAL, pace(1000).patience_s(REVEAL))
