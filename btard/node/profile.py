@@ -27,6 +27,7 @@ class Profile(BaseModel):
     key: str | None = None
     out: str | None = None
     overwrite: bool | None = None
+    resume: bool | None = None
     config: str | None = None
     host: str | None = None
     port: int | None = None
