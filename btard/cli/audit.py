@@ -27,30 +27,13 @@ def audit(
 
     Example: btard audit runs/demo --recompute 8
     """
-    from rich.console import Console
-    from rich.progress import Progress
-
-    from btard.errors import LedgerError
+    from btard.cli.verifying import verified
     from btard.ledger.audit import audit as verify
     from btard.training import trust
 
     if task is not None:
         trust(task)
-    terminal = Console(stderr=True)
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
-        names = ("ledger", "gradients") if recompute else ("ledger",)
-        tasks = {name: bar.add_task(name, total=None) for name in names}
-        try:
-            report = verify(
-                run_dir, recompute, lambda name, done, of: bar.update(tasks[name], completed=done, total=of)
-            )
-        except LedgerError as error:
-            if isinstance(error.__cause__, OSError):
-                raise  # not read, so not judged
-            if json:
-                typer.echo(dumps({"holds": False, "reason": str(error)}))
-            typer.echo(f"btard: {error}", err=True)
-            raise typer.Exit(3) from error
+    report = verified(lambda progress: verify(run_dir, recompute, progress), recompute, json)
     if json:
         typer.echo(dumps({"holds": True, **asdict(report)}, default=bytes.hex))
     else:

@@ -26,24 +26,13 @@ def export(
     from dataclasses import asdict
     from json import dumps
 
-    from rich.console import Console
-    from rich.progress import Progress
-
+    from btard.cli.verifying import verified
     from btard.ledger.export import export as write
     from btard.training import trust
 
     if task is not None:
         trust(task)
-    terminal = Console(stderr=True)
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as bar:
-        names = ("ledger", "gradients") if verify else ("ledger",)
-        tasks = {name: bar.add_task(name, total=None) for name in names}
-        report = write(
-            run_dir,
-            directory,
-            verify,
-            lambda name, done, of: bar.update(tasks[name], completed=done, total=of),
-        )
+    report = verified(lambda progress: write(run_dir, directory, verify, progress), verify, json)
     if json:
         typer.echo(dumps({"directory": str(directory), **asdict(report)}, default=bytes.hex))
     else:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from torch import nn
 
-from btard.errors import ConfigurationError, cannot_write
+from btard.errors import ConfigurationError, RunMismatchError, cannot_write
 from btard.ledger.audit import AuditReport, Progress, audit
 from btard.ledger.directory import CHECKPOINTS
 from btard.ledger.reader import FILE_NAME, LedgerReader
@@ -18,7 +18,8 @@ from btard.run.config import RunConfig
 from btard.training.checkpoint_store import CheckpointStore
 from btard.training.checkpoints import Checkpoint, save_model
 from btard.training.start import build
-from btard.training.task import Exporting
+from btard.training.state import trainable
+from btard.training.task import Exporting, Task
 from btard.types import Digest
 
 CARD = "README.md"
@@ -36,8 +37,8 @@ def export(
     with `save_pretrained`, as those of Hugging Face, is written by that; a task may write it otherwise
     (`Exporting`). Beside it lie the run's description and a card. The directory appears whole or not at all.
 
-    Raises LedgerError if the run does not hold, ConfigurationError if there is no certified checkpoint, the
-    task is another one here or the directory cannot be written."""
+    Raises LedgerError if the run does not hold, RunMismatchError if the task is another one here,
+    ConfigurationError if there is no certified checkpoint or the directory cannot be written."""
     if directory.exists():
         raise ConfigurationError(f"{directory} exists: give a directory that does not exist yet")
     certified: dict[int, Digest] = {}
@@ -55,19 +56,19 @@ def export(
             f"{run_dir / CHECKPOINTS} has no model that the ledger certifies: give the directory of a peer "
             "that kept checkpoints"
         )
-    model = _model(config, checkpoint)
-    part = directory.with_name(directory.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
+    task = config.local_recipe().task
+    model = _model(task, config, checkpoint)
     try:
-        part.mkdir(parents=True)
-        _write(model, config, checkpoint.step, part)
-        (part / DESCRIPTION).write_bytes(config.to_bytes() + b"\n")
-        (part / CARD).write_text(card(config, report, checkpoint), encoding="utf-8")
-        os.replace(part, directory)
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=directory.parent, prefix=f"{directory.name}.") as temporary:
+            part = Path(temporary) / directory.name
+            part.mkdir()
+            _write(model, task, checkpoint.step, part)
+            (part / DESCRIPTION).write_bytes(config.to_bytes() + b"\n")
+            (part / CARD).write_text(card(config, report, checkpoint), encoding="utf-8")
+            os.replace(part, directory)
     except OSError as error:
         raise ConfigurationError(cannot_write(directory, error, "directory")) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
     return report
 
 
@@ -101,19 +102,23 @@ def card(config: RunConfig, report: AuditReport, checkpoint: Checkpoint) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _model(config: RunConfig, checkpoint: Checkpoint) -> nn.Module:
-    """Return the module with the checkpoint's parameters."""
-    model = build(config.local_recipe().task, config.model_seed)
+def _model(task: Task, config: RunConfig, checkpoint: Checkpoint) -> nn.Module:
+    """Return the module with the checkpoint's parameters. Raises RunMismatchError if the task builds a module
+    with others here."""
+    model = build(task, config.model_seed)
     with torch.no_grad():
-        for name, parameter in model.named_parameters():
+        for name, parameter in trainable(model, task.name):
             trained = checkpoint.state.tensors.get(f"model.{name}")
-            if trained is not None:
-                parameter.copy_(trained)
+            if trained is None or trained.shape != parameter.shape:
+                raise RunMismatchError(
+                    f"task {config.task} builds a model with another {name} here: use the versions of task "
+                    "and libraries that the run used"
+                )
+            parameter.copy_(trained)
     return model.eval()
 
 
-def _write(model: nn.Module, config: RunConfig, step: int, folder: Path) -> None:
-    task = config.local_recipe().task
+def _write(model: nn.Module, task: Task, step: int, folder: Path) -> None:
     if isinstance(task, Exporting):
         task.export(model, folder)
     elif callable(save := getattr(model, "save_pretrained", None)):

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from btard.cli import app
-from btard.errors import ConfigurationError, LedgerError
+from btard.errors import ConfigurationError, LedgerError, RunMismatchError
 from btard.ledger.export import export
 from btard.ledger.reader import FILE_NAME
 from btard.run.config import RunConfig
@@ -73,10 +73,36 @@ def test_a_directory_that_exists_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "mine").read_text(encoding="utf-8") == "mine"
 
 
+def test_a_task_that_builds_another_model_here_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("btard.ledger.export.build", lambda task, seed: torch.nn.Linear(1, 1))
+    with pytest.raises(RunMismatchError, match="builds a model with another weight here: use the versions"):
+        export(recorded()[0], tmp_path / "model")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_whose_place_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ConfigurationError, match="model"):
+        export(recorded()[0], tmp_path / "file" / "model")
+
+
 def test_the_command_says_where_the_model_is(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["export", str(recorded()[0]), str(tmp_path / "model"), "--verify", "1"])
     assert done.exit_code == 0
     assert done.stdout == f"{tmp_path / 'model'}: the model of {STEPS} steps; all {STEPS + 2} records hold\n"
+
+
+def test_the_command_ends_with_status_three_if_the_run_does_not_hold(tmp_path: Path) -> None:
+    run = copied(tmp_path)
+    raw = bytearray((run / FILE_NAME).read_bytes())
+    raw[-40] ^= 1
+    (run / FILE_NAME).write_bytes(raw)
+    done = CliRunner().invoke(app, ["export", str(run), str(tmp_path / "model")])
+    assert done.exit_code == 3
+    assert done.stderr.startswith("btard: ")
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path: Path) -> None:
